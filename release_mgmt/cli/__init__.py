@@ -1,0 +1,58 @@
+"""The command line: one module a command, loaded only when it is called, so that each starts quickly."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from release_mgmt.core.errors import BrokenInvariant, InvalidInput, ReleaseMgmtError
+
+# command -> (module, one line of help); the function in the module is named as the command with "_" for "-".
+COMMANDS: dict[str, tuple[str, str]] = {}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the base class gives it
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(COMMANDS[cmd_name][0])
+        command = getattr(module, cmd_name.replace("-", "_"))
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="release-mgmt")
+def cli() -> None:
+    """Release calendar and changelog for teams whose software carries data science."""
+
+
+def report(error: ReleaseMgmtError) -> int:
+    """Tell standard error what was wrong and what to do; return the exit code: 2 for input, 1 for a fault of ours."""
+    click.echo(f"release-mgmt: {error.message}", err=True)
+    if isinstance(error, InvalidInput) and len(error.errors) > 1:
+        for fault in error.errors:
+            allowed = f" ({fault.allowed})" if fault.allowed else ""
+            click.echo(f"  {fault.path}: {fault.message}{allowed}", err=True)
+    if error.hint:
+        click.echo(f"  {error.hint}", err=True)
+    return 1 if isinstance(error, BrokenInvariant) else 2
+
+
+def main() -> None:
+    """Run the command line; errors of ours become a sentence and an exit code, never a traceback."""
+    try:
+        cli()
+    except ReleaseMgmtError as error:
+        sys.exit(report(error))

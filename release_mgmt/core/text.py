@@ -1,0 +1,25 @@
+"""Text from outside (git, forges, forms) made safe to keep and to show."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# C0 and C1 controls save tab and newline, line and paragraph separators, and bidirectional overrides
+# (CVE-2021-42574): none of them belongs in a title and each has broken a reader of feeds.
+_UNWANTED = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\u200b-\u200f\u2060\ufeff\ufffe\uffff\ud800-\udfff]"
+)
+
+
+def clean(text: str, limit: int | None = None) -> str:
+    """``text`` without controls, in NFC, at most ``limit`` characters (an ellipsis marks the cut)."""
+    kept = unicodedata.normalize("NFC", _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+    if limit is not None and len(kept) > limit:
+        kept = kept[: limit - 1].rstrip() + "…"
+    return kept
+
+
+def one_line(text: str, limit: int | None = None) -> str:
+    """``text`` cleaned and with every run of white space as one space."""
+    return clean(" ".join(text.split()), limit)
