@@ -1,0 +1,256 @@
+"""The settings of an installation: read once from a TOML file and the environment, checked, then never changed.
+
+A value comes from, the later wins: the default below, the file (``--config``, ``RELEASE_MGMT_CONFIG``, else
+``release-mgmt.toml`` in the working folder, else ``/etc/release-mgmt/release-mgmt.toml``), the environment
+(``RELEASE_MGMT_<NAME>``), or a file that the environment names (``RELEASE_MGMT_<NAME>_FILE``, the way container
+platforms hand over secrets). Every value knows its origin. An unknown key is an error with a suggestion.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from environs import FileAwareEnv
+from marshmallow import Schema, ValidationError
+from marshmallow import fields as kinds
+from marshmallow.validate import OneOf, Range
+
+PREFIX = "RELEASE_MGMT_"
+FILES = (Path("release-mgmt.toml"), Path("/etc/release-mgmt/release-mgmt.toml"))
+DEFAULT = "default"
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used; ``problems`` holds one sentence for each fault."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+class _Words(kinds.List[Any]):
+    """A list of texts; in the environment they are separated by commas."""
+
+    def __init__(self) -> None:
+        super().__init__(kinds.String())
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **extra: Any) -> Any:
+        if isinstance(value, str):
+            value = [word.strip() for word in value.split(",") if word.strip()]
+        return tuple(super()._deserialize(value, attr, data, **extra))
+
+
+def _switch() -> kinds.Boolean:
+    """Strict: ``true`` or ``false``, nothing that looks a little like it."""
+    return kinds.Boolean(truthy={True, "true"}, falsy={False, "false"})
+
+
+def _number(least: int, most: int | None = None) -> kinds.Integer:
+    return kinds.Integer(validate=Range(min=least, max=most))
+
+
+def _value(default: Any, kind: kinds.Field[Any], doc: str, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"kind": kind, "help": doc, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting with its default; times in seconds, sizes in bytes, ``*_days`` in days."""
+
+    # Where things are
+    data_dir: str = _value(
+        "var", kinds.String(), "folder of the embedded database, the mirrors, the backups and the secret key"
+    )
+    database_url: str = _value(
+        "",
+        kinds.String(),
+        "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME; empty: an SQLite file in data_dir",
+        secret=True,
+    )
+    jobs_database_url: str = _value(
+        "",
+        kinds.String(),
+        "where the job engine keeps its tables; empty: beside the database (own SQLite file, own schema)",
+        secret=True,
+    )
+    secret_key: str = _value(
+        "", kinds.String(), "signs sessions and pagination; empty: made once and kept in data_dir", secret=True
+    )
+
+    # Serving
+    host: str = _value("127.0.0.1", kinds.String(), "address to listen on")
+    port: int = _value(8000, _number(0, 65535), "port to listen on")
+    web_processes: int = _value(2, _number(1, 64), "web processes of `serve`")
+    public_url: str = _value(
+        "", kinds.String(), "address that people use, for links in feeds and mails; empty: http://HOST:PORT"
+    )
+    trusted_proxies: int = _value(
+        0, _number(0, 10), "how many reverse proxies stand in front (X-Forwarded-* is believed)"
+    )
+    max_body_bytes: int = _value(2_000_000, _number(1_000), "largest request body that is read")
+    rate_limit: str = _value("1200/minute", kinds.String(), "requests allowed to one client; empty: no limit")
+    rate_limit_storage: str = _value(
+        "memory://",
+        kinds.String(),
+        "where the counts are: memory:// for each process, redis://HOST shared",
+        secret=True,
+    )
+    log_level: str = _value(
+        "info", kinds.String(validate=OneOf(["debug", "info", "warning", "error"])), "least level that is logged"
+    )
+    log_format: str = _value("json", kinds.String(validate=OneOf(["json", "console"])), "how a log line looks")
+    metrics_public: bool = _value(False, _switch(), "whether /metrics answers anybody and not only this machine")
+
+    # Database
+    lock_timeout: int = _value(5, _number(1, 600), "longest wait for a lock of the database")
+    statement_timeout: int = _value(30, _number(1, 3600), "longest run of one statement (PostgreSQL)")
+    pool_size: int = _value(5, _number(1, 100), "connections that each process keeps open (PostgreSQL)")
+
+    # Repositories
+    repository_roots: tuple[str, ...] = _value(
+        (), _Words(), "folders below which repositories on this machine may be registered"
+    )
+    repository_hosts: tuple[str, ...] = _value(
+        (), _Words(), "hosts that may be read although they are not public (an own forge); public hosts always may"
+    )
+    allow_plain_http: bool = _value(False, _switch(), "whether repositories may be read over http")
+
+    # Jobs
+    worker_id: str = _value(
+        "worker-1", kinds.String(), "name of a worker; each that lives at the same time needs its own"
+    )
+    worker_threads: int = _value(2, _number(1, 64), "jobs that one worker runs at once")
+    sync_every: int = _value(300, _number(10), "time between two syncs of a repository")
+    reconcile_every: int = _value(15, _number(1), "time between two looks for work that is due")
+
+    # Retention
+    keep_jobs_days: int = _value(30, _number(1), "finished jobs")
+    keep_gate_decisions_days: int = _value(400, _number(1), "answers of the gate")
+    keep_deliveries_days: int = _value(30, _number(1), "bodies of webhooks")
+
+    origins: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
+
+    def origin(self, name: str) -> str:
+        """Where a value came from: ``default``, ``file PATH``, ``environment NAME`` or ``file PATH named by NAME``."""
+        return self.origins.get(name, DEFAULT)
+
+    @property
+    def data_path(self) -> Path:
+        """``data_dir`` as an absolute path."""
+        return Path(self.data_dir).expanduser().resolve()
+
+    @property
+    def database(self) -> str:
+        """The database's URL in the form that SQLAlchemy takes."""
+        return _driver(self.database_url) if self.database_url else f"sqlite:///{self.data_path / 'release-mgmt.db'}"
+
+    @property
+    def jobs_database(self) -> str:
+        """The URL of the job engine's tables: never the same SQLite file as ``database``."""
+        if self.jobs_database_url:
+            return _driver(self.jobs_database_url)
+        if self.database.startswith("postgresql"):
+            return self.database
+        return f"sqlite:///{Path(self.database.removeprefix('sqlite:///')).with_name('jobs.db')}"
+
+    @property
+    def site(self) -> str:
+        """The address that people use, without a slash at the end."""
+        shown = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{shown}:{self.port}").rstrip("/")
+
+
+def _driver(url: str) -> str:
+    """PostgreSQL by psycopg 3, whatever of its usual spellings was given."""
+    for spelling in ("postgres://", "postgresql://"):
+        if url.startswith(spelling):
+            return "postgresql+psycopg://" + url.removeprefix(spelling)
+    return url
+
+
+def settings_fields() -> tuple[Field[Any], ...]:
+    """The fields that a person may set, in the order of the class."""
+    return tuple(one for one in fields(Settings) if "kind" in one.metadata)
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
+    return f"unknown setting {name}" + (f", did you mean {close[0]}?" if close else "")
+
+
+def _from_file(path: Path | None, found: dict[str, tuple[Any, str]], problems: list[str]) -> None:
+    named = path or (Path(os.environ[PREFIX + "CONFIG"]) if os.environ.get(PREFIX + "CONFIG") else None)
+    chosen = named or next((one for one in FILES if one.is_file()), None)
+    if chosen is None:
+        return
+    try:
+        document = tomllib.loads(chosen.read_text(encoding="utf-8"))
+    except OSError as error:
+        problems.append(f"the settings file {chosen} cannot be read: {error.strerror}")
+        return
+    except ValueError as error:
+        problems.append(f"the settings file {chosen} is not TOML: {error}")
+        return
+    known = [one.name for one in settings_fields()]
+    for name, value in document.items():
+        if name in known:
+            found[name] = (value, f"file {chosen}")
+        else:
+            problems.append(f"{chosen}: {_unknown(name, known)}")
+
+
+def _from_environment(found: dict[str, tuple[Any, str]], problems: list[str]) -> None:
+    known = [one.name for one in settings_fields()]
+    reader = FileAwareEnv(prefix=PREFIX, strip_whitespace=True)
+    for name in known:
+        variable = PREFIX + name.upper()
+        try:
+            value = reader.str(name.upper(), None)
+        except ValueError:
+            problems.append(f"{variable}_FILE must name a readable file")
+            continue
+        if value is not None:
+            named = os.environ.get(variable + "_FILE")
+            found[name] = (value, f"file {named} named by {variable}_FILE" if named else f"environment {variable}")
+    for variable in sorted(os.environ):
+        name = variable.removeprefix(PREFIX).lower()
+        if variable.startswith(PREFIX) and name not in {"config", *known} and name.removesuffix("_file") not in known:
+            guess = _unknown(name, known).partition("did you mean ")[2].rstrip("?")
+            problems.append(
+                f"unknown variable {variable}" + (f", did you mean {PREFIX}{guess.upper()}?" if guess else "")
+            )
+
+
+def load(path: Path | None = None) -> Settings:
+    """The settings of this process.
+
+    :raises SettingsError: with one sentence for each unknown key, unreadable file and wrong value.
+    """
+    found: dict[str, tuple[Any, str]] = {}
+    problems: list[str] = []
+    _from_file(path, found, problems)
+    _from_environment(found, problems)
+    schema = Schema.from_dict({one.name: one.metadata["kind"] for one in settings_fields()})()
+    values: dict[str, Any] = {}
+    try:
+        values = schema.load({name: value for name, (value, _) in found.items()})
+    except ValidationError as error:
+        for name, messages in sorted(error.messages_dict.items()):
+            problems.append(f"{name} ({found[name][1]}): {_told(messages)}")
+    if problems:
+        raise SettingsError(problems)
+    return Settings(**values, origins=MappingProxyType({name: origin for name, (_, origin) in found.items()}))
+
+
+def _told(messages: Any) -> str:
+    """Marshmallow's messages of one field as one line, without the value (it may be a secret)."""
+    if isinstance(messages, Mapping):
+        return "; ".join(_told(part) for part in messages.values())
+    return " ".join(str(part) for part in messages)

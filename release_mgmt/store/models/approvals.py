@@ -1,0 +1,1 @@
+"""Tables of approvals: votes, sign-offs, break-glass permissions."""

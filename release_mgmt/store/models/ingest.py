@@ -1,0 +1,1 @@
+"""Tables of what forges send: webhook deliveries and what was made of them."""

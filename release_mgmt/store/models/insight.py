@@ -1,0 +1,1 @@
+"""Tables of insight: what is measured over time."""

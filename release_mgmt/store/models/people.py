@@ -1,0 +1,1 @@
+"""Tables of people: persons, teams, roles, tokens, sessions and the audit log."""

@@ -1,0 +1,1 @@
+"""Tables of publishing: changelogs as published, feeds and subscriptions."""

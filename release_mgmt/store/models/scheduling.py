@@ -1,0 +1,1 @@
+"""Tables of scheduling: calendars, windows, freezes, plans, placements, stages and gate decisions."""

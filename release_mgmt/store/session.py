@@ -1,0 +1,188 @@
+"""The database as services see it: ``store.read()`` and ``store.write()``, on SQLite and on PostgreSQL.
+
+SQLite: WAL, foreign keys, a busy timeout, and every writer starts with BEGIN IMMEDIATE, so that two writers queue
+instead of one failing half-way. PostgreSQL: time limits for locks and statements on every connection.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError, StatementError
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm.exc import StaleDataError
+
+from release_mgmt.core.errors import Conflict, InvalidInput, StaleVersion, Unavailable
+
+T = TypeVar("T")
+
+# SQLSTATEs of PostgreSQL after which the same transaction, run again, may succeed:
+# serialization_failure, deadlock_detected, lock_not_available.
+_AGAIN = {"40001", "40P01", "55P03"}
+ATTEMPTS = 5
+
+
+class TryAgain(Unavailable):
+    """The transaction lost a race for a lock and changed nothing; :meth:`Store.transact` runs it again."""
+
+    code = "busy"
+
+
+def make_engine(
+    url: str, *, lock_timeout: int = 5, statement_timeout: int = 30, pool_size: int = 5, foreign_keys: bool = True
+) -> Engine:
+    """An engine for ``url``; times in seconds. ``foreign_keys`` is off for migrations of SQLite only.
+
+    :raises InvalidInput: when the URL names neither SQLite (a file) nor PostgreSQL.
+    """
+    try:
+        kind = make_url(url).get_backend_name()
+    except ArgumentError:
+        raise InvalidInput.at(
+            "database_url", "this is not a database URL", "sqlite:///PATH or postgresql://..."
+        ) from None
+    if kind == "sqlite":
+        return _sqlite(url, lock_timeout, foreign_keys=foreign_keys)
+    if kind == "postgresql":
+        options = f"-c lock_timeout={lock_timeout}s -c statement_timeout={statement_timeout}s -c timezone=UTC"
+        return create_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            pool_recycle=1800,
+            connect_args={"options": options, "connect_timeout": 10, "application_name": "release-mgmt"},
+        )
+    raise InvalidInput.at("database_url", f"{kind} is not supported", "sqlite:///PATH or postgresql://...")
+
+
+def _sqlite(url: str, lock_timeout: int, *, foreign_keys: bool) -> Engine:
+    name = make_url(url).database
+    if not name or name == ":memory:":
+        raise InvalidInput.at("database_url", "SQLite needs a file: several processes share it", "sqlite:///PATH")
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": lock_timeout})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: Any) -> None:  # noqa: ARG001 - SQLAlchemy gives it
+        connection.isolation_level = None  # we say BEGIN ourselves; the driver's own BEGIN is deferred and too late
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
+        cursor.execute(f"PRAGMA busy_timeout={lock_timeout * 1000}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writing = connection.get_execution_options().get("writing", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+def translated(error: Exception) -> Exception:
+    """A database error in the words of the product; errors that are faults of ours come back as they are."""
+    if isinstance(error, StaleDataError):
+        return StaleVersion("Somebody else changed this in the meantime.", hint="Load it again and repeat the edit.")
+    if isinstance(error, IntegrityError):
+        return Conflict(
+            "This clashes with something that is stored already.", hint="Load it again and repeat the edit."
+        )
+    if not isinstance(error, DBAPIError):
+        return error
+    said = str(error.orig).lower()
+    state = getattr(error.orig, "sqlstate", None)
+    if state in _AGAIN or "database is locked" in said:
+        return TryAgain("The database is busy.", hint="Ask again in a moment.", details={"retry_after": 1})
+    if "readonly database" in said or "attempt to write a readonly" in said:
+        return Unavailable(
+            "The database cannot be written.", hint="Check the owner and the permissions of the file and its folder."
+        )
+    if "disk is full" in said or "no space left" in said or state == "53100":
+        return Unavailable("The database's disk is full.", hint="Free some space; nothing was changed.")
+    if isinstance(error, OperationalError):
+        return Unavailable(
+            "The database cannot be reached.",
+            hint="Check that it runs and that database_url is right (`release-mgmt doctor`).",
+            details={"retry_after": 5},
+        )
+    return error
+
+
+class Store:
+    """Sessions on one database. Safe to share between threads; make a new one after a fork."""
+
+    def __init__(self, url: str, *, lock_timeout: int = 5, statement_timeout: int = 30, pool_size: int = 5) -> None:
+        self.url = url
+        self.engine = make_engine(
+            url, lock_timeout=lock_timeout, statement_timeout=statement_timeout, pool_size=pool_size
+        )
+        self.sqlite = self.engine.dialect.name == "sqlite"
+        reading = self.engine if self.sqlite else self.engine.execution_options(postgresql_readonly=True)
+        self._read = sessionmaker(reading, expire_on_commit=False)
+        self._write = sessionmaker(self.engine.execution_options(writing=True), expire_on_commit=False)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that only reads; nothing it does is kept."""
+        with self._read() as session:
+            try:
+                yield session
+            except (StatementError, StaleDataError) as error:
+                _raise(error)
+            finally:
+                session.rollback()
+
+    @contextmanager
+    def write(self, lock: str | None = None) -> Iterator[Session]:
+        """One transaction, committed at the end of the block, undone by any exception.
+
+        With ``lock`` the transaction is alone among those with the same word (SQLite has one writer anyway).
+
+        :raises TryAgain: when it lost a race for a lock; nothing was changed.
+        """
+        with self._write() as session:
+            try:
+                session.connection()  # BEGIN (IMMEDIATE) now: waiting for the lock belongs to the start
+                if lock is not None and not self.sqlite:
+                    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": zlib.crc32(lock.encode())})
+                yield session
+                session.commit()
+            except (StatementError, StaleDataError) as error:
+                session.rollback()
+                _raise(error)
+            except BaseException:
+                session.rollback()
+                raise
+
+    def transact(self, work: Callable[[Session], T], lock: str | None = None) -> T:
+        """``work`` in one transaction, run again (five times at most) when it lost a race; it has no other effect."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with self.write(lock) as session:
+                    return work(session)
+            except TryAgain:
+                if attempt == ATTEMPTS:
+                    raise
+                time.sleep(random.uniform(0.01, 0.05) * 2**attempt)  # noqa: S311 - jitter, not a secret
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def _raise(error: Exception) -> None:
+    told = translated(error)
+    if told is error:
+        raise error
+    raise told from error
