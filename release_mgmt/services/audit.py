@@ -1,0 +1,215 @@
+"""The audit log: every write leaves a row, chained to the one before it, in the same transaction.
+
+:func:`record` is called by services inside their own ``store.write()``; the rest reads, checks, exports and, after the
+retention time, drops rows from the front.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from release_mgmt.core.audit import AuditEntry, Checkpoint, Link, Verification, next_hash, verify
+from release_mgmt.core.errors import BrokenInvariant
+from release_mgmt.core.permissions import Action, Actor, Via, require
+from release_mgmt.core.text import clean, one_line
+from release_mgmt.store.models.people import AuditHead, AuditRow, Person
+from release_mgmt.store.session import Store
+
+PAGE = 50
+LONGEST_REASON = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A row as it is shown: ``name`` is who the person is called now, or what an erased person's row says."""
+
+    entry: AuditEntry
+    hash: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to look for; every filter that is given must hold. ``subject`` also matches as a prefix before ``:``."""
+
+    actor: str | None = None
+    action: str | None = None
+    subject: str | None = None
+    text: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def _json(value: Mapping[str, object] | None) -> str | None:
+    if value is None:
+        return None
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    raise BrokenInvariant(f"an audit row cannot hold a {type(value).__name__}")
+
+
+def _entry(row: AuditRow) -> AuditEntry:
+    return AuditEntry(
+        number=row.number,
+        at=row.at,
+        actor=row.actor,
+        actor_name=row.actor_name,
+        via=row.via,
+        origin=row.origin,
+        action=row.action,
+        subject=row.subject,
+        reason=row.reason,
+        before=json.loads(row.before) if row.before is not None else None,
+        after=json.loads(row.after) if row.after is not None else None,
+    )
+
+
+def _head(session: Session, *, lock: bool) -> AuditHead:
+    query = select(AuditHead).where(AuditHead.id == 1)
+    if lock:  # PostgreSQL: writers queue here until commit; SQLite's BEGIN IMMEDIATE has done it already
+        query = query.with_for_update().execution_options(populate_existing=True)
+    head = session.scalar(query)
+    if head is None:
+        raise BrokenInvariant("The audit log has no head row; the database is not migrated.")
+    return head
+
+
+def record(
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    *,
+    action: Action | str,
+    subject: str,
+    reason: str | None = None,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+) -> int:
+    """Append one row in the caller's transaction and return its number.
+
+    ``subject`` is ``kind:id``. ``before`` and ``after`` are JSON-able and hold person ids, never names or secrets.
+    Call it last: on PostgreSQL other writers wait for this transaction from here on.
+    """
+    session.flush()
+    head = _head(session, lock=True)
+    row = AuditRow(
+        number=head.number + 1,
+        at=now,
+        actor=actor.person,
+        actor_name=None if actor.person else actor.name,
+        via=actor.via.value,
+        origin=actor.origin,
+        action=str(action),
+        subject=one_line(subject, 500),
+        reason=clean(reason, LONGEST_REASON) if reason else None,
+        before=_json(before),
+        after=_json(after),
+        hash="",
+    )
+    row.hash = next_hash(head.hash, _entry(row))
+    head.number, head.hash = row.number, row.hash
+    session.add(row)
+    session.flush()
+    return row.number
+
+
+def _links(session: Session) -> Iterator[Link]:
+    rows = session.scalars(select(AuditRow).order_by(AuditRow.number).execution_options(yield_per=500))
+    for row in rows:
+        try:
+            yield Link(_entry(row), row.hash)
+        except ValueError:  # before or after is no JSON any more: as changed as a row can be
+            yield Link(AuditEntry(row.number, row.at, None, None, "", None, "", "", None, None, None), row.hash)
+
+
+def verify_chain(store: Store, actor: Actor) -> Verification:
+    """Check every row against the chain and its head; tells the first fault."""
+    require(actor, Action.READ_AUDIT)
+    with store.read() as session:
+        head = _head(session, lock=False)
+        start = Checkpoint(head.start_number, head.start_hash)
+        return verify(_links(session), start, Checkpoint(head.number, head.hash))
+
+
+def search(
+    store: Store, actor: Actor, query: Query, *, before: int | None = None, limit: int = PAGE
+) -> tuple[list[Found], int | None]:
+    """Rows that match, newest first, and the number to give as ``before`` for the next page (None at the end)."""
+    require(actor, Action.READ_AUDIT)
+    with store.read() as session:
+        found = list(_matching(session, query, before=before, limit=limit + 1))
+    more = found[limit - 1].entry.number if len(found) > limit else None
+    return found[:limit], more
+
+
+def everything(store: Store, actor: Actor, query: Query) -> Iterator[Found]:
+    """All rows that match, newest first, read in pages so that an export of any size needs little memory."""
+    require(actor, Action.EXPORT_AUDIT)
+    before: int | None = None
+    while True:
+        with store.read() as session:
+            page = list(_matching(session, query, before=before, limit=1000))
+        yield from page
+        if len(page) < 1000:
+            return
+        before = page[-1].entry.number
+
+
+def _matching(session: Session, query: Query, *, before: int | None, limit: int) -> Iterator[Found]:
+    statement = select(AuditRow, Person.name).outerjoin(Person, Person.id == AuditRow.actor)
+    if before is not None:
+        statement = statement.where(AuditRow.number < before)
+    if query.actor:
+        statement = statement.where(or_(AuditRow.actor == query.actor, AuditRow.actor_name == query.actor))
+    if query.action:
+        statement = statement.where(AuditRow.action == query.action)
+    if query.subject:
+        prefix = AuditRow.subject.startswith(query.subject + ":", autoescape=True)
+        statement = statement.where(or_(AuditRow.subject == query.subject, prefix))
+    if query.since:
+        statement = statement.where(AuditRow.at >= query.since)
+    if query.until:
+        statement = statement.where(AuditRow.at < query.until)
+    if query.text:
+        lowered = query.text.lower()
+        columns = (AuditRow.reason, AuditRow.subject, AuditRow.before, AuditRow.after)
+        statement = statement.where(or_(*(func.lower(c).contains(lowered, autoescape=True) for c in columns)))
+    rows = session.execute(statement.order_by(AuditRow.number.desc()).limit(limit))
+    for row, name in rows:
+        yield Found(_entry(row), row.hash, name or row.actor_name or "")
+
+
+def drop_before(store: Store, actor: Actor, now: datetime, instant: datetime) -> int:
+    """Retention: drop rows older than ``instant`` from the front; the chain is verified from the last one dropped.
+
+    Returns how many were dropped. The dropping is itself recorded.
+    """
+    if actor.via is not Via.JOB:
+        require(actor, Action.EXPORT_AUDIT)
+    with store.write() as session:
+        head = _head(session, lock=True)
+        first_kept = session.scalar(select(func.min(AuditRow.number)).where(AuditRow.at >= instant))
+        last = (first_kept if first_kept is not None else head.number + 1) - 1
+        if last <= head.start_number:
+            return 0
+        dropped = last - head.start_number
+        kept = session.scalar(select(AuditRow.hash).where(AuditRow.number == last))
+        if kept is None:
+            raise BrokenInvariant(f"Audit row {last} is missing.")
+        head.start_number, head.start_hash = last, kept
+        session.flush()
+        session.execute(delete(AuditRow).where(AuditRow.number <= last))
+        record(session, actor, now, action="audit.drop", subject="audit:log", after={"up_to": last, "rows": dropped})
+        return dropped
