@@ -1,0 +1,83 @@
+"""What a whole tree needs: its manifests taken together, with locks settled against what stands beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from posixpath import dirname
+
+from release_mgmt.core.evidence.dependencies.model import LOCKED, NEEDED, Group, Manifest, Requirement
+from release_mgmt.core.evidence.distributions import Identity, identity
+
+_ORDER = {group: rank for rank, group in enumerate(Group)}
+
+
+@dataclass(frozen=True)
+class Needed:
+    """Every requirement of a tree by identity, with the path of its manifest, the most binding group first."""
+
+    entries: dict[Identity, list[tuple[str, Requirement]]]
+    own: frozenset[Identity] = frozenset()
+    unreadable: tuple[tuple[str, str], ...] = ()
+    _: None = field(default=None, repr=False)
+
+    def best(self, who: Identity) -> Group | None:
+        """The most binding group that names ``who``, None when no manifest does."""
+        entries = self.entries.get(who)
+        return entries[0][1].group if entries else None
+
+    @cached_property
+    def runtime(self) -> frozenset[Identity]:
+        """What must be there for the code to run, as the manifests say."""
+        return frozenset(who for who, entries in self.entries.items() if entries[0][1].group in NEEDED)
+
+    @cached_property
+    def locked(self) -> frozenset[Identity]:
+        """What a lock or freeze pins, directly needed or not."""
+        return frozenset(who for who, entries in self.entries.items() if any(one.group in LOCKED for _, one in entries))
+
+
+def needed(manifests: Iterable[Manifest], used: Collection[Identity] = ()) -> Needed:
+    """What the manifests of a tree need. ``used`` are the libraries that its code imports: a lock's entry is direct
+    when a manifest beside it or the code names it."""
+    settled = settle(list(manifests), used)
+    own = frozenset(identity(manifest.ecosystem, manifest.provides) for manifest in settled if manifest.provides)
+    entries: dict[Identity, list[tuple[str, Requirement]]] = {}
+    for manifest in settled:
+        for one in manifest.requirements:
+            who = identity(one.ecosystem, one.key)
+            if who not in own:
+                entries.setdefault(who, []).append((manifest.path, one))
+    for listed in entries.values():
+        listed.sort(key=lambda entry: (_ORDER[entry[1].group], entry[0], entry[1].line or 0))
+    unreadable = tuple((one.path, one.unreadable) for one in settled if one.unreadable is not None)
+    return Needed(entries, own, unreadable)
+
+
+def settle(manifests: list[Manifest], used: Collection[Identity] = ()) -> list[Manifest]:
+    """The same manifests with the entries of unsettled locks told direct or transitive."""
+    asked: dict[str, set[Identity]] = {}
+    for manifest in manifests:
+        if not manifest.lock:
+            folder = asked.setdefault(dirname(manifest.path), set())
+            folder.update(identity(one.ecosystem, one.key) for one in manifest.requirements if one.group in NEEDED)
+    known = set(used)
+    return [
+        manifest if manifest.settled else _settled(manifest, asked.get(dirname(manifest.path), set()), known)
+        for manifest in manifests
+    ]
+
+
+def _settled(manifest: Manifest, beside: set[Identity], used: set[Identity]) -> Manifest:
+    direct = beside | used
+    return replace(
+        manifest,
+        settled=True,
+        requirements=tuple(
+            replace(one, group=Group.LOCK_DIRECT)
+            if one.group is Group.LOCK_TRANSITIVE and identity(one.ecosystem, one.key) in direct
+            else one
+            for one in manifest.requirements
+        ),
+    )

@@ -1,0 +1,98 @@
+"""One Python requirement as PEP 508 writes it, and what people write instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from packaging.requirements import InvalidRequirement
+from packaging.requirements import Requirement as Parsed
+
+from release_mgmt.core.evidence.dependencies.model import Group, Requirement, requirement
+from release_mgmt.core.evidence.dependencies.versions import bound
+
+_LOOSE = re.compile(
+    r"\s*([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(\[[^\]]*\])?\s*\(?((?:[=<>!~^][^;@]*)?)\)?\s*(?:@\s*([^;\s]+))?\s*(?:;(.*))?\Z"
+)
+_EGG = re.compile(r"[#&]egg=([A-Za-z0-9][\w.-]*)")
+_REPOSITORY = re.compile(r"[/:]([A-Za-z0-9][\w.-]*?)(?:\.git)?(?:@[^/]*)?(?:[#?].*)?/?\Z")
+_WHEEL = re.compile(r"/?([A-Za-z0-9](?:[\w.]*[A-Za-z0-9])?)-[0-9][^/]*\.(?:whl|tar\.gz|zip)(?:[#?].*)?\Z")
+_URL = re.compile(r"(?:(?:git|hg|svn|bzr)\+|https?:|ssh:|git@|git:|ftp:)")
+
+PLATFORM = frozenset(("python", "pip"))
+"""Names that manifests list beside libraries and that are none."""
+
+
+def parse(
+    text: str, group: Group, *, extra: str | None = None, line: int | None = None, ecosystem: str = "pypi"
+) -> Requirement | None:
+    """The requirement that ``text`` writes, None when it names no library (a local path, an option, nonsense)."""
+    text = text.strip()
+    if not text or len(text) > 4000:
+        return None
+    if _URL.match(text):
+        return _from_url(text, group, extra, line)
+    try:
+        parsed = Parsed(text)
+    except (InvalidRequirement, RecursionError):
+        return _loose(text, group, extra, line, ecosystem)
+    specifier = str(parsed.specifier)
+    version, pinned = bound(specifier)
+    return requirement(
+        parsed.name,
+        ecosystem,
+        group,
+        extra=extra,
+        specifier=specifier,
+        version=version,
+        pinned=pinned,
+        marker=str(parsed.marker) if parsed.marker else None,
+        url=parsed.url,
+        line=line,
+    )
+
+
+def parse_all(
+    texts: Iterable[object], group: Group, *, extra: str | None = None, lines: dict[str, int] | None = None
+) -> list[Requirement]:
+    """The requirements of a list from a manifest; entries that are no text are passed over."""
+    found = []
+    for text in texts:
+        if isinstance(text, str):
+            line = lines.get(text.strip()) if lines else None
+            one = parse(text, group, extra=extra, line=line)
+            if one and one.key not in PLATFORM:
+                found.append(one)
+    return found
+
+
+def _from_url(text: str, group: Group, extra: str | None, line: int | None) -> Requirement | None:
+    """A requirement given by its address alone: named by ``egg=``, the file or the repository."""
+    address, _, marker = text.partition(" ;")
+    name = _EGG.search(address) or _WHEEL.search(address) or _REPOSITORY.search(address.split("#")[0])
+    if not name:
+        return None
+    return requirement(
+        name.group(1), "pypi", group, extra=extra, url=address.strip(), marker=marker.strip() or None, line=line
+    )
+
+
+def _loose(text: str, group: Group, extra: str | None, line: int | None, ecosystem: str) -> Requirement | None:
+    """What PEP 508 refuses and installers of old took: ``name=1.2``, ``name (>=1)``, ``name>=1.*``."""
+    match = _LOOSE.match(text)
+    if not match:
+        return None
+    name, _, specifier, url, marker = match.groups()
+    version, pinned = bound(specifier or "")
+    return requirement(
+        name,
+        ecosystem,
+        group,
+        extra=extra,
+        specifier=(specifier or "").rstrip(") "),
+        version=version,
+        pinned=pinned,
+        marker=marker.strip() if marker else None,
+        url=url,
+        line=line,
+    )

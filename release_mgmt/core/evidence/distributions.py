@@ -1,0 +1,76 @@
+"""The same library under its several names: import, distribution, conda package, GPU build, another spelling."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from release_mgmt.core.evidence import distribution_tables as tables
+
+Identity = tuple[str, str]
+"""(family, canonical name): family ``python`` for pypi and conda, ``r`` for cran, else the ecosystem itself."""
+
+_RUNS = re.compile(r"[-_.]+")
+
+
+def _pairs(text: str) -> dict[str, str]:
+    return dict(line.split() for line in text.strip().splitlines())
+
+
+IMPORTS: dict[str, str] = _pairs(tables.IMPORTS)
+"""Import name (dotted where the first part is shared, as ``google.cloud.storage``) -> distribution as it is spelled."""
+
+_SAME: dict[str, str] = {
+    other: names[0] for names in (line.split() for line in tables.SAME.strip().splitlines()) for other in names[1:]
+}
+_FROM_CONDA: dict[str, str] = _pairs(tables.CONDA)
+_SPELLING: dict[str, str] = {_RUNS.sub("-", name).lower(): name for name in tables.SPELLING.split()}
+_SPELLING.update({_RUNS.sub("-", name).lower(): name for name in IMPORTS.values()})
+
+R_BASE: frozenset[str] = frozenset(tables.R_BASE.split())
+"""Packages that are R itself: always there, never declared as third-party."""
+
+R_RECOMMENDED: frozenset[str] = frozenset(tables.R_RECOMMENDED.split())
+"""Packages that usually come with R but are third-party for a manifest."""
+
+_R_CASE: dict[str, str] = {name.lower(): name for name in tables.R_CASE.split()}
+
+
+def distribution(module: str) -> str:
+    """The distribution that provides an imported module: the longest known dotted prefix, else the first part.
+
+    ``sklearn.linear_model`` gives ``scikit-learn``, ``google.cloud.storage.blob`` gives ``google-cloud-storage``.
+    """
+    parts = module.split(".")
+    for length in range(min(len(parts), 4), 0, -1):
+        known = IMPORTS.get(".".join(parts[:length]))
+        if known:
+            return known
+    return spelled(parts[0])
+
+
+def spelled(name: str) -> str:
+    """A Python distribution's name as its registry spells it, where we know; else as given."""
+    return _SPELLING.get(_RUNS.sub("-", name).lower(), name)
+
+
+@lru_cache(maxsize=20_000)
+def identity(ecosystem: str, name: str) -> Identity:
+    """What a requirement is, whatever it is called: pypi and conda names of one library, its CPU, GPU and headless
+    builds and its old spellings are one identity."""
+    if ecosystem in ("conda", "pypi"):
+        key = _RUNS.sub("-", name).lower()
+        if ecosystem == "conda":
+            if key.startswith(("r-", "bioconductor-")) and key not in ("r-base", "r-essentials"):
+                bare = key.split("-", 1)[1].replace("-", ".")
+                return "r", _R_CASE.get(bare, bare)
+            key = _FROM_CONDA.get(key, key)
+        return "python", _SAME.get(key, key)
+    if ecosystem == "cran":
+        return "r", _R_CASE.get(name.lower(), name)
+    return ecosystem, name
+
+
+def import_identity(module: str) -> Identity:
+    """The identity of the distribution that provides an imported Python module."""
+    return identity("pypi", distribution(module))
