@@ -22,4 +22,4 @@ def clean(text: str, limit: int | None = None) -> str:
 
 def one_line(text: str, limit: int | None = None) -> str:
     """``text`` cleaned and with every run of white space as one space."""
-    return clean(" ".join(text.split()), limit)
+    return clean(" ".join(clean(text).split()), limit)

@@ -1,0 +1,44 @@
+"""What an audience may not see is taken out of the record before anything is written from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from release_mgmt.core.audience.model import Annotation, Audience
+from release_mgmt.core.changelog import Accounting, Changelog, Section
+
+INTERNAL_LABELS = frozenset({"internal", "audience:internal", "audience/internal", "changelog:internal"})
+
+
+def is_internal(labels: Iterable[str]) -> bool:
+    """Do these labels keep a change out of what the business reads?"""
+    return any(label.strip().casefold().replace(" ", "") in INTERNAL_LABELS for label in labels)
+
+
+def for_audience(record: Changelog, audience: Audience, annotations: Mapping[str, Annotation]) -> Changelog:
+    """The record with what the audience may not see taken out, counts included.
+
+    The business sees neither internal entries nor anything that tells that there were some: the accounting counts the
+    commits of what is shown, cancelled pairs, contributors, authors and diagnostics are not for it.
+    """
+    if audience is not Audience.BUSINESS:
+        return record
+    hidden = {entry_id for entry_id, note in annotations.items() if note.internal}
+    return replace(
+        record,
+        releases=tuple(_without(section, hidden) for section in record.releases),
+        unreleased=_without(record.unreleased, hidden),
+        diagnostics=(),
+    )
+
+
+def _without(section: Section, hidden: set[str]) -> Section:
+    kept = tuple(
+        replace(entry, authors=(), reverts=None if entry.reverts in hidden else entry.reverts)
+        for entry in section.entries
+        if entry.id not in hidden
+    )
+    folded = sum(max(len(entry.commits) - 1, 0) for entry in kept)
+    accounting = Accounting(len(kept) + folded, len(kept), folded, 0, 0, 0)
+    return replace(section, entries=kept, accounting=accounting, cancelled=(), first_time_contributors=())

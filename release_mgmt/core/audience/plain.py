@@ -1,0 +1,62 @@
+"""Words of the trade made plain: titles, names, states, anchors."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from release_mgmt.core.audience.model import TITLE_LIMIT, Say
+from release_mgmt.core.text import one_line
+
+# A conventional prefix, a trailing number, a gitmoji code: words of the trade that a business reader cannot use.
+_PREFIX = re.compile(r"^(?:\[[\w .-]{1,30}\]\s*)?(?:[a-z]{2,12}(?:\([^()]{1,60}\))?!?:\s+)(?=\S)", re.IGNORECASE)
+_TRADE = re.compile(
+    r"^(feat|feature|fix|bugfix|hotfix|docs?|style|refactor|perf|test|tests|build|ci|chore|revert|wip|enh|bug|mnt|maint|dep|deps|bld|tst|sty|rel|api)\b",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"(?:\s*\((?:#|!|gh-)\d+\))+\s*$", re.IGNORECASE)
+_EMOJI_CODE = re.compile(r"^(?::[a-z0-9_+-]+:\s*)+", re.IGNORECASE)
+
+
+def plain_title(title: str) -> str:
+    """A title in words for the business: no commit prefix, no number, no code marks; never emptied."""
+    text = _EMOJI_CODE.sub("", _NUMBER.sub("", one_line(title, TITLE_LIMIT)))
+    prefix = _PREFIX.match(text)
+    if prefix and _TRADE.match(prefix.group(0).lstrip("[")):
+        text = text[prefix.end() :]
+    text = text.replace("`", "").strip()
+    if not text:
+        return one_line(title, TITLE_LIMIT)
+    return text[0].upper() + text[1:]
+
+
+def plain_name(subject: str) -> str:
+    """``model.learning_rate`` as people say it: ``learning rate``."""
+    last = re.split(r"[.:/\[\]]", subject.strip("[]. "))[-1]
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", last.replace("_", " ").replace("-", " ")).strip()
+    return one_line(spaced if last.isupper() is False else spaced.lower(), 120) or one_line(subject, 120)
+
+
+def anchor(kind: str, name: str) -> str:
+    """A stable fragment identifier for a version or a change, safe in HTML, XML and URLs."""
+    slug = re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")
+    if slug and len(slug) <= 60 and slug == name.lower():
+        return f"{kind}-{slug}"
+    return f"{kind}-{slug[:40].strip('-.')}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:10]}".replace(
+        "--", "-"
+    )
+
+
+def state_word(state: str, say: Say) -> str:
+    """The word for a state of a change."""
+    return {
+        "draft": say("Draft"),
+        "announced": say("Announced"),
+        "approved": say("Approved"),
+        "released": say("Released"),
+        "rolled_back": say("Rolled back"),
+        "rolled back": say("Rolled back"),
+        "withdrawn": say("Withdrawn"),
+        "unreleased": say("Not released yet"),
+        "merged": say("Not released yet"),
+    }.get(state, one_line(state, 40))

@@ -1,0 +1,320 @@
+"""Writes one record for one audience."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from release_mgmt.core.audience.isolation import for_audience
+from release_mgmt.core.audience.model import (
+    DETAIL_LIMIT,
+    TEXT_LIMIT,
+    TITLE_LIMIT,
+    Annotation,
+    Audience,
+    ChangelogView,
+    EntryView,
+    Move,
+    Note,
+    Say,
+    SectionView,
+)
+from release_mgmt.core.audience.plain import anchor, plain_name, plain_title, state_word
+from release_mgmt.core.changelog import Changelog, Entry, Section
+from release_mgmt.core.text import clean, one_line
+
+
+def view(
+    record: Changelog,
+    audience: Audience,
+    say: Say,
+    annotations: Mapping[str, Annotation] | None = None,
+    *,
+    yanked: Mapping[str, str] | None = None,
+    contributors: bool = True,
+) -> ChangelogView:
+    """The record as one audience reads it, in the language of ``say``.
+
+    ``yanked`` gives the reason by version; ``contributors`` False leaves first-time contributors out.
+    """
+    notes = annotations or {}
+    shown = for_audience(record, audience, notes)
+    titles = {entry.id: entry for section in (*shown.releases, shown.unreleased) for entry in section.entries}
+    writer = _Writer(audience, say, notes, titles, yanked or {}, contributors)
+    sections = [writer.section(section) for section in shown.releases]
+    if shown.unreleased.entries or shown.unreleased.sha:
+        sections.insert(0, writer.section(shown.unreleased))
+    name = one_line(shown.repository, TITLE_LIMIT)
+    return ChangelogView(
+        name, audience, say.language, say("Changelog of {name}", name=name), _intro(audience, say), tuple(sections)
+    )
+
+
+def _intro(audience: Audience, say: Say) -> str:
+    return {
+        Audience.BUSINESS: say("What changes for you, when, and who answers for it."),
+        Audience.ENGINEERING: say("Every change with its pull request, authors and evidence."),
+        Audience.RELEASE_MANAGER: say("Every change with its level, risk and approvals."),
+    }[audience]
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes the views of one changelog for one audience."""
+
+    audience: Audience
+    say: Say
+    notes: Mapping[str, Annotation]
+    entries: Mapping[str, Entry]
+    yanked: Mapping[str, str]
+    contributors: bool
+
+    def section(self, section: Section) -> SectionView:
+        reason = self.yanked.get(section.version) if section.version is not None else None
+        say, business = self.say, self.audience is Audience.BUSINESS
+        version = one_line(section.version, 120) if section.version is not None else None
+        package = one_line(section.package, 120) if section.package else None
+        name = " ".join(part for part in (package, version) if part)
+        entries = tuple(self.entry(entry) for entry in section.entries)
+        cancelled = len(section.cancelled)
+        return SectionView(
+            version=version,
+            package=package,
+            title=name if version is not None else say("Coming up") if business else say("Unreleased"),
+            anchor=anchor(
+                "release", "/".join(filter(None, (package, version))) if version is not None else "unreleased"
+            ),
+            date=section.date,
+            tag=one_line(section.tag, 200) if section.tag else None,
+            previous_tag=_left_of(section.range),
+            sha=section.sha,
+            range=one_line(section.range, 400) if section.range else None,
+            prerelease=section.prerelease,
+            yanked=clean(reason, 400) if reason is not None else None,
+            summary=self.summary(entries),
+            entries=entries,
+            contributors=()
+            if business or not self.contributors
+            else tuple(one_line(n, 120) for n in section.first_time_contributors),
+            libraries=() if business else self.libraries(section),
+            cancelled=say.many(
+                "{count} change was made and taken back before the release.",
+                "{count} changes were made and taken back before the release.",
+                cancelled,
+            )
+            if cancelled and not business
+            else None,
+        )
+
+    def summary(self, entries: tuple[EntryView, ...]) -> str:
+        """The answer first: how many changes, and which are major."""
+        say = self.say
+        if not entries:
+            return say("No changes to tell of.")
+        majors = [entry for entry in entries if entry.level == "major"]
+        count = say.many("{count} change.", "{count} changes.", len(entries))
+        if not majors:
+            known = any(entry.level for entry in entries)
+            return f"{count} {say('None is major.')}" if known else count
+        if len(majors) == 1:
+            return f"{count} {say('One is major: {title}', title=majors[0].title)}"
+        return f"{count} {say.many('{count} is major.', '{count} are major.', len(majors))}"
+
+    def entry(self, entry: Entry) -> EntryView:
+        say, note = self.say, self.notes.get(entry.id, Annotation())
+        business = self.audience is Audience.BUSINESS
+        state = note.state or entry.state
+        title = plain_title(entry.title) if business else one_line(entry.title, TITLE_LIMIT)
+        classification = note.classification
+        level = classification.level.value if classification else entry.level
+        kind = classification.kind if classification else entry.kind
+        ref = entry.pull_request
+        engineering = not business
+        return EntryView(
+            id=entry.id,
+            anchor=anchor("change", entry.id),
+            title=title or say("(no title)"),
+            level=level,
+            level_word=say("Major") if level == "major" else say("Minor") if level == "minor" else "",
+            breaking=kind == "breaking_change",
+            state=state,
+            state_word=state_word(state, say),
+            marks=self.marks(entry, state),
+            summary=self.business_lines(entry, note, level, kind) if business else self.manager_lines(note),
+            note=self.words_of_a_person(note),
+            tweaks=_tweaks(note, business),
+            metrics=_metrics(note),
+            details=tuple(one_line(line, DETAIL_LIMIT) for line in entry.details) if engineering else (),
+            facts=self.facts(note, kind),
+            pull_request=(f"!{ref.number}" if ref.provider == "gitlab" else f"#{ref.number}")
+            if ref and engineering
+            else None,
+            number=ref.number if ref and engineering else None,
+            provider=ref.provider if ref and engineering else None,
+            authors=tuple(one_line(name, 120) for name in entry.authors) if engineering else (),
+            commits=entry.commits if engineering else (),
+            evidence=_evidence(note) if engineering else (),
+            teams=tuple(one_line(team, 120) for team in note.teams),
+            window=note.window,
+        )
+
+    def marks(self, entry: Entry, state: str) -> tuple[str, ...]:
+        say, found = self.say, []
+        if entry.reverts:
+            target = self.entries.get(entry.reverts)
+            if target is not None:
+                shown = (
+                    plain_title(target.title)
+                    if self.audience is Audience.BUSINESS
+                    else one_line(target.title, TITLE_LIMIT)
+                )
+                found.append(say("Takes back: {title}", title=shown))
+            else:
+                found.append(say("Takes back an earlier change"))
+        if entry.also_in:
+            found.append(say("Also in {versions}", versions=", ".join(one_line(v, 80) for v in entry.also_in)))
+        if entry.first_in:
+            found.append(say("First in {version}", version=one_line(entry.first_in, 80)))
+        if state in ("rolled_back", "rolled back"):
+            found.append(say("Rolled back"))
+        return tuple(found)
+
+    def words_of_a_person(self, note: Annotation) -> Note | None:
+        if not note.notes:
+            return None
+        for language in (self.say.language, self.say.language.split("-")[0]):
+            if note.notes.get(language):
+                return Note(clean(note.notes[language], TEXT_LIMIT))
+        language = "en" if note.notes.get("en") else min(note.notes)
+        return Note(clean(note.notes[language], TEXT_LIMIT), language)
+
+    def business_lines(self, entry: Entry, note: Annotation, level: str | None, kind: str | None) -> tuple[str, ...]:
+        say, lines = self.say, []
+        if not note.notes and kind is not None:
+            effect = self.effect(entry, note, kind)
+            if effect:
+                lines.append(effect)
+        if note.action:
+            lines.append(say("What you must do: {action}", action=one_line(note.action, DETAIL_LIMIT)))
+        elif level == "major":
+            lines.append(say("If you build on it, speak with the person who answers for it before the date."))
+        elif level == "minor":
+            lines.append(say("You need not do anything."))
+        if note.owner:
+            lines.append(say("{owner} answers for it.", owner=one_line(note.owner, 120)))
+        return tuple(lines)
+
+    def effect(self, entry: Entry, note: Annotation, kind: str) -> str | None:
+        """One sentence for the business from the kind of the change: what it means, without words of the trade."""
+        say = self.say
+        names = ", ".join(
+            one_line(lib.name, 80) for lib in (note.classification.new_libraries if note.classification else ())
+        )
+        if kind in ("new_library", "late_declaration") and names:
+            return say(
+                "A new building block comes in: {names}. It was coordinated with the teams concerned.", names=names
+            )
+        sentences = {
+            "new_library": say("A new building block comes in. It was coordinated with the teams concerned."),
+            "late_declaration": say("A new building block comes in. It was coordinated with the teams concerned."),
+            "library_major_bump": say("A building block moves to a new generation; results may differ slightly."),
+            "breaking_change": say("It works differently from before: what builds on it may need a change."),
+            "parameter_only": say("Settings were adjusted; the way it works stays the same."),
+            "code_logic": say("The way it works was refined; nothing new is needed for it."),
+            "revert": say("An earlier change is taken back; it works as before."),
+        }
+        quiet = say("Nothing changes in how it works for you.")
+        return sentences.get(kind, None if entry.reverts else quiet)
+
+    def manager_lines(self, note: Annotation) -> tuple[str, ...]:
+        if self.audience is not Audience.RELEASE_MANAGER:
+            return ()
+        return tuple(one_line(line, DETAIL_LIMIT) for line in (*note.risk, *note.approvals, *note.missing, *note.moves))
+
+    def facts(self, note: Annotation, kind: str | None) -> tuple[tuple[str, str], ...]:
+        if self.audience is Audience.BUSINESS:
+            return ()
+        say, found = self.say, []
+        verdict = note.classification
+        if kind:
+            found.append((say("Kind"), one_line(kind, 80)))
+        if verdict:
+            found.append((say("Rule"), one_line(verdict.rule, 120)))
+            if verdict.needs_review:
+                found.append((say("Review"), say("A release manager should look at it")))
+        if note.owner:
+            found.append((say("Owner"), one_line(note.owner, 120)))
+        return tuple(found)
+
+    def libraries(self, section: Section) -> tuple[Move, ...]:
+        """The libraries that the release brings, one row each however many changes touched it."""
+        rows: dict[tuple[str, str], Move] = {}
+        for entry in reversed(section.entries):  # oldest first, so that several hops collapse to first old and last new
+            verdict = self.notes.get(entry.id, Annotation()).classification
+            if verdict is None:
+                continue
+            for library in verdict.new_libraries:
+                key = (library.ecosystem, library.name)
+                rows.setdefault(
+                    key,
+                    Move(
+                        one_line(library.name, 120), None, one_line(library.ecosystem, 40), one_line(library.path, 300)
+                    ),
+                )
+        return tuple(rows[key] for key in sorted(rows))
+
+
+def _left_of(span: str | None) -> str | None:
+    return one_line(span.split("..", 1)[0], 200) or None if span and ".." in span else None
+
+
+def _tweaks(note: Annotation, business: bool) -> tuple[Move, ...]:
+    if note.classification is None:
+        return ()
+    return tuple(
+        Move(
+            plain_name(fact.subject) if business else one_line(fact.subject, 200),
+            one_line(fact.old, 120) if fact.old is not None else None,
+            one_line(fact.new, 120) if fact.new is not None else None,
+            None if business else _place(fact.path, fact.line),
+        )
+        for fact in note.classification.evidence
+        if fact.kind.startswith("parameter")
+    )
+
+
+def _metrics(note: Annotation) -> tuple[Move, ...]:
+    told = [(metric.name, metric.old, metric.new) for metric in note.metrics]
+    if note.classification is not None and not told:
+        told = [
+            (fact.subject, fact.old, fact.new)
+            for fact in note.classification.evidence
+            if fact.kind.startswith("metric")
+        ]
+    return tuple(
+        Move(
+            one_line(name, 120),
+            one_line(old, 80) if old is not None else None,
+            one_line(new, 80) if new is not None else None,
+        )
+        for name, old, new in told
+    )
+
+
+def _evidence(note: Annotation) -> tuple[Move, ...]:
+    if note.classification is None:
+        return ()
+    return tuple(
+        Move(
+            one_line(f"{fact.rule}: {fact.subject}", 300),
+            one_line(fact.old, 120) if fact.old is not None else None,
+            one_line(fact.new, 120) if fact.new is not None else None,
+            _place(fact.path, fact.line),
+        )
+        for fact in note.classification.evidence
+        if not fact.kind.startswith(("parameter", "metric"))
+    )
+
+
+def _place(path: str, line: int | None) -> str:
+    return one_line(f"{path}:{line}" if line is not None else path, 300)

@@ -1,0 +1,111 @@
+"""Fixed words, dates and times in the reader's language: one catalogue file a language in ``config/locale``.
+
+A catalogue is a gettext ``.po`` file whose messages are the English sentences; adding a language is adding its file.
+"""
+
+from __future__ import annotations
+
+import gettext
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.core import UnknownLocaleError
+from babel.dates import format_date, format_datetime, format_time
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
+
+from release_mgmt import resources
+from release_mgmt.core.errors import InvalidInput
+
+DEFAULT_LANGUAGE = "en"
+
+
+@lru_cache(maxsize=1)
+def languages() -> tuple[str, ...]:
+    """The languages that have a catalogue, sorted."""
+    return tuple(sorted(file.stem for file in (resources.folder("config") / "locale").glob("*.po")))
+
+
+@lru_cache(maxsize=32)
+def catalogue(language: str) -> Catalog:
+    """The catalogue of one language."""
+    with (resources.folder("config") / "locale" / f"{language}.po").open("rb") as file:
+        return read_po(file, locale=language)
+
+
+def negotiate(wanted: str | None) -> str:
+    """The best language for an ``Accept-Language`` header (RFC 9110 12.5.4) or a plain tag; English when none fits."""
+    known = languages()
+    asked: list[tuple[float, int, str]] = []
+    for place, part in enumerate((wanted or "").split(",")[:20]):
+        tag, _, rest = part.strip().partition(";")
+        try:
+            weight = float(rest.partition("=")[2]) if rest.strip() else 1.0
+        except ValueError:
+            weight = 0.0
+        if tag and weight > 0:
+            asked.append((-weight, place, tag.strip().lower()))
+    for _, _, tag in sorted(asked):
+        for candidate in (tag, tag.split("-")[0]):
+            if candidate in known:
+                return candidate
+    return DEFAULT_LANGUAGE
+
+
+class Words:
+    """The words of one language (:class:`release_mgmt.core.audience.Say`), and its dates and times."""
+
+    __slots__ = ("_catalogue", "_locale", "language")
+
+    def __init__(self, language: str = DEFAULT_LANGUAGE) -> None:
+        if language not in languages():
+            raise InvalidInput.at("language", f"no words for {language!r}", ", ".join(languages()))
+        self.language = language
+        self._catalogue = catalogue(language)
+        try:
+            self._locale = Locale.parse(language.replace("-", "_"))
+        except (UnknownLocaleError, ValueError):  # a catalogue for a language that Babel has no dates of
+            self._locale = Locale.parse(DEFAULT_LANGUAGE)
+
+    def __call__(self, message: str, /, **values: object) -> str:
+        """The message in this language with its values filled in."""
+        found = self._catalogue.get(message)
+        text = found.string if found is not None and isinstance(found.string, str) and found.string else message
+        return text.format(**values) if values else text
+
+    def many(self, one: str, several: str, count: int, /, **values: object) -> str:
+        """The form of the message for ``count``."""
+        found = self._catalogue.get(one)
+        text = one if count == 1 else several
+        if found is not None and isinstance(found.string, (tuple, list)):
+            form = int(_plural(self._catalogue.plural_expr)(count))
+            if form < len(found.string) and found.string[form]:
+                text = found.string[form]
+        return text.format(count=count, **values)
+
+    def day(self, value: date) -> str:
+        """A date with its weekday: ``Tue, Nov 24, 2026``, ``Di., 24. Nov. 2026``."""
+        return format_date(value, "EEE, d MMM y" if self.language == "en" else "EEE, d. MMM y", locale=self._locale)
+
+    def instant(self, value: datetime, zone: str = "UTC") -> str:
+        """An instant in the reader's zone, the zone named."""
+        local = value.astimezone(ZoneInfo(zone))
+        time = format_datetime(local, "HH:mm zzz", locale=self._locale, tzinfo=ZoneInfo(zone))
+        return f"{self.day(local.date())}, {time}"
+
+    def span(self, start: datetime, end: datetime, zone: str = "UTC") -> str:
+        """From one instant to another; the day once when it is the same."""
+        first, last = start.astimezone(ZoneInfo(zone)), end.astimezone(ZoneInfo(zone))
+        if first.date() != last.date():
+            return f"{self.instant(start, zone)} - {self.instant(end, zone)}"
+        until = format_time(last, "HH:mm", locale=self._locale)
+        return f"{self.day(first.date())}, {format_time(first, 'HH:mm', locale=self._locale)}-{until} {last.tzname()}"
+
+
+@lru_cache(maxsize=32)
+def _plural(expression: str) -> Callable[[int], int]:
+    """The rule that gives the plural form of a count, from the catalogue's gettext expression."""
+    return gettext.c2py(expression)
