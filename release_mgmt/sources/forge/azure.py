@@ -1,0 +1,210 @@
+"""Azure DevOps Repos. ``repository`` is ``organisation/project/repository``; the base address has no organisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Literal
+from urllib.parse import quote
+
+from release_mgmt.core.changes import Provider, PullRequest, Review, WorkItem
+from release_mgmt.core.errors import InvalidInput, NotFound
+from release_mgmt.sources.forge import fields
+from release_mgmt.sources.forge.fields import Json
+from release_mgmt.sources.forge.github import require_number
+from release_mgmt.sources.forge.model import CONTEXT, MARKER, Answer, Comment, Event, EventKind, TagChange, linked_items
+from release_mgmt.sources.forge.transport import Transport
+
+State = Literal["open", "closed", "merged"]
+_STATES: dict[str, State] = {"active": "open", "completed": "merged", "abandoned": "closed"}
+_STATUS = {"success": "succeeded", "pending": "pending", "failure": "failed"}
+VERSION = "7.2-preview"
+PAGE = 100
+LIST_CUT = 400
+
+
+def _vote(vote: int | None) -> str | None:
+    """Votes are 10 approved, 5 approved with suggestions, 0 none, -5 waiting for the author, -10 rejected."""
+    if vote is None or vote == 0:
+        return None
+    return "approved" if vote >= 5 else "changes_requested"
+
+
+class Azure:
+    """The adapter; it has no state."""
+
+    provider: Provider = "azure"
+
+    def parse(self, raw: Json) -> PullRequest:
+        # Only `status` tells a merge: `mergeStatus` is about the test merge and says "queued" on completed ones.
+        state = _STATES.get(fields.line(raw, "status") or "", "open")
+        title, text = fields.line(raw, "title") or "", fields.body(raw, "description")
+        labels = fields.children(raw, "labels")
+        reviewers = fields.children(raw, "reviewers")
+        number = require_number(fields.whole(raw, "pullRequestId"), "pullRequestId")
+        home = fields.line(raw, "repository", "webUrl") or fields.line(raw, "repository", "remoteUrl")
+        closed = fields.instant(raw, "closedDate")
+        return PullRequest(
+            provider=self.provider,
+            number=number,
+            title=title,
+            state=state,
+            body="" if text is None else text,  # left out when empty
+            author=fields.line(raw, "createdBy", "uniqueName"),
+            author_id=fields.line(raw, "createdBy", "id"),
+            labels=None if labels is None else fields.present(fields.line(label, "name") for label in labels),
+            base_ref=fields.branch(fields.line(raw, "targetRefName")),
+            head_ref=fields.branch(fields.line(raw, "sourceRefName")),
+            head_sha=fields.sha(raw, "lastMergeSourceCommit", "commitId"),
+            merge_sha=fields.sha(raw, "lastMergeCommit", "commitId") if state == "merged" else None,
+            created_at=fields.instant(raw, "creationDate"),
+            merged_at=closed if state == "merged" else None,
+            merged_by=fields.line(raw, "closedBy", "uniqueName") if state == "merged" else None,
+            updated_at=closed or fields.instant(raw, "creationDate"),
+            reviews=None if reviewers is None else self._reviews(reviewers),
+            requested_reviewers=None
+            if reviewers is None
+            else fields.present(fields.line(item, "uniqueName") for item in reviewers if item.get("vote") == 0),
+            work_items=self._items(raw, title, text),
+            draft=fields.truth(raw, "isDraft"),
+            url=f"{_without_user(home)}/pullrequest/{number}" if home else None,
+        )
+
+    @staticmethod
+    def _items(raw: Json, title: str, text: str | None) -> tuple[WorkItem, ...] | None:
+        refs = fields.children(raw, "workItemRefs")
+        if refs is None:
+            return linked_items(title, text) or None  # only what the words say; the forge may know more
+        told = tuple(WorkItem(f"AB#{key}", fields.line(ref, "url")) for ref in refs if (key := fields.line(ref, "id")))
+        known = {item.key for item in told}
+        return told + tuple(item for item in linked_items(title, text) if item.key not in known)
+
+    @staticmethod
+    def _reviews(reviewers: tuple[Json, ...]) -> tuple[Review, ...]:
+        found = {
+            fields.line(item, "uniqueName") or "": word
+            for item in reviewers
+            if item.get("isContainer") is not True and (word := _vote(fields.whole(item, "vote")))
+        }
+        return tuple(Review(name, found[name]) for name in sorted(found) if name)
+
+    def event(self, headers: Mapping[str, str], payload: Json) -> Event:  # noqa: ARG002 - all is in the body
+        name = fields.line(payload, "eventType") or "unknown"
+        resource = payload.get("resource")
+        kind: EventKind = "other"
+        pull, tags, comment = None, tuple[TagChange, ...](), None
+        if name == "ms.vss-code.git-pullrequest-comment-event":
+            comment = self._comment(resource)
+            kind = "comment" if comment else "other"
+        elif name.startswith("git.pullrequest.") and isinstance(resource, Mapping):
+            kind, pull = "pull_request", self.parse(resource)
+        elif name == "git.push":
+            tags = tuple(self._tags(resource))
+            kind = "tag" if tags else "push"
+        holder = resource if fields.get(resource, "repository") else fields.get(resource, "pullRequest")
+        return Event(
+            self.provider, kind, name, self._repository(holder), fields.line(payload, "id"),
+            name.rpartition(".")[2], pull, tags, comment,
+        )  # fmt: skip
+
+    @staticmethod
+    def _repository(holder: object) -> str | None:
+        """``organisation/project/repository``, the organisation taken from the remote address."""
+        project = fields.line(holder, "repository", "project", "name")
+        name = fields.line(holder, "repository", "name")
+        remote = fields.line(holder, "repository", "remoteUrl") or ""
+        parts = _without_user(remote).removeprefix("https://").split("/")
+        organisation = parts[1] if len(parts) > 1 and parts[0] == "dev.azure.com" else parts[0].split(".")[0]
+        return f"{organisation}/{project}/{name}" if organisation and project and name else None
+
+    @staticmethod
+    def _tags(resource: object) -> Iterator[TagChange]:
+        for update in fields.children(resource, "refUpdates") or ():
+            tag = fields.tag_name(update.get("name"))
+            new = fields.sha(update, "newObjectId")
+            if tag:
+                yield TagChange(tag, new, deleted=new is None)
+
+    @staticmethod
+    def _comment(resource: object) -> Comment | None:
+        number = fields.whole(resource, "pullRequest", "pullRequestId")
+        author = fields.line(resource, "comment", "author", "uniqueName")
+        if number is None or author is None:
+            return None
+        return Comment(number, author, fields.body(resource, "comment", "content") or "")
+
+    def merged(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
+        query = {
+            "searchCriteria.status": "completed",
+            "searchCriteria.queryTimeRangeType": "closed",
+            "$top": str(PAGE),
+            "api-version": f"{VERSION}.2",
+        }
+        if since is not None:
+            query["searchCriteria.minTime"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        seen = 0
+
+        def following(page: Json) -> Mapping[str, str] | None:
+            nonlocal seen
+            count = len(fields.children(page, "value") or ())
+            seen += count
+            return {"$skip": str(seen)} if count == PAGE else None
+
+        for page in transport.body_pages(f"{self._path(repository)}/pullrequests", query, following):
+            for raw in fields.children(page, "value") or ():
+                pull = self.parse(raw)
+                # Lists cut a description at 400 characters: such a text is not the whole one.
+                yield replace(pull, body=None) if len(str(raw.get("description", ""))) >= LIST_CUT else pull
+
+    def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
+        path = f"{self._path(repository)}/pullrequests/{number}"
+        query = {"includeWorkItemRefs": "true", "api-version": f"{VERSION}.2"}
+        raw = transport.get_object(path, query)
+        labels = transport.get_object(
+            f"{self._path(repository)}/pullRequests/{number}/labels", {"api-version": f"{VERSION}.1"}
+        )
+        found = fields.children(labels, "value") or ()
+        return replace(self.parse(raw), labels=fields.present(fields.line(label, "name") for label in found))
+
+    def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
+        base = f"{self._path(repository)}/pullRequests/{pull.number}"
+        status: dict[str, object] = {
+            "state": _STATUS[answer.state],
+            "description": answer.summary[:255],
+            "context": {"name": CONTEXT, "genre": "release"},
+        }
+        if answer.url:
+            status["targetUrl"] = answer.url
+        transport.send("POST", f"{base}/statuses?api-version={VERSION}.1", status)
+        self._comment_once(transport, base, f"{MARKER}\n{answer.comment}")
+
+    @staticmethod
+    def _comment_once(transport: Transport, base: str, wanted: str) -> None:
+        version = f"?api-version={VERSION}.1"
+        try:
+            threads = fields.children(transport.get_object(f"{base}/threads{version}"), "value") or ()
+        except NotFound:
+            threads = ()
+        for thread in threads:
+            for comment in fields.children(thread, "comments") or ():
+                if str(comment.get("content", "")).startswith(MARKER):
+                    if comment.get("content") != wanted:
+                        where = f"{base}/threads/{fields.whole(thread, 'id')}/comments/{fields.whole(comment, 'id')}"
+                        transport.send("PATCH", where + version, {"content": wanted})
+                    return
+        comments: list[object] = [{"parentCommentId": 0, "content": wanted, "commentType": "text"}]
+        transport.send("POST", f"{base}/threads{version}", {"comments": comments, "status": "closed"})
+
+    @staticmethod
+    def _path(repository: str) -> str:
+        parts = repository.split("/")
+        if len(parts) != 3 or not all(parts):
+            raise InvalidInput.at("repository", "Azure DevOps needs organisation/project/repository")
+        organisation, project, name = (quote(part, safe="") for part in parts)
+        return f"/{organisation}/{project}/_apis/git/repositories/{name}"
+
+
+def _without_user(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else url

@@ -1,0 +1,134 @@
+"""Bitbucket Cloud: no labels, no milestone, no merge date, and merge commits of 12 characters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Literal
+
+from release_mgmt.core.changes import Provider, PullRequest, Review
+from release_mgmt.sources.forge import fields
+from release_mgmt.sources.forge.fields import Json
+from release_mgmt.sources.forge.github import require_number
+from release_mgmt.sources.forge.model import CONTEXT, MARKER, Answer, Comment, Event, EventKind, TagChange, linked_items
+from release_mgmt.sources.forge.transport import Transport
+
+State = Literal["open", "closed", "merged"]
+_STATES: dict[str, State] = {"OPEN": "open", "MERGED": "merged", "DECLINED": "closed", "SUPERSEDED": "closed"}
+_STATUS = {"success": "SUCCESSFUL", "pending": "INPROGRESS", "failure": "FAILED"}
+
+
+def _next(page: Json) -> str | None:
+    following = page.get("next")
+    return following if isinstance(following, str) else None
+
+
+class Bitbucket:
+    """The adapter; it has no state."""
+
+    provider: Provider = "bitbucket"
+
+    def parse(self, raw: Json) -> PullRequest:
+        state = _STATES.get(fields.line(raw, "state") or "", "closed")
+        title = fields.line(raw, "title") or ""
+        text = fields.body(raw, "description")
+        people = fields.children(raw, "participants")
+        requested = fields.children(raw, "reviewers")
+        return PullRequest(
+            provider=self.provider,
+            number=require_number(fields.whole(raw, "id"), "id"),
+            title=title,
+            state=state,
+            body=text,
+            # Since 2019 (GDPR) accounts have no public user name.
+            author=fields.line(raw, "author", "display_name"),
+            author_id=fields.line(raw, "author", "account_id"),
+            base_ref=fields.line(raw, "destination", "branch", "name"),
+            head_ref=fields.line(raw, "source", "branch", "name"),
+            head_sha=fields.sha(raw, "source", "commit", "hash"),
+            merge_sha=fields.sha(raw, "merge_commit", "hash") if state == "merged" else None,
+            created_at=fields.instant(raw, "created_on"),
+            merged_at=fields.instant(raw, "updated_on") if state == "merged" else None,
+            merged_by=fields.line(raw, "closed_by", "display_name") if state == "merged" else None,
+            updated_at=fields.instant(raw, "updated_on"),
+            reviews=None if people is None else self._reviews(people),
+            requested_reviewers=None
+            if requested is None
+            else fields.present(fields.line(person, "display_name") for person in requested),
+            work_items=None if text is None else linked_items(title, text),
+            draft=fields.truth(raw, "draft"),
+            url=fields.line(raw, "links", "html", "href"),
+        )
+
+    @staticmethod
+    def _reviews(people: tuple[Json, ...]) -> tuple[Review, ...]:
+        names = fields.present(
+            fields.line(person, "user", "display_name") for person in people if person.get("approved") is True
+        )
+        return tuple(Review(name, "approved") for name in sorted(names))
+
+    def event(self, headers: Mapping[str, str], payload: Json) -> Event:
+        name = headers.get("X-Event-Key", "")
+        kind: EventKind = "other"
+        pull, tags, comment = None, tuple[TagChange, ...](), None
+        if name == "pullrequest:comment_created":
+            comment = self._comment(payload)
+            kind = "comment" if comment else "other"
+        elif name.startswith("pullrequest:") and isinstance(payload.get("pullrequest"), Mapping):
+            kind, pull = "pull_request", self.parse(payload["pullrequest"])
+        elif name == "repo:push":
+            tags = tuple(self._tags(payload))
+            kind = "tag" if tags else "push"
+        elif name == "diagnostics:ping":
+            kind = "ping"
+        return Event(
+            self.provider, kind, name or "unknown", fields.line(payload, "repository", "full_name"),
+            headers.get("X-Request-UUID"), name.partition(":")[2] or None, pull, tags, comment,
+        )  # fmt: skip
+
+    @staticmethod
+    def _tags(payload: Json) -> Iterator[TagChange]:
+        for change in fields.children(payload, "push", "changes") or ():
+            gone = change.get("new") is None
+            side = "old" if gone else "new"
+            tag = fields.line(change, side, "name")
+            if fields.get(change, side, "type") == "tag" and tag:
+                yield TagChange(tag, None if gone else fields.sha(change, "new", "target", "hash"), deleted=gone)
+
+    @staticmethod
+    def _comment(payload: Json) -> Comment | None:
+        number = fields.whole(payload, "pullrequest", "id")
+        author = fields.line(payload, "actor", "account_id") or fields.line(payload, "actor", "display_name")
+        if number is None or author is None:
+            return None
+        return Comment(number, author, fields.body(payload, "comment", "content", "raw") or "")
+
+    def merged(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
+        query = {"state": "MERGED", "sort": "-updated_on", "pagelen": "50"}
+        if since is not None:
+            query["q"] = f'state="MERGED" AND updated_on>={since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00")}'
+        for page in transport.body_pages(f"/2.0/repositories/{repository}/pullrequests", query, _next):
+            yield from (self.parse(raw) for raw in fields.children(page, "values") or ())
+
+    def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
+        return self.parse(transport.get_object(f"/2.0/repositories/{repository}/pullrequests/{number}"))
+
+    def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
+        base = f"/2.0/repositories/{repository}"
+        if pull.head_sha is not None:
+            status: dict[str, object] = {
+                "key": CONTEXT,
+                "state": _STATUS[answer.state],
+                "description": answer.summary[:255],
+                "url": answer.url or fields.line({"url": pull.url}, "url") or "",
+            }
+            transport.send("POST", f"{base}/commit/{pull.head_sha}/statuses/build", status)
+        comments = f"{base}/pullrequests/{pull.number}/comments"
+        wanted = {"content": {"raw": f"{MARKER}\n{answer.comment}"}}
+        for page in transport.body_pages(comments, {"pagelen": "100"}, _next):
+            for raw in fields.children(page, "values") or ():
+                if str(fields.get(raw, "content", "raw") or "").startswith(MARKER):
+                    if fields.get(raw, "content", "raw") != wanted["content"]["raw"]:
+                        transport.send("PUT", f"{comments}/{fields.whole(raw, 'id')}", wanted)
+                    return
+        transport.send("POST", comments, wanted)

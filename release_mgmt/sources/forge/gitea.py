@@ -1,0 +1,59 @@
+"""Gitea and Forgejo: close to GitHub's form, with differences that matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from release_mgmt.core.changes import Provider, PullRequest
+from release_mgmt.sources.forge import fields
+from release_mgmt.sources.forge.fields import Json
+from release_mgmt.sources.forge.github import GitHub, edit_one_comment, latest_reviews
+from release_mgmt.sources.forge.model import CONTEXT, Answer, Event
+from release_mgmt.sources.forge.transport import Transport
+
+
+class Gitea:
+    """The adapter; it has no state."""
+
+    provider: Provider = "gitea"
+
+    def parse(self, raw: Json) -> PullRequest:
+        pull = GitHub().parse(raw)
+        return replace(pull, provider=self.provider, draft=fields.truth(raw, "draft"))
+
+    def event(self, headers: Mapping[str, str], payload: Json) -> Event:
+        name = headers.get("X-Gitea-Event") or headers.get("X-Forgejo-Event") or headers.get("X-Gogs-Event") or ""
+        delivery = headers.get("X-Gitea-Delivery") or headers.get("X-Forgejo-Delivery")
+        alike = GitHub().event({"X-GitHub-Event": name, "X-GitHub-Delivery": delivery or ""}, payload)
+        pull = replace(alike.pull_request, provider=self.provider) if alike.pull_request else None
+        return replace(alike, provider=self.provider, delivery_id=delivery, pull_request=pull)
+
+    def merged(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
+        query = {"state": "closed", "sort": "recentupdate", "limit": "50"}
+        for page in transport.pages(f"/repos/{repository}/pulls", query):
+            for raw in page:
+                pull = self.parse(raw)
+                if since is not None and pull.updated_at is not None and pull.updated_at < since:
+                    return
+                yield pull
+
+    def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
+        raw = transport.get_object(f"/repos/{repository}/pulls/{number}")
+        reviews: list[Json] = []
+        for page in transport.pages(f"/repos/{repository}/pulls/{number}/reviews", {"limit": "50"}):
+            reviews.extend(page)
+        return replace(self.parse(raw), reviews=latest_reviews(tuple(reviews)))
+
+    def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
+        if pull.head_sha is not None:
+            status: dict[str, object] = {
+                "state": answer.state,
+                "context": CONTEXT,
+                "description": answer.summary[:255],
+                "target_url": answer.url or "",
+            }
+            transport.send("POST", f"/repos/{repository}/statuses/{pull.head_sha}", status)
+        comments = f"/repos/{repository}/issues/{pull.number}/comments"
+        edit_one_comment(transport, comments, f"/repos/{repository}/issues/comments", answer.comment)

@@ -1,0 +1,166 @@
+"""GitHub, and GitHub Enterprise with another base address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Literal
+
+from release_mgmt.core.changes import Provider, PullRequest, Review
+from release_mgmt.core.errors import InvalidInput
+from release_mgmt.sources.forge import fields
+from release_mgmt.sources.forge.fields import Json
+from release_mgmt.sources.forge.model import CONTEXT, MARKER, Answer, Comment, Event, EventKind, TagChange, linked_items
+from release_mgmt.sources.forge.transport import Transport
+
+State = Literal["open", "closed", "merged"]
+
+
+def require_number(number: int | None, where: str) -> int:
+    """``number``, or InvalidInput: a pull request without one has no identity."""
+    if number is None or number <= 0:
+        raise InvalidInput.at(where, "a pull request needs a number above 0")
+    return number
+
+
+def latest_reviews(raw: tuple[Json, ...] | None) -> tuple[Review, ...] | None:
+    """The latest word of each reviewer; a later comment does not take an approval back, a dismissal does."""
+    if raw is None:
+        return None
+    states = {"APPROVED": "approved", "CHANGES_REQUESTED": "changes_requested", "REQUEST_CHANGES": "changes_requested"}
+    latest: dict[str, Review] = {}
+    for item in raw:
+        who = fields.line(item, "user", "login")
+        state = (fields.line(item, "state") or "").upper()
+        at = fields.instant(item, "submitted_at")
+        if who is None:
+            continue
+        if state == "DISMISSED" or item.get("dismissed") is True:
+            latest.pop(who, None)
+        elif state in states:
+            latest[who] = Review(who, states[state], at)
+        elif who not in latest and state in {"COMMENTED", "COMMENT"}:
+            latest[who] = Review(who, "commented", at)
+    return tuple(latest[who] for who in sorted(latest))
+
+
+class GitHub:
+    """The adapter; it has no state."""
+
+    provider: Provider = "github"
+
+    def parse(self, raw: Json) -> PullRequest:
+        merged_at = fields.instant(raw, "merged_at")
+        state: State = "open" if raw.get("state") == "open" else "closed"
+        if merged_at is not None or raw.get("merged") is True:
+            state = "merged"
+        labels = fields.children(raw, "labels")
+        requested = fields.children(raw, "requested_reviewers")
+        milestone = raw.get("milestone", ...)
+        title, text = fields.line(raw, "title") or "", fields.body(raw, "body")
+        return PullRequest(
+            provider=self.provider,
+            number=require_number(fields.whole(raw, "number"), "number"),
+            title=title,
+            state=state,
+            body=text,
+            author=fields.line(raw, "user", "login"),
+            author_id=str(fields.whole(raw, "user", "id")) if fields.whole(raw, "user", "id") else None,
+            labels=None if labels is None else fields.present(fields.line(label, "name") for label in labels),
+            base_ref=fields.line(raw, "base", "ref"),
+            head_ref=fields.line(raw, "head", "ref"),
+            head_sha=fields.sha(raw, "head", "sha"),
+            # On a pull request that is not merged this field names GitHub's test merge.
+            merge_sha=fields.sha(raw, "merge_commit_sha") if state == "merged" else None,
+            created_at=fields.instant(raw, "created_at"),
+            merged_at=merged_at,
+            merged_by=fields.line(raw, "merged_by", "login"),
+            updated_at=fields.instant(raw, "updated_at"),
+            requested_reviewers=None
+            if requested is None
+            else fields.present(fields.line(person, "login") for person in requested),
+            milestone="" if milestone is None else fields.line(raw, "milestone", "title"),
+            work_items=None if text is None else linked_items(title, text),
+            draft=fields.truth(raw, "draft"),
+            url=fields.line(raw, "html_url"),
+        )
+
+    def event(self, headers: Mapping[str, str], payload: Json) -> Event:
+        name = headers.get("X-GitHub-Event", "")
+        kind: EventKind = "other"
+        pull, tags, comment = None, tuple[TagChange, ...](), None
+        if name == "ping":
+            kind = "ping"
+        elif isinstance(payload.get("pull_request"), Mapping) and name.startswith("pull_request"):
+            kind, pull = "pull_request", self.parse(payload["pull_request"])
+        elif name in {"create", "delete"} and payload.get("ref_type") == "tag":
+            tag = fields.line(payload, "ref")
+            kind = "tag"
+            tags = (TagChange(tag, fields.sha(payload, "sha"), deleted=name == "delete"),) if tag else ()
+        elif name == "push":
+            tag = fields.tag_name(payload.get("ref"))
+            kind = "tag" if tag else "push"
+            gone = payload.get("deleted") is True or fields.sha(payload, "after") is None
+            tags = (TagChange(tag, None if gone else fields.sha(payload, "after"), deleted=gone),) if tag else ()
+        elif name == "release":
+            tag = fields.line(payload, "release", "tag_name")
+            kind = "release"
+            tags = (TagChange(tag, None),) if tag else ()
+        elif name == "issue_comment" and payload.get("action") == "created":
+            comment = self._comment(payload)
+            kind = "comment" if comment else "other"
+        return Event(
+            self.provider, kind, name or "unknown", fields.line(payload, "repository", "full_name"),
+            headers.get("X-GitHub-Delivery"), fields.line(payload, "action"), pull, tags, comment,
+        )  # fmt: skip
+
+    @staticmethod
+    def _comment(payload: Json) -> Comment | None:
+        number = fields.whole(payload, "issue", "number")
+        author = fields.line(payload, "comment", "user", "login")
+        if number is None or author is None or fields.get(payload, "issue", "pull_request") is None:
+            return None
+        return Comment(number, author, fields.body(payload, "comment", "body") or "")
+
+    def merged(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
+        # The API has no `since` and no sort by merge for pull requests (a wrong sort is answered 422).
+        query = {"state": "closed", "sort": "updated", "direction": "desc", "per_page": "100"}
+        for page in transport.pages(f"/repos/{repository}/pulls", query):
+            for raw in page:
+                pull = self.parse(raw)
+                if since is not None and pull.updated_at is not None and pull.updated_at < since:
+                    return
+                yield pull
+
+    def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
+        raw = transport.get_object(f"/repos/{repository}/pulls/{number}")
+        reviews: list[Json] = []
+        for page in transport.pages(f"/repos/{repository}/pulls/{number}/reviews", {"per_page": "100"}):
+            reviews.extend(page)
+        return replace(self.parse(raw), reviews=latest_reviews(tuple(reviews)))
+
+    def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
+        if pull.head_sha is not None:
+            status: dict[str, object] = {
+                "state": answer.state,
+                "context": CONTEXT,
+                "description": answer.summary[:140],  # the API's limit
+            }
+            if answer.url:
+                status["target_url"] = answer.url
+            transport.send("POST", f"/repos/{repository}/statuses/{pull.head_sha}", status)
+        comments = f"/repos/{repository}/issues/{pull.number}/comments"
+        edit_one_comment(transport, comments, f"/repos/{repository}/issues/comments", answer.comment)
+
+
+def edit_one_comment(transport: Transport, comments: str, edit: str, text: str) -> None:
+    """Write our comment below ``comments``, or edit the one with our marker (``edit``/id) when its text differs."""
+    wanted = f"{MARKER}\n{text}"
+    for page in transport.pages(comments, {"per_page": "100"}):
+        for raw in page:
+            if str(raw.get("body", "")).startswith(MARKER):
+                if raw.get("body") != wanted:
+                    transport.send("PATCH", f"{edit}/{fields.whole(raw, 'id')}", {"body": wanted})
+                return
+    transport.send("POST", comments, {"body": wanted})

@@ -1,0 +1,166 @@
+"""GitLab: merge requests are pull requests, and ``iid`` is the number that people know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Literal
+from urllib.parse import quote
+
+from release_mgmt.core.changes import Provider, PullRequest, Review
+from release_mgmt.sources.forge import fields
+from release_mgmt.sources.forge.fields import Json
+from release_mgmt.sources.forge.github import require_number
+from release_mgmt.sources.forge.model import CONTEXT, MARKER, Answer, Comment, Event, EventKind, TagChange, linked_items
+from release_mgmt.sources.forge.transport import Transport
+
+State = Literal["open", "closed", "merged"]
+_STATES: dict[str, State] = {"opened": "open", "locked": "open", "closed": "closed", "merged": "merged"}
+_STATUS = {"success": "success", "pending": "pending", "failure": "failed"}
+
+
+def _labels(raw: Json) -> tuple[str, ...] | None:
+    """The API gives strings, a hook gives objects with a title."""
+    found = raw.get("labels")
+    if not isinstance(found, list):
+        return None
+    return fields.present(
+        fields.line({"label": label}, "label") if isinstance(label, str) else fields.line(label, "title")
+        for label in found[: fields.LIST_LIMIT]
+    )
+
+
+class GitLab:
+    """The adapter; it has no state."""
+
+    provider: Provider = "gitlab"
+
+    def parse(self, raw: Json) -> PullRequest:
+        state = _STATES.get(fields.line(raw, "state") or "", "closed")
+        title, text = fields.line(raw, "title") or "", fields.body(raw, "description")
+        # A merge has a merge commit, a squash a squash commit; a fast-forward has neither and keeps its own head.
+        merge = fields.sha(raw, "merge_commit_sha") or fields.sha(raw, "squash_commit_sha") or self._head(raw)
+        requested = fields.children(raw, "reviewers")
+        draft = fields.truth(raw, "draft")
+        milestone = raw.get("milestone", ...)
+        return PullRequest(
+            provider=self.provider,
+            number=require_number(fields.whole(raw, "iid"), "iid"),
+            title=title,
+            state=state,
+            body=text,
+            author=fields.line(raw, "author", "username"),
+            author_id=str(fields.whole(raw, "author", "id") or fields.whole(raw, "author_id") or "") or None,
+            labels=_labels(raw),
+            base_ref=fields.line(raw, "target_branch"),
+            head_ref=fields.line(raw, "source_branch"),
+            head_sha=self._head(raw),
+            merge_sha=merge if state == "merged" else None,
+            created_at=fields.instant(raw, "created_at"),
+            merged_at=fields.instant(raw, "merged_at"),
+            merged_by=fields.line(raw, "merge_user", "username") or fields.line(raw, "merged_by", "username"),
+            updated_at=fields.instant(raw, "updated_at"),
+            requested_reviewers=None
+            if requested is None
+            else fields.present(fields.line(person, "username") for person in requested),
+            milestone="" if milestone is None else fields.line(raw, "milestone", "title"),
+            work_items=None if text is None else linked_items(title, text),
+            draft=fields.truth(raw, "work_in_progress") if draft is None else draft,
+            url=fields.line(raw, "web_url") or fields.line(raw, "url"),
+        )
+
+    @staticmethod
+    def _head(raw: Json) -> str | None:
+        return (
+            fields.sha(raw, "sha") or fields.sha(raw, "diff_refs", "head_sha") or fields.sha(raw, "last_commit", "id")
+        )
+
+    def event(self, headers: Mapping[str, str], payload: Json) -> Event:
+        name = fields.line(payload, "object_kind") or headers.get("X-Gitlab-Event", "")
+        action = fields.line(payload, "object_attributes", "action")
+        kind: EventKind = "other"
+        pull, tags, comment = None, tuple[TagChange, ...](), None
+        if name == "merge_request":
+            kind, pull = "pull_request", self._hooked(payload, action)
+        elif name == "tag_push":
+            tag = fields.tag_name(payload.get("ref"))
+            after = fields.sha(payload, "after")
+            kind = "tag"
+            # `after` is the tag object of an annotated tag, `checkout_sha` the commit.
+            known = fields.sha(payload, "checkout_sha") or after
+            tags = (TagChange(tag, known if after else None, deleted=after is None),) if tag else ()
+        elif name == "push":
+            kind = "push"
+        elif name == "release":
+            tag = fields.line(payload, "tag")
+            kind = "release"
+            tags = (TagChange(tag, fields.sha(payload, "commit", "id")),) if tag else ()
+        elif name == "note" and fields.get(payload, "merge_request", "iid") is not None:
+            comment = self._comment(payload)
+            kind = "comment" if comment else "other"
+        delivery = headers.get("Idempotency-Key") or headers.get("webhook-id") or headers.get("X-Gitlab-Event-UUID")
+        return Event(
+            self.provider, kind, name or "unknown", fields.line(payload, "project", "path_with_namespace"),
+            delivery, action, pull, tags, comment,
+        )  # fmt: skip
+
+    def _hooked(self, payload: Json, action: str | None) -> PullRequest:
+        attributes = fields.get(payload, "object_attributes")
+        pull = self.parse(attributes if isinstance(attributes, Mapping) else {})
+        merged_at = pull.merged_at
+        if pull.state == "merged" and merged_at is None and action == "merge":
+            merged_at = pull.updated_at  # a hook has no merged_at
+        return replace(pull, labels=_labels(payload) if pull.labels is None else pull.labels, merged_at=merged_at)
+
+    @staticmethod
+    def _comment(payload: Json) -> Comment | None:
+        number = fields.whole(payload, "merge_request", "iid")
+        author = fields.line(payload, "user", "username")
+        if number is None or author is None:
+            return None
+        return Comment(number, author, fields.body(payload, "object_attributes", "note") or "")
+
+    def merged(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
+        for state in ("merged", "closed"):
+            query = {"state": state, "order_by": "updated_at", "sort": "desc", "per_page": "100"}
+            if since is not None:
+                query["updated_after"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            for page in transport.pages(f"{self._project(repository)}/merge_requests", query):
+                yield from (self.parse(raw) for raw in page)
+
+    def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
+        path = f"{self._project(repository)}/merge_requests/{number}"
+        pull = self.parse(transport.get_object(path))
+        approved = fields.children(transport.get_object(f"{path}/approvals"), "approved_by") or ()
+        closes = transport.get_list(f"{path}/closes_issues", {"per_page": "100"})
+        items = linked_items(
+            " ".join(f"closes #{fields.whole(issue, 'iid')}" for issue in closes), pull.title, pull.body
+        )
+        names = fields.present(fields.line(entry, "user", "username") for entry in approved)
+        return replace(pull, reviews=tuple(Review(name, "approved") for name in sorted(names)), work_items=items)
+
+    def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
+        project = self._project(repository)
+        if pull.head_sha is not None:
+            status: dict[str, object] = {
+                "state": _STATUS[answer.state],
+                "name": CONTEXT,
+                "description": answer.summary[:255],
+            }
+            if answer.url:
+                status["target_url"] = answer.url
+            transport.send("POST", f"{project}/statuses/{pull.head_sha}", status)
+        notes = f"{project}/merge_requests/{pull.number}/notes"
+        wanted = f"{MARKER}\n{answer.comment}"
+        for page in transport.pages(notes, {"per_page": "100"}):
+            for raw in page:
+                if str(raw.get("body", "")).startswith(MARKER):
+                    if raw.get("body") != wanted:
+                        transport.send("PUT", f"{notes}/{fields.whole(raw, 'id')}", {"body": wanted})
+                    return
+        transport.send("POST", notes, {"body": wanted})
+
+    @staticmethod
+    def _project(repository: str) -> str:
+        return f"/projects/{quote(repository, safe='')}"

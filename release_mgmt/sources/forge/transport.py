@@ -1,0 +1,298 @@
+"""One small HTTP client for every forge: bounded, conditional, patient, and never lured to another host."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
+from urllib.parse import urljoin, urlsplit
+
+import orjson
+import requests
+
+from release_mgmt.core.errors import NotFound, ReleaseMgmtError, TooLarge, Unauthenticated, Unavailable
+from release_mgmt.sources.forge.fields import Json
+
+MAX_BODY = 20 * 1024 * 1024
+MAX_PAGES = 1_000
+MAX_REDIRECTS = 3
+TIMEOUT = (5.0, 30.0)  # seconds to connect, and between two bytes
+
+
+class Validators(Protocol):
+    """Where ETag and Last-Modified of an answer are kept, for each account and address."""
+
+    def get(self, account: str, url: str) -> tuple[str | None, str | None]:
+        """(ETag, Last-Modified) of the last answer, each None when unknown."""
+
+    def put(self, account: str, url: str, etag: str | None, last_modified: str | None) -> None:
+        """Remember them."""
+
+
+class Forgetful:
+    """Validators that keep nothing: every request is unconditional."""
+
+    def get(self, account: str, url: str) -> tuple[str | None, str | None]:  # noqa: ARG002 - the protocol's form
+        return None, None
+
+    def put(self, account: str, url: str, etag: str | None, last_modified: str | None) -> None:
+        """Keep nothing."""
+
+
+class RateLimited(Unavailable):
+    """The forge asks for more patience than one job has; ``until`` says when to come back."""
+
+    code = "rate_limited"
+
+    def __init__(self, until: datetime, host: str) -> None:
+        super().__init__(f"{host} asks us to wait until {until:%Y-%m-%d %H:%M:%S} UTC", details={"until": until})
+        self.until = until
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait and how often to try again; seconds."""
+
+    attempts: int = 5
+    longest_wait: float = 120.0
+    first_wait: float = 60.0
+
+
+@dataclass(slots=True)
+class Transport:
+    """A connection to one forge under one account.
+
+    ``now`` and ``sleep`` are passed in, so that tests run on a clock of their own. Every request counts in
+    ``requests_made``; ``calls_left`` is what the forge last said of its limit.
+    """
+
+    base_url: str
+    headers: Mapping[str, str]
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    validators: Validators = field(default_factory=Forgetful)
+    patience: Patience = field(default_factory=Patience)
+    session: requests.Session = field(default_factory=requests.Session)
+    requests_made: int = 0
+    calls_left: int | None = None
+
+    @property
+    def account(self) -> str:
+        """A name for the credentials that tells nothing of them: GitHub's ETags change with the token."""
+        secret = "\n".join(f"{name}:{value}" for name, value in sorted(self.headers.items()))
+        return hashlib.sha256(secret.encode()).hexdigest()[:16]
+
+    def get_object(self, path: str, query: Mapping[str, str] | None = None) -> Json:
+        """The JSON object at ``path``. NotFound, Unauthenticated, Unavailable as the forge answers."""
+        answer = self._request("GET", self._url(path), query)
+        return expect_object(read_json(answer))
+
+    def get_list(self, path: str, query: Mapping[str, str] | None = None) -> list[Json]:
+        """The JSON list at ``path``, objects only."""
+        found = read_json(self._request("GET", self._url(path), query))
+        return objects(found)
+
+    def pages(self, path: str, query: Mapping[str, str]) -> Iterator[list[Json]]:
+        """The pages of a list that is paged by the Link header, following it on this host only.
+
+        The first page is asked for conditionally; a 304 means that nothing is new, and ends the reading.
+        """
+        url: str | None = self._url(path)
+        first = True
+        for _ in range(MAX_PAGES):
+            if url is None:
+                return
+            answer = self._request("GET", url, query if first else None, conditional=first)
+            if answer.status_code == 304:
+                return
+            yield objects(read_json(answer))
+            if first:
+                # Only now has the reader taken the page: a crash before must not hide it behind a 304.
+                self._remember(answer)
+            first = False
+            url = self._next_link(answer)
+
+    def body_pages(
+        self, path: str, query: Mapping[str, str], following: Callable[[Json], Mapping[str, str] | str | None]
+    ) -> Iterator[Json]:
+        """The pages of a list that tells in its body how to go on: as more query, or as an address of this host."""
+        url, asked = self._url(path), dict(query)
+        for _ in range(MAX_PAGES):
+            page = expect_object(read_json(self._request("GET", url, asked)))
+            yield page
+            more = following(page)
+            if more is None:
+                return
+            if isinstance(more, str):
+                url, asked = self._same_host(more), {}
+            else:
+                asked |= more
+
+    def send(self, method: str, path: str, payload: Mapping[str, object] | list[object]) -> Json:
+        """Send JSON and return the object answered (empty when there is none)."""
+        answer = self._request(method, self._url(path), None, payload=payload)
+        return expect_object(read_json(answer)) if answer.content else {}
+
+    def _url(self, path: str) -> str:
+        return self.base_url.rstrip("/") + path
+
+    def _same_host(self, url: str) -> str:
+        absolute = urljoin(self.base_url, url)
+        ours, theirs = urlsplit(self.base_url), urlsplit(absolute)
+        if (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
+            raise Unavailable(
+                f"{ours.hostname} sent us to another host ({theirs.hostname}); we do not follow",
+                code="foreign_link",
+            )
+        return absolute
+
+    def _next_link(self, answer: requests.Response) -> str | None:
+        link = answer.links.get("next", {}).get("url")
+        return self._same_host(link) if link else None
+
+    def _remember(self, answer: requests.Response) -> None:
+        etag, modified = answer.headers.get("ETag"), answer.headers.get("Last-Modified")
+        if etag or modified:
+            self.validators.put(self.account, str(answer.request.url), etag, modified)
+
+    def _request(
+        self,
+        method: str,
+        url: str,
+        query: Mapping[str, str] | None,
+        *,
+        payload: object = None,
+        conditional: bool = False,
+    ) -> requests.Response:
+        for attempt in range(self.patience.attempts):
+            answer = self._once(method, url, query, payload, conditional=conditional)
+            wait = self._must_wait(answer, attempt)
+            if wait is None:
+                return checked(answer)
+            if wait > self.patience.longest_wait:
+                raise RateLimited(self.now() + timedelta(seconds=wait), str(urlsplit(url).hostname))
+            self.sleep(wait)
+        raise Unavailable(
+            f"{urlsplit(url).hostname} did not answer as it should after {self.patience.attempts} attempts",
+            code="forge_unavailable",
+        )
+
+    def _once(
+        self, method: str, url: str, query: Mapping[str, str] | None, payload: object, *, conditional: bool
+    ) -> requests.Response | None:
+        """One exchange with redirects on the same host; None when the line broke."""
+        for _ in range(MAX_REDIRECTS + 1):
+            prepared = self.session.prepare_request(requests.Request(method, url, params=dict(query or {})))
+            prepared.headers.update(self.headers)
+            if payload is not None:
+                prepared.body = orjson.dumps(payload)
+                prepared.headers["Content-Type"] = "application/json"
+                prepared.headers["Content-Length"] = str(len(prepared.body))
+            if conditional:
+                etag, modified = self.validators.get(self.account, str(prepared.url))
+                prepared.headers.update({"If-None-Match": etag} if etag else {})
+                prepared.headers.update({"If-Modified-Since": modified} if modified and not etag else {})
+            self.requests_made += 1
+            try:
+                answer = self.session.send(prepared, timeout=TIMEOUT, allow_redirects=False, stream=True)
+                bounded(answer)
+            except requests.RequestException:
+                return None
+            self._note_limit(answer)
+            if answer.status_code in {301, 302, 307, 308} and method == "GET" and "Location" in answer.headers:
+                url, query = self._same_host(urljoin(url, answer.headers["Location"])), None
+                continue
+            return answer
+        raise Unavailable(f"{urlsplit(url).hostname} redirects in a circle", code="forge_unavailable")
+
+    def _note_limit(self, answer: requests.Response) -> None:
+        left = answer.headers.get("X-RateLimit-Remaining") or answer.headers.get("RateLimit-Remaining")
+        if left and left.isdigit():
+            self.calls_left = int(left)
+
+    def _must_wait(self, answer: requests.Response | None, attempt: int) -> float | None:
+        """Seconds to wait before the next try, by the documented order; None when the answer counts.
+
+        Retry-After first, then the reset of an exhausted limit, then 60 s x 2^n (GitHub's rate limit documentation).
+        """
+        if answer is None or answer.status_code in {500, 502, 503, 504}:
+            asked = retry_after(answer.headers.get("Retry-After"), self.now()) if answer is not None else None
+            return asked if asked is not None else min(2.0**attempt, self.patience.longest_wait)
+        exhausted = (
+            answer.headers.get("X-RateLimit-Remaining") == "0" or answer.headers.get("RateLimit-Remaining") == "0"
+        )
+        asked = retry_after(answer.headers.get("Retry-After"), self.now())
+        if answer.status_code != 429 and not (answer.status_code == 403 and (exhausted or asked is not None)):
+            return None
+        if asked is not None:
+            return asked
+        reset = answer.headers.get("X-RateLimit-Reset") or answer.headers.get("RateLimit-Reset")
+        if exhausted and reset and reset.isdigit():
+            return max(0.0, int(reset) - self.now().timestamp()) + 1.0
+        return self.patience.first_wait * 2.0**attempt
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """The seconds of a Retry-After header, given as a number or as a date (RFC 9110 section 10.2.3)."""
+    if value is None:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value).astimezone(UTC) - now).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def bounded(answer: requests.Response) -> None:
+    """Read the whole body, or raise TooLarge at the limit; a body shorter than announced is a broken line."""
+    chunks, size = [], 0
+    for chunk in answer.iter_content(65536):
+        size += len(chunk)
+        if size > MAX_BODY:
+            answer.close()
+            raise TooLarge(f"the forge's answer is larger than {MAX_BODY // 2**20} MB")
+        chunks.append(chunk)
+    answer._content = b"".join(chunks)  # noqa: SLF001 - what `.content` would have set without a bound
+
+
+def checked(answer: requests.Response | None) -> requests.Response:
+    """The answer when it is a success or a 304; else the error it means, without its body (it may hold secrets)."""
+    if answer is None:
+        raise Unavailable("the line to the forge broke", code="forge_unavailable")
+    host = urlsplit(str(answer.url)).hostname
+    if answer.status_code in {401, 403}:
+        raise Unauthenticated(
+            f"{host} refuses our token ({answer.status_code})", code="forge_refused", hint="Renew or widen the token."
+        )
+    if answer.status_code in {404, 410}:
+        raise NotFound(f"{host} has no such thing, or hides it from our token", code="forge_not_found")
+    if answer.status_code >= 300 and answer.status_code != 304:
+        raise ReleaseMgmtError(f"{host} answered {answer.status_code}", code="forge_error")
+    return answer
+
+
+def read_json(answer: requests.Response) -> Any:
+    """The JSON of a body; an answer that is none (a sign-in page, a cut body) is as good as no answer."""
+    try:
+        return orjson.loads(answer.content)
+    except orjson.JSONDecodeError as error:
+        host = urlsplit(str(answer.url)).hostname
+        raise Unavailable(f"{host} answered something that is no JSON", code="forge_unavailable") from error
+
+
+def expect_object(found: object) -> Json:
+    """``found`` when it is a JSON object, else Unavailable."""
+    if not isinstance(found, Mapping):
+        raise Unavailable("the forge answered JSON of another form than documented", code="forge_unavailable")
+    return found
+
+
+def objects(found: object) -> list[Json]:
+    """The objects of a JSON list, else Unavailable."""
+    if not isinstance(found, list):
+        raise Unavailable("the forge answered JSON of another form than documented", code="forge_unavailable")
+    return [item for item in found if isinstance(item, Mapping)]

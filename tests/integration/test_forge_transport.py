@@ -1,0 +1,281 @@
+"""The client of the forges, against real HTTP servers on loopback and a clock of the test's own."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from release_mgmt.core.errors import NotFound, TooLarge, Unauthenticated, Unavailable
+from release_mgmt.sources.forge import auth_headers, forge, transport
+from release_mgmt.sources.forge.model import MARKER, Answer
+from release_mgmt.sources.forge.transport import Patience, RateLimited, Transport
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+Reply = tuple[int, dict[str, str], object]
+
+
+class Server:
+    """A forge of one function: (method, path with query, headers, JSON body) -> (status, headers, JSON or bytes)."""
+
+    def __init__(self, reply: Callable[[str, str, dict[str, str], object], Reply]) -> None:
+        self.seen: list[tuple[str, str, dict[str, str], object]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                body = json.loads(self.rfile.read(length)) if length else None
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                outer.seen.append((self.command, self.path, headers, body))
+                status, extra, content = reply(self.command, self.path, headers, body)
+                raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+                self.send_response(status)
+                for name, value in extra.items():
+                    self.send_header(name, value)
+                if status != 304:
+                    self.send_header("Content-Length", extra.get("X-Claimed-Length", str(len(raw))))
+                self.end_headers()
+                if status != 304:
+                    self.wfile.write(raw)
+
+            do_GET = do_POST = do_PATCH = do_PUT = answer  # noqa: N815 - the base class names them
+
+            def log_message(self, *args: object) -> None:
+                """Quiet."""
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
+        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    servers: list[Server] = []
+
+    def start(reply: Callable[[str, str, dict[str, str], object], Reply]) -> Server:
+        servers.append(Server(reply))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.http.shutdown()
+        server.http.server_close()
+
+
+class Clock:
+    """Time that passes only by waiting."""
+
+    def __init__(self) -> None:
+        self.at, self.waits = NOW, list[float]()
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.at += timedelta(seconds=seconds)
+
+    def client(self, url: str, token: str = "t0ken", **more: object) -> Transport:
+        patience = Patience(longest_wait=4_000)
+        made = Transport(url, auth_headers("github", token), lambda: self.at, self.sleep, patience=patience)
+        for name, value in more.items():
+            setattr(made, name, value)
+        return made
+
+
+class Memory(dict[tuple[str, str], tuple[str | None, str | None]]):
+    """Validators kept in memory."""
+
+    def get(self, account: str, url: str) -> tuple[str | None, str | None]:  # type: ignore[override]
+        return super().get((account, url), (None, None))
+
+    def put(self, account: str, url: str, etag: str | None, last_modified: str | None) -> None:
+        self[account, url] = (etag, last_modified)
+
+
+def pull(number: int, minute: int) -> dict[str, object]:
+    at = (NOW - timedelta(days=30) + timedelta(minutes=minute)).isoformat()
+    return {"number": number, "title": f"Change {number}", "state": "closed", "merged_at": at, "updated_at": at}
+
+
+@pytest.mark.acceptance("ING-10")
+def test_a_304_is_neither_parsed_nor_followed_and_a_new_token_drops_the_etag(serve: Callable[..., Server]) -> None:
+    def reply(_method: str, _path: str, headers: dict[str, str], _body: object) -> Reply:
+        if headers.get("if-none-match") == '"one"':
+            return 304, {}, b""
+        return 200, {"ETag": '"one"'}, [pull(1, 0)]
+
+    server, clock, memory = serve(reply), Clock(), Memory()
+    client = clock.client(server.url, validators=memory)
+    assert len(list(forge("github").merged(client, "acme/models", None))) == 1
+    assert list(forge("github").merged(client, "acme/models", None)) == []
+    assert client.requests_made == len(server.seen) == 2
+    renewed = clock.client(server.url, token="another", validators=memory)
+    assert len(list(forge("github").merged(renewed, "acme/models", None))) == 1
+    assert "if-none-match" not in server.seen[-1][2]
+
+
+@pytest.mark.acceptance("ING-10")
+def test_a_reader_that_stops_in_the_first_page_reads_it_again(serve: Callable[..., Server]) -> None:
+    server, clock, memory = serve(lambda *_: (200, {"ETag": '"one"'}, [pull(1, 0)])), Clock(), Memory()
+    pages = clock.client(server.url, validators=memory).pages("/x", {})
+    next(pages)
+    assert not memory
+
+
+@pytest.mark.acceptance("ING-11")
+def test_an_exhausted_limit_waits_to_its_reset_and_then_goes_on(serve: Callable[..., Server]) -> None:
+    clock = Clock()
+    reset = str(int((NOW + timedelta(seconds=90)).timestamp()))
+
+    def reply(*_: object) -> Reply:
+        if clock.at < NOW + timedelta(seconds=90):
+            return 403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}, {}
+        return 200, {}, {"ok": True}
+
+    assert clock.client(serve(reply).url).get_object("/x") == {"ok": True}
+    assert clock.waits == [91.0]
+
+
+@pytest.mark.acceptance("ING-11")
+@pytest.mark.parametrize("form", ["7", "Sat, 21 Nov 2026 12:00:07 GMT"])
+def test_retry_after_comes_first(serve: Callable[..., Server], form: str) -> None:
+    clock = Clock()
+
+    def reply(*_: object) -> Reply:
+        headers = {"Retry-After": form, "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "99999999999"}
+        return (429, headers, {}) if clock.at == NOW else (200, {}, {})
+
+    clock.client(serve(reply).url).get_object("/x")
+    assert clock.waits == [7.0]
+
+
+@pytest.mark.acceptance("ING-11")
+def test_without_a_word_the_wait_doubles_from_a_minute_and_ends(serve: Callable[..., Server]) -> None:
+    clock = Clock()
+    with pytest.raises(Unavailable):
+        clock.client(serve(lambda *_: (429, {}, {})).url).get_object("/x")
+    assert clock.waits == [60.0, 120.0, 240.0, 480.0, 960.0]
+
+
+@pytest.mark.acceptance("ING-11")
+def test_a_wait_longer_than_a_job_has_is_told_with_its_end(serve: Callable[..., Server]) -> None:
+    clock = Clock()
+    client = clock.client(serve(lambda *_: (429, {"Retry-After": "9000"}, {})).url)
+    with pytest.raises(RateLimited) as told:
+        client.get_object("/x")
+    assert told.value.until == NOW + timedelta(seconds=9000)
+    assert clock.waits == []
+
+
+@pytest.mark.acceptance("ING-12")
+def test_no_pull_request_is_lost_when_one_moves_to_the_front_between_pages(serve: Callable[..., Server]) -> None:
+    """250 pull requests in 3 pages; while page 1 is read, one of page 3 is updated and shifts all others by one."""
+    order = [pull(number, number) for number in range(250, 0, -1)]
+
+    def reply(_method: str, path: str, _headers: dict[str, str], _body: object) -> Reply:
+        page = int(parse_qs(urlsplit(path).query).get("page", ["1"])[0])
+        rows = order[(page - 1) * 100 : page * 100]
+        following = {"Link": f'<{server.url}/repos/a/b/pulls?page={page + 1}>; rel="next"'} if page < 3 else {}
+        if page == 1:
+            moved = order.pop(240)
+            order.insert(0, moved | {"updated_at": NOW.isoformat()})
+        return 200, following, rows
+
+    server = serve(reply)
+    github, clock = forge("github"), Clock()
+    first = {one.number for one in github.merged(clock.client(server.url), "a/b", None)}
+    # The next poll reads again from before the last one's start (an overlap), and so sees the one that moved.
+    overlap = {one.number for one in github.merged(clock.client(server.url), "a/b", NOW - timedelta(hours=1))}
+    assert first | overlap == set(range(1, 251))
+
+
+@pytest.mark.acceptance("ING-12")
+def test_reading_stops_at_the_first_record_older_than_asked(serve: Callable[..., Server]) -> None:
+    """A fetch for one small range costs the calls of that range."""
+
+    def reply(_method: str, path: str, _headers: dict[str, str], _body: object) -> Reply:
+        page = int(parse_qs(urlsplit(path).query).get("page", ["1"])[0])
+        rows = [pull(number, number) for number in range(1000 - page * 100 + 100, 1000 - page * 100, -1)]
+        return 200, {"Link": f'<{server.url}/repos/a/b/pulls?page={page + 1}>; rel="next"'}, rows
+
+    server, clock = serve(reply), Clock()
+    since = NOW - timedelta(days=30) + timedelta(minutes=850)
+    found = [one.number for one in forge("github").merged(clock.client(server.url), "a/b", since)]
+    assert found == list(range(1000, 849, -1))
+    assert len(server.seen) == 2
+
+
+@pytest.mark.acceptance("ING-12")
+def test_a_link_or_redirect_to_another_host_is_not_followed(serve: Callable[..., Server]) -> None:
+    other = serve(lambda *_: (200, {}, [pull(666, 0)]))
+    linking = serve(lambda *_: (200, {"Link": f'<{other.url}/steal>; rel="next"'}, [pull(1, 0)]))
+    moving = serve(lambda *_: (302, {"Location": f"{other.url}/steal"}, {}))
+    clock = Clock()
+    with pytest.raises(Unavailable, match="another host"):
+        list(forge("github").merged(clock.client(linking.url), "a/b", None))
+    with pytest.raises(Unavailable, match="another host"):
+        clock.client(moving.url).get_object("/x")
+    assert other.seen == []
+
+
+def test_errors_say_what_they_mean_and_hold_no_body(serve: Callable[..., Server]) -> None:
+    clock = Clock()
+    for status, kind in [(401, Unauthenticated), (403, Unauthenticated), (404, NotFound)]:
+        server = serve(lambda *_, status=status: (status, {}, {"message": "secret words"}))
+        with pytest.raises(kind) as told:
+            clock.client(server.url).get_object("/x")
+        assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize("content", [b"<html>Sign in</html>", b'{"a":', b'"text"'])
+def test_an_answer_that_is_no_json_object_is_no_answer(serve: Callable[..., Server], content: bytes) -> None:
+    with pytest.raises(Unavailable):
+        Clock().client(serve(lambda *_: (200, {}, content)).url).get_object("/x")
+
+
+def test_a_body_cut_short_is_tried_again_and_never_read_as_whole(serve: Callable[..., Server]) -> None:
+    clock = Clock()
+
+    def reply(*_: object) -> Reply:
+        if clock.at == NOW:
+            return 200, {"X-Claimed-Length": "400", "Connection": "close"}, b'{"a": 1}'
+        return 200, {}, {"a": 2}
+
+    assert clock.client(serve(reply).url).get_object("/x") == {"a": 2}
+
+
+def test_a_body_over_the_limit_is_refused(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "MAX_BODY", 1000)
+    with pytest.raises(TooLarge):
+        Clock().client(serve(lambda *_: (200, {}, {"a": "x" * 2000})).url).get_object("/x")
+
+
+def test_the_answer_sets_a_status_and_edits_its_one_comment(serve: Callable[..., Server]) -> None:
+    comments: list[dict[str, object]] = [{"id": 1, "body": "a person's word"}]
+
+    def reply(method: str, path: str, _headers: dict[str, str], body: object) -> Reply:
+        if "/comments" not in path:
+            return 201, {}, {}
+        assert body is None or isinstance(body, dict)
+        if method == "POST":
+            comments.append({"id": len(comments) + 1} | (body or {}))
+        elif method == "PATCH":
+            comments[int(path.rsplit("/", 1)[1]) - 1].update(body or {})
+        return 200, {}, comments if method == "GET" else {}
+
+    server, clock = serve(reply), Clock()
+    github = forge("github")
+    record = github.parse(pull(7, 0) | {"head": {"sha": "a" * 40}})
+    for text in ("first answer", "first answer", "second answer"):
+        github.answer(
+            clock.client(server.url), "a/b", record, Answer("success", "s" * 300, text, "https://r.example/c/1")
+        )
+    assert [comment["body"] for comment in comments] == ["a person's word", f"{MARKER}\nsecond answer"]
+    statuses = [body for method, path, _, body in server.seen if "/statuses/" in path]
+    assert isinstance(statuses[0], dict)
+    assert len(statuses[0]["description"]) == 140
+    assert sum(method == "PATCH" for method, *_ in server.seen) == 1
