@@ -57,12 +57,22 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Mandate:
+    """What somebody may say on behalf of an absent ``principal``: the calendars he manages, the teams he is in."""
+
+    principal: str
+    calendars: frozenset[str] = frozenset()
+    teams: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
     """Somebody, or something of ours, that asks for an action.
 
     ``person`` is the opaque id of a person, or None for nobody (anonymous), a job or the operator at the machine.
     ``calendars`` are the slugs managed as a release manager (or :data:`EVERYWHERE`), ``teams`` slugs,
-    ``scopes`` those of the token used or None when no token limits the actor, ``origin`` the address it came from.
+    ``mandates`` those given by absent people (votes and sign-offs only), ``scopes`` those of the token used or None
+    when no token limits the actor, ``origin`` the address it came from.
     """
 
     person: str | None
@@ -71,6 +81,7 @@ class Actor:
     calendars: frozenset[str] = frozenset()
     teams: frozenset[str] = frozenset()
     identities: frozenset[Identity] = frozenset()
+    mandates: tuple[Mandate, ...] = ()
     via: Via = Via.ANONYMOUS
     scopes: frozenset[Scope] | None = None
     origin: str | None = None
@@ -83,6 +94,10 @@ class Actor:
     def manages(self, calendar: str) -> bool:
         """Whether this is a release manager of ``calendar``."""
         return Role.RELEASE_MANAGER in self.roles and bool(self.calendars & {calendar, EVERYWHERE})
+
+    def stands_in(self, calendar: str) -> bool:
+        """Whether an absent release manager of ``calendar`` named this one as deputy."""
+        return any(mandate.calendars & {calendar, EVERYWHERE} for mandate in self.mandates)
 
     def at(self, origin: str | None) -> Actor:
         """The same actor coming from ``origin``."""
@@ -240,6 +255,8 @@ def may_somewhere(actor: Actor, action: Action) -> bool:
         return True
     if not _scoped(actor, rule):
         return False
+    if action is Action.APPROVE and any(mandate.calendars for mandate in actor.mandates):
+        return True
     held = actor.roles & rule.roles
     if rule.per_calendar and held == _MANAGERS:
         return bool(actor.calendars)
@@ -258,6 +275,8 @@ def allows(actor: Actor, action: Action, *, calendar: str | None = None) -> bool
         raise BrokenInvariant(f"{action} is decided per calendar and none was named")
     if not _scoped(actor, rule):
         return False
+    if action is Action.APPROVE and actor.stands_in(calendar):
+        return True
     return actor.manages(calendar) or bool(actor.roles & rule.roles - _MANAGERS)
 
 

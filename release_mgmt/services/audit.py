@@ -191,6 +191,17 @@ def _matching(session: Session, query: Query, *, before: int | None, limit: int)
         yield Found(_entry(row), row.hash, name or row.actor_name or "")
 
 
+def of_person(session: Session, person: str) -> list[dict[str, object]]:
+    """What somebody did, and what was done to the account, oldest first: for the export of personal data."""
+    mine = or_(AuditRow.actor == person, AuditRow.subject == f"person:{person}")
+    rows = session.scalars(select(AuditRow).where(mine).order_by(AuditRow.number))
+    return [
+        {"number": row.number, "at": row.at.isoformat(), "action": row.action, "subject": row.subject,
+         "reason": row.reason, "origin": row.origin if row.actor == person else None}
+        for row in rows
+    ]  # fmt: skip
+
+
 def drop_before(store: Store, actor: Actor, now: datetime, instant: datetime) -> int:
     """Retention: drop rows older than ``instant`` from the front; the chain is verified from the last one dropped.
 
