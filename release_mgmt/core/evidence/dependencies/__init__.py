@@ -7,6 +7,7 @@ compares the manifests of two whole trees.
 from __future__ import annotations
 
 from release_mgmt.core.evidence.dependencies.compare import DependencyChange, DependencyChanges, diff
+from release_mgmt.core.evidence.dependencies.installs import installed_files, installs, r_installs
 from release_mgmt.core.evidence.dependencies.model import (
     LOCKED,
     NEEDED,
@@ -17,7 +18,7 @@ from release_mgmt.core.evidence.dependencies.model import (
     normalise,
 )
 from release_mgmt.core.evidence.dependencies.needed import Needed, needed
-from release_mgmt.core.evidence.dependencies.registry import Reader, manifest_kind, read
+from release_mgmt.core.evidence.dependencies.registry import Reader, manifest_kind, read, read_included
 
 __all__ = [
     "LOCKED",
@@ -31,8 +32,12 @@ __all__ = [
     "Reader",
     "Requirement",
     "diff",
+    "installed_files",
+    "installs",
     "manifest_kind",
     "needed",
     "normalise",
+    "r_installs",
     "read",
+    "read_included",
 ]

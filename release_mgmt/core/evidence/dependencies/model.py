@@ -6,6 +6,14 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from release_mgmt.core.evidence.bounded import Unreadable
+
+
+class NotManifest(Unreadable):
+    """The file only bears the name of a manifest: its content is something else, and readable as that."""
+
+    code = "not_manifest"
+
 
 class Group(StrEnum):
     """For what a requirement is needed, the most binding first."""

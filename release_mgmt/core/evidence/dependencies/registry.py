@@ -7,24 +7,73 @@ from collections.abc import Callable
 from posixpath import basename
 
 from release_mgmt.core.evidence.bounded import Unreadable
-from release_mgmt.core.evidence.dependencies import pyproject, requirements_txt
-from release_mgmt.core.evidence.dependencies.model import Manifest
+from release_mgmt.core.evidence.dependencies import (
+    conda,
+    dbt,
+    docker,
+    julia,
+    npm,
+    pipfile,
+    pyproject,
+    python_locks,
+    r,
+    requirements_txt,
+    setup_cfg,
+    setup_py,
+)
+from release_mgmt.core.evidence.dependencies.model import Manifest, NotManifest
 
 Reader = Callable[[str, bytes], Manifest]
-"""(path from the root of the repository, the file's bytes) -> what it declares; may raise ``Unreadable``."""
-
-_REQUIREMENTS = re.compile(
-    r"(?:.*[-_.])?(?:requirements?|reqs?|constraints?|pip[-_]?requirements)(?:[-_.\d].*)?\.(?:txt|in|pip)\Z"
-    r"|(?:.*/)?requirements?/[^/]+\.(?:txt|in|pip)\Z"
-    r"|(?:.*/)?(?:requirements?|requirements-[\w-]+)\Z",
-    re.IGNORECASE,
-)
+"""(path from the root of the repository, the file's bytes) -> what it declares; may raise ``Unreadable``, and
+``NotManifest`` when the content shows that the file only bears the name of one."""
 
 _BY_NAME: dict[str, tuple[str, Reader]] = {
+    "DESCRIPTION": ("cran", r.read_description),
+    "JuliaManifest.toml": ("julia", julia.read_manifest),
+    "JuliaProject.toml": ("julia", julia.read_project),
+    "Manifest.toml": ("julia", julia.read_manifest),
+    "NAMESPACE": ("cran", r.read_namespace),
+    "Pipfile": ("pypi", pipfile.read),
+    "Pipfile.lock": ("pypi", pipfile.read_lock),
+    "Project.toml": ("julia", julia.read_project),
+    "dependencies.yml": ("dbt", dbt.read),
+    "meta.yaml": ("conda", conda.read_recipe),
+    "meta.yml": ("conda", conda.read_recipe),
+    "npm-shrinkwrap.json": ("npm", npm.read_lock),
+    "package-lock.json": ("npm", npm.read_lock),
+    "package.json": ("npm", npm.read_package),
+    "packages.yml": ("dbt", dbt.read),
+    "packrat.lock": ("cran", r.read_packrat),
+    "pdm.lock": ("pypi", python_locks.read_pdm),
+    "pixi.toml": ("conda", conda.read_pixi),
+    "poetry.lock": ("pypi", python_locks.read_poetry),
+    "pylock.toml": ("pypi", python_locks.read_pylock),
     "pyproject.toml": ("pypi", pyproject.read),
+    "recipe.yaml": ("conda", conda.read_recipe),
+    "renv.lock": ("cran", r.read_renv),
+    "setup.cfg": ("pypi", setup_cfg.read),
+    "setup.py": ("pypi", setup_py.read),
+    "uv.lock": ("pypi", python_locks.read_uv),
 }
 
-_BY_PATTERN: tuple[tuple[re.Pattern[str], str, Reader], ...] = ()
+_REQUIREMENTS = re.compile(
+    r"(?:.*[-_.])?(?:requirements?|requires|reqs?|constraints?|deps|dependencies)(?:[-_.\d].*)?\.(?:txt|in|pip)\Z"
+    r"|requirements?(?:[-_][\w-]+)?\Z",
+    re.IGNORECASE,
+)
+_REQUIREMENTS_FOLDER = re.compile(r"(?:.*/)?(?:requirements?|reqs|constraints)/[^/]+\.(?:txt|in|pip)\Z", re.IGNORECASE)
+
+_PATTERNS: tuple[tuple[re.Pattern[str], str, Reader], ...] = tuple(
+    (re.compile(rf"(?:.*/)?{pattern}\Z", re.IGNORECASE), ecosystem, reader)
+    for pattern, ecosystem, reader in (
+        (r"pylock\.[^/]+\.toml", "pypi", python_locks.read_pylock),
+        (r"(?:(?:Dockerfile|Containerfile)(?:[._-][^/]*)?|[^/]+\.dockerfile)", "docker", docker.read),
+        (r"[^/]*(?:environment|conda|(?<![a-z])envs?(?![a-z]))[^/]*\.ya?ml", "conda", conda.read_environment),
+        (r"(?:conda|envs?|environments?|conda[-_]envs?)/[^/]+\.ya?ml", "conda", conda.read_environment),
+        (r"(?:install|setup|bootstrap|postbuild|post_build|provision)[\w-]*\.(?:sh|bash)", "pypi", docker.read_script),
+        (r"(?:conda|spec)[-_]?(?:list|file|packages)?\.txt", "conda", conda.read_list),
+    )
+)
 
 # Copies of other people's projects: what they ask for is not asked for by this one.
 _FOREIGN = re.compile(
@@ -41,28 +90,36 @@ def manifest_kind(path: str) -> Reader | None:
 
 
 def _found(path: str) -> tuple[str, Reader] | None:
-    if _FOREIGN.search(path):
+    if len(path) > 1000 or _FOREIGN.search(path):
         return None
     name = basename(path)
     by_name = _BY_NAME.get(name)
     if by_name:
         return by_name
-    for pattern, ecosystem, reader in _BY_PATTERN:
+    if _REQUIREMENTS.match(name) or _REQUIREMENTS_FOLDER.match(path):
+        return "pypi", requirements_txt.read
+    for pattern, ecosystem, reader in _PATTERNS:
         if pattern.match(path):
             return ecosystem, reader
-    if len(path) < 1000 and (_REQUIREMENTS.match(name) or _REQUIREMENTS.match(path)):
-        return "pypi", requirements_txt.read
     return None
 
 
 def read(path: str, data: bytes) -> Manifest | None:
     """The manifest at ``path``, None when it is none. Never raises: what cannot be read says why."""
     found = _found(path)
-    if found is None:
-        return None
-    ecosystem, reader = found
+    return _read(path, data, *found) if found else None
+
+
+def read_included(path: str, data: bytes) -> Manifest | None:
+    """A file that a manifest takes in, whatever its name: read as its name says, else as a requirements file."""
+    return _read(path, data, *(_found(path) or ("pypi", requirements_txt.read)))
+
+
+def _read(path: str, data: bytes, ecosystem: str, reader: Reader) -> Manifest | None:
     try:
         return reader(path, data)
+    except NotManifest:
+        return None
     except Unreadable as error:
         return Manifest(path, ecosystem, unreadable=error.message)
     except RecursionError:

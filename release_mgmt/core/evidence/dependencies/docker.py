@@ -1,0 +1,112 @@
+"""Dockerfiles: base images and what their commands install; shell scripts that set a machine up."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from posixpath import dirname
+
+from release_mgmt.core.evidence.bounded import decode
+from release_mgmt.core.evidence.dependencies.installs import include_files, installs
+from release_mgmt.core.evidence.dependencies.model import Group, Include, Manifest, Requirement, requirement
+from release_mgmt.core.evidence.dependencies.scope import group_of_path
+
+_FROM = re.compile(r"FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?", re.IGNORECASE)
+_ARG = re.compile(r"(?:ARG|ENV)\s+(\w+)(?:=|\s+)[\"']?([^\s\"']+)", re.IGNORECASE)
+_RUN = re.compile(r"RUN\s+(?:--\S+\s+)*(.*)", re.IGNORECASE | re.DOTALL)
+_VARIABLE = re.compile(r"\$\{?(\w+)(?::-([^}]*))?\}?")
+_HEREDOC = re.compile(r"<<-?\s*[\"']?(\w+)[\"']?")
+
+
+def read(path: str, data: bytes) -> Manifest:
+    """The base images of a Dockerfile and what its ``RUN`` lines install."""
+    group = group_of_path(path + ".x")
+    values: dict[str, str] = {}
+    stages: set[str] = set()
+    found: list[Requirement] = []
+    includes: list[Include] = []
+    for number, instruction in instructions(decode(data, 1_000_000)):
+        base, argument, run = _FROM.match(instruction), _ARG.match(instruction), _RUN.match(instruction)
+        if base:
+            image = _filled(base.group(1), values)
+            if image not in stages and image != "scratch":
+                found.append(_image(image, group, number))
+            if base.group(2):
+                stages.add(base.group(2))
+        elif argument:
+            values.setdefault(argument.group(1), _filled(argument.group(2), values))
+        elif run:
+            command = _filled(_shell(run.group(1)), values)
+            found += installs(command, group, number)
+            includes += include_files(command, number)
+    return Manifest(path, "docker", tuple(found), tuple(includes))
+
+
+def instructions(text: str) -> Iterator[tuple[int, str]]:
+    """(line, instruction) with continuation lines and here-documents joined, comments dropped."""
+    start, until = 0, ""
+    parts: list[str] = []
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = raw.strip()
+        if until:
+            if line == until:
+                yield start, "\n".join(parts)
+                parts, until = [], ""
+            else:
+                parts.append(line)
+            continue
+        if not line or line.startswith("#"):
+            continue
+        if not parts:
+            start = number
+        document = _HEREDOC.search(line)
+        if document and re.match(r"RUN\b", " ".join([*parts, line]), re.IGNORECASE):
+            until = document.group(1)
+            parts.append(_HEREDOC.sub("", line))
+        elif line.endswith("\\"):
+            parts.append(line[:-1])
+        else:
+            yield start, " ".join([*parts, line])
+            parts = []
+    if parts:
+        yield start, " ".join(parts)
+
+
+def _shell(command: str) -> str:
+    """The command of a ``RUN``, its form as a list of words too."""
+    if command.startswith("["):
+        try:
+            words = json.loads(command)
+        except (ValueError, RecursionError):
+            return command
+        if isinstance(words, list):
+            return " ".join(str(word) for word in words)
+    return command
+
+
+def _filled(text: str, values: dict[str, str]) -> str:
+    return _VARIABLE.sub(lambda match: values.get(match.group(1), match.group(2) or match.group(0))[:300], text)
+
+
+def _image(image: str, group: Group, line: int) -> Requirement:
+    name, _, digest = image.partition("@")
+    repository, colon, tag = name.rpartition(":")
+    if not colon or "/" in tag:
+        repository, tag = name, ""
+    return requirement(
+        repository, "docker", group, specifier=tag or digest, version=tag or None, pinned=bool(tag), line=line
+    )
+
+
+def read_script(path: str, data: bytes) -> Manifest:
+    """What a shell script that sets a machine up installs."""
+    group = group_of_path(path)
+    found: list[Requirement] = []
+    includes: list[Include] = []
+    folder = dirname(path)
+    for number, command in instructions(decode(data, 500_000)):
+        found += installs(command, group, number)
+        includes += include_files(command, number)
+    placed = tuple(Include(f"{folder}/{one.path}".lstrip("/"), line=one.line) for one in includes)
+    return Manifest(path, "pypi", tuple(found), placed)

@@ -1,0 +1,200 @@
+"""Libraries that a shell command or R call installs: in Dockerfiles, notebooks (``!pip``, ``%pip``) and scripts."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+
+from release_mgmt.core.evidence.dependencies.conda import spec
+from release_mgmt.core.evidence.dependencies.model import Group, Include, Requirement, requirement, word_set
+from release_mgmt.core.evidence.dependencies.pep508 import PLATFORM, parse
+
+_LIMIT = 200_000
+_SEPARATOR = re.compile(r"&&|\|\||[;|\n&]")
+_WITH_VALUE = word_set(
+    """
+    -i --index-url --extra-index-url -f --find-links --trusted-host -t --target --prefix --root --cache-dir --timeout
+    --default-timeout --retries --platform --python-version --implementation --abi --no-binary --only-binary
+    --progress-bar --log --src --proxy --upgrade-strategy --cert --client-cert --index-strategy -p --python
+    --report --config-settings --global-option -n --name -c --channel --group -G --extra --repo --source --user-agent
+    --solver --override-channels-with --requirement --constraint -r --index --default-index --python-platform
+    """
+)
+_FLAGS = frozenset(("-U", "-q", "-y", "-v", "-I", "-qq", "-qU", "-e"))
+_R_CALL = re.compile(
+    r"(?<![\w.])(?:utils::|remotes::|devtools::|pak::|renv::|BiocManager::)?"
+    r"(install\.packages|install_github|install_version|install_cran|pkg_install|install2|BiocManager::install"
+    r"|(?<=renv::)install|(?<=BiocManager::)install)\s*\("
+)
+_QUOTED = re.compile(r"""(?:([\w.]+)\s*=\s*)?["']([^"'\n]{1,200})["']""")
+_R_NAME = re.compile(r"(?:[\w.-]+/)?([A-Za-z][\w.]*[A-Za-z0-9])(?:@([\w.-]+))?\Z")
+
+
+def installs(command: str, group: Group = Group.RUNTIME, line: int | None = None) -> list[Requirement]:
+    """The libraries that one or several shell commands install, in order."""
+    return [one for one, _ in _all(command, group, line) if one is not None]
+
+
+def installed_files(command: str) -> list[str]:
+    """The requirement files that the commands install (``pip install -r FILE``)."""
+    return [file for _, file in _all(command, Group.RUNTIME, None) if file is not None]
+
+
+def include_files(command: str, line: int) -> list[Include]:
+    """The same as includes; paths stay as written, as seen from the folder that the image is built in."""
+    return [Include(file.removeprefix("./").removeprefix("/"), line=line) for file in installed_files(command)]
+
+
+def _all(command: str, group: Group, line: int | None) -> Iterator[tuple[Requirement | None, str | None]]:
+    command = command[:_LIMIT].replace("\\\n", " ")
+    for one in r_installs(command, group, line):
+        yield one, None
+    for part in _SEPARATOR.split(_protected(command)):
+        words = _words(part.replace("\0", ";").replace("\1", "|").replace("\2", "&"))
+        yield from _command(words, group, line)
+
+
+def _protected(command: str) -> str:
+    """The command with separators inside quotes hidden, so that markers and bounds stay whole."""
+
+    def hidden(match: re.Match[str]) -> str:
+        return match.group().replace(";", "\0").replace("|", "\1").replace("&", "\2").replace("\n", " ")
+
+    return re.sub(r'"[^"]{0,2000}"|\'[^\']{0,2000}\'', hidden, command)
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text, comments=True)
+    except ValueError:
+        return text.split()
+
+
+def _command(words: list[str], group: Group, line: int | None) -> Iterator[tuple[Requirement | None, str | None]]:
+    lowered = [word.rsplit("/", 1)[-1] for word in words[:12]]
+    for at, word in enumerate(lowered):
+        rest = words[at + 1 :]
+        following = rest[0] if rest else ""
+        if re.fullmatch(r"[!%]?pip[\d.]*|[!%]?pipenv|[!%]?pipx", word) and following == "install":
+            yield from _pip(rest[1:], group, line)
+            return
+        if word in ("poetry", "uv", "pdm", "rye") and following == "add":
+            yield from _pip(rest[1:], group, line)
+            return
+        if re.fullmatch(r"[!%]?(?:conda|mamba|micromamba)", word) and following in ("install", "create"):
+            yield from _conda(rest[1:], group, line)
+            return
+        if word in ("apt-get", "apt") and "install" in rest[:4]:
+            yield from _apt(rest[rest.index("install") + 1 :], group, line)
+            return
+        if word in ("install2.r", "installGithub.r"):
+            yield from _littler(rest, group, line)
+            return
+        if word in ("npm", "yarn", "pnpm") and following in ("install", "add", "i"):
+            yield from _npm(rest[1:], group, line)
+            return
+
+
+def _arguments(words: list[str], with_value: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """(option or "", value) of a command's words."""
+    at = 0
+    while at < len(words):
+        word = words[at]
+        at += 1
+        if word.startswith("#") or word in (">", ">>", "2>&1"):
+            return
+        if word.startswith("-"):
+            option, equals, value = word.partition("=")
+            if not equals and option in with_value and at < len(words):
+                value = words[at]
+                at += 1
+            yield option, value
+        else:
+            yield "", word
+
+
+def _pip(words: list[str], group: Group, line: int | None) -> Iterator[tuple[Requirement | None, str | None]]:
+    for option, value in _arguments(words, _WITH_VALUE):
+        if option in ("-r", "--requirement"):
+            yield None, value
+        if option or value.startswith((".", "/", "$", "~")) or value.endswith((".txt", ".whl")):
+            continue
+        one = parse(value, group, line=line)
+        if one and one.key not in PLATFORM and one.key not in ("wheel", "setuptools"):
+            yield one, None
+
+
+def _conda(words: list[str], group: Group, line: int | None) -> Iterator[tuple[Requirement | None, str | None]]:
+    for option, value in _arguments(words, _WITH_VALUE | {"--file", "-f"}):
+        if option == "--file":
+            yield None, value
+        if not option:
+            one = spec(value, group, line=line)
+            if one:
+                yield one, None
+
+
+def _apt(words: list[str], group: Group, line: int | None) -> Iterator[tuple[Requirement | None, str | None]]:
+    for option, value in _arguments(words, frozenset(("-t", "-o", "--target-release"))):
+        name, _, version = value.partition("=")
+        if option or not re.fullmatch(r"[a-z0-9][a-z0-9.+-]+", name):
+            continue
+        binding = re.fullmatch(r"r-(?:cran|bioc)-(.+)", name)
+        module = re.fullmatch(r"python3?-((?!dev$|pip$|venv$|setuptools$|wheel$|distutils$|minimal$|full$).+)", name)
+        if binding:
+            yield requirement(binding.group(1), "cran", group, line=line), None
+        elif module:
+            yield requirement(module.group(1), "pypi", group, line=line), None
+        else:
+            found = requirement(
+                name, "apt", group, specifier=version, version=version or None, pinned=bool(version), line=line
+            )
+            yield found, None
+
+
+def _littler(words: list[str], group: Group, line: int | None) -> Iterator[tuple[Requirement | None, str | None]]:
+    for option, value in _arguments(words, frozenset(("-r", "--repos", "-n", "--ncpus", "-l", "--libloc", "-d"))):
+        match = _R_NAME.match(value)
+        if not option and match:
+            yield requirement(match.group(1), "cran", group, line=line), None
+
+
+def _npm(words: list[str], group: Group, line: int | None) -> Iterator[tuple[Requirement | None, str | None]]:
+    if any(word in ("-D", "--save-dev") for word in words):
+        group = Group.DEVELOPMENT
+    for option, value in _arguments(words, frozenset(("--prefix", "--registry"))):
+        match = re.fullmatch(r"(@?[\w.-]+(?:/[\w.-]+)?)(?:@([\w.^~<>=-]+))?", value)
+        if not option and match and not value.startswith("."):
+            version = match.group(2)
+            yield requirement(match.group(1), "npm", group, specifier=version or "", version=version, line=line), None
+
+
+def r_installs(text: str, group: Group = Group.RUNTIME, line: int | None = None) -> list[Requirement]:
+    """The R packages that calls such as ``install.packages(c("a", "b"))`` install; counts lines when ``line`` is
+    None."""
+    found = []
+    for call in _R_CALL.finditer(text):
+        inside = _arguments_of_call(text, call.end())
+        at = line if line is not None else text.count("\n", 0, call.start()) + 1
+        for keyword, value in _QUOTED.findall(inside):
+            if keyword and keyword not in ("pkgs", "pkg", "repo", "package"):
+                continue
+            match = None if "://" in value else _R_NAME.match(value.removeprefix("bioc::").removeprefix("github::"))
+            if match:
+                url = value if "/" in value else None
+                found.append(requirement(match.group(1), "cran", group, version=match.group(2), url=url, line=at))
+    return found
+
+
+def _arguments_of_call(text: str, start: int) -> str:
+    """What stands between the brackets of a call, at most 20,000 characters."""
+    depth = 1
+    for offset, character in enumerate(text[start : start + 20_000]):
+        if character == "(":
+            depth += 1
+        elif character == ")":
+            depth -= 1
+            if not depth:
+                return text[start : start + offset]
+    return ""

@@ -1,0 +1,69 @@
+"""npm: package.json and package-lock.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from release_mgmt.core.evidence.bounded import Unreadable, decode, load_json
+from release_mgmt.core.evidence.dependencies.model import Group, Manifest, Requirement, requirement
+from release_mgmt.core.evidence.dependencies.pyproject import line_index, table
+from release_mgmt.core.evidence.dependencies.scope import group_of_path
+from release_mgmt.core.evidence.dependencies.versions import bound
+
+_SECTIONS = {
+    "dependencies": Group.RUNTIME,
+    "optionalDependencies": Group.OPTIONAL,
+    "peerDependencies": Group.RUNTIME,
+    "devDependencies": Group.DEVELOPMENT,
+}
+
+
+def read_package(path: str, data: bytes) -> Manifest:
+    """What a package.json declares; local paths and workspaces are its own."""
+    document: Any = load_json(data)
+    if not isinstance(document, dict):
+        raise Unreadable("not a package.json")
+    lines = line_index(decode(data))
+    runtime = group_of_path(path)
+    found: list[Requirement] = []
+    for section, group in _SECTIONS.items():
+        for name, specifier in table(document, section).items():
+            if not isinstance(specifier, str) or specifier.startswith(("file:", "link:", "workspace:", ".", "/")):
+                continue
+            remote = specifier if "/" in specifier or specifier.startswith("npm:") else None
+            version, pinned = bound("" if remote else specifier)
+            found.append(
+                requirement(
+                    name,
+                    "npm",
+                    runtime if group is Group.RUNTIME else group,
+                    extra=None if group is Group.RUNTIME else section,
+                    specifier="" if specifier in ("*", "latest") else specifier,
+                    version=version,
+                    pinned=pinned,
+                    url=remote,
+                    line=lines.get(name),
+                )
+            )
+    own = document.get("name")
+    return Manifest(path, "npm", tuple(found), provides=own if isinstance(own, str) else None)
+
+
+def read_lock(path: str, data: bytes) -> Manifest:
+    """What a package-lock.json pins at the top level; its root entry says which are direct."""
+    document: Any = load_json(data)
+    packages = table(document, "packages")
+    root = table(packages, "")
+    direct = table(root, "dependencies").keys() | table(root, "peerDependencies").keys()
+    development = table(root, "devDependencies").keys()
+    found = []
+    entries = {key[13:]: value for key, value in packages.items() if key.startswith("node_modules/")}
+    for name, entry in (entries or table(document, "dependencies")).items():
+        version = entry.get("version") if isinstance(entry, dict) else None
+        if "/node_modules/" in name or not isinstance(version, str):
+            continue
+        group = Group.LOCK_DIRECT if name in direct else Group.LOCK_TRANSITIVE
+        if name in development or entry.get("dev") is True:
+            group = Group.DEVELOPMENT
+        found.append(requirement(name, "npm", group, specifier=f"=={version}", version=version, pinned=True))
+    return Manifest(path, "npm", tuple(found), lock=True, settled=bool(root))
