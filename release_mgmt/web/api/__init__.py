@@ -1,0 +1,15 @@
+"""The REST interface, one module a resource. Each listed module has a flask-smorest ``blueprint``."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from flask_smorest import Api
+
+RESOURCES: tuple[str, ...] = ()
+
+
+def register(api: Api) -> None:
+    """Serve and describe every resource."""
+    for name in RESOURCES:
+        api.register_blueprint(import_module(f"release_mgmt.web.api.{name}").blueprint)

@@ -1,0 +1,44 @@
+"""What operators watch: readiness and the numbers that only the database knows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from release_mgmt.services import Store
+from release_mgmt.store import migrate
+from release_mgmt.store.models.jobs import Job, Worker
+from release_mgmt.store.models.repositories import Repository
+
+Gauges = dict[str, tuple[str, dict[tuple[tuple[str, str], ...], float]]]
+
+
+def check_ready(store: Store) -> None:
+    """Return when the database answers and has the schema of this code; else raise Conflict or Unavailable."""
+    migrate.require_current(store.url)
+
+
+def gauges(store: Store, now: datetime) -> Gauges:
+    """Gauges: name -> (help, labels -> value)."""
+    with store.read() as session:
+        jobs = session.execute(select(Job.kind, Job.state, func.count()).group_by(Job.kind, Job.state)).all()
+        repositories = session.scalar(select(func.count()).where(Repository.archived_at.is_(None))) or 0
+        failing = session.scalar(
+            select(func.count()).where(Repository.archived_at.is_(None), Repository.sync_error.is_not(None))
+        )
+        oldest = session.scalar(select(func.min(Repository.synced_at)).where(Repository.archived_at.is_(None)))
+        beats = session.execute(select(Worker.id, Worker.heartbeat_at)).all()
+    found: Gauges = {
+        "release_mgmt_jobs": ("Jobs by state", {(("kind", kind), ("state", state)): n for kind, state, n in jobs}),
+        "release_mgmt_repositories": ("Repositories that are read", {(): float(repositories)}),
+        "release_mgmt_repositories_failing": ("Repositories whose last sync failed", {(): float(failing or 0)}),
+        "release_mgmt_worker_silence_seconds": (
+            "Time since a worker's last heartbeat",
+            {(("worker", name),): max(0.0, (now - beat).total_seconds()) for name, beat in beats},
+        ),
+    }
+    if oldest is not None:
+        age = max(0.0, (now - oldest).total_seconds())
+        found["release_mgmt_oldest_sync_seconds"] = ("Time since the sync that is longest ago", {(): age})
+    return found

@@ -1,0 +1,84 @@
+"""The frame of the web: ids, headers, problems, health."""
+
+from __future__ import annotations
+
+import json
+
+from flask import Flask, redirect
+from flask.testing import FlaskClient
+
+from release_mgmt.core import errors
+from release_mgmt.settings import Settings
+from release_mgmt.web.problems import STATUS
+
+
+def test_each_error_of_the_tree_has_a_status(app: Flask) -> None:
+    """Every class of the tree becomes a problem document with its own code, hint and field errors."""
+    app.testing = True
+
+    def leaves(kind: type[errors.ReleaseMgmtError]) -> list[type[errors.ReleaseMgmtError]]:
+        return [kind, *(leaf for sub in kind.__subclasses__() for leaf in leaves(sub))]
+
+    kinds = [kind for kind in leaves(errors.ReleaseMgmtError) if kind is not errors.ReleaseMgmtError]
+    assert set(STATUS) <= set(kinds)
+    for number, kind in enumerate(kinds):
+
+        def view(kind: type[errors.ReleaseMgmtError] = kind) -> str:
+            raise kind("What was wrong.", hint="What to do.")
+
+        app.add_url_rule(f"/raise/{number}", f"raise{number}", view)
+    client = app.test_client()
+    for number, kind in enumerate(kinds):
+        response = client.get(f"/raise/{number}")
+        assert response.content_type == "application/problem+json"
+        problem = json.loads(response.data)
+        assert problem["status"] == response.status_code
+        assert problem["code"] == kind.code
+        assert problem["hint"] == "What to do."
+        assert problem["request_id"] == response.headers["X-Request-ID"]
+        if response.status_code in {429, 503}:
+            assert int(response.headers["Retry-After"]) >= 1
+
+
+def test_unexpected_error_tells_nothing_of_the_inside(app: Flask) -> None:
+    """A fault of ours is a 500 problem without the exception's text."""
+    app.testing = False
+    app.add_url_rule("/broken", "broken", lambda: 1 / 0)
+    response = app.test_client().get("/broken")
+    assert response.status_code == 500
+    assert "division" not in response.text
+    assert response.json is not None
+    assert response.json["code"] == "internal_error"
+
+
+def test_http_errors_are_problems_and_redirects_are_not(app: Flask, client: FlaskClient) -> None:
+    """404 and 405 of the framework are problem documents; a redirect stays one."""
+    app.add_url_rule("/there", "there", lambda: redirect("/here"))
+    missing = client.get("/api/v1/nothing")
+    assert (missing.status_code, missing.content_type) == (404, "application/problem+json")
+    wrong = client.post("/healthz")
+    assert wrong.status_code == 405
+    assert "GET" in wrong.headers["Allow"]
+    assert client.get("/there").status_code == 302
+
+
+def test_security_headers_and_request_id(client: FlaskClient) -> None:
+    """Every answer forbids third-party content, and a sane given request id is kept."""
+    response = client.get("/healthz", headers={"X-Request-ID": "abc-12345678"})
+    assert response.headers["X-Request-ID"] == "abc-12345678"
+    assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    made = client.get("/healthz", headers={"X-Request-ID": "bad id; with spaces"}).headers["X-Request-ID"]
+    assert made != "bad id; with spaces"
+
+
+def test_health_readiness_metrics_and_description(client: FlaskClient, settings: Settings) -> None:
+    """The four addresses that machines look at answer on a fresh installation."""
+    assert client.get("/healthz").json == {"status": "ok"}
+    assert client.get("/readyz").json == {"status": "ready"}
+    assert "release_mgmt_requests_total" in client.get("/metrics").text
+    refused = client.get("/metrics", environ_base={"REMOTE_ADDR": "203.0.113.9"})
+    assert refused.status_code == 403
+    document = client.get("/api/v1/openapi.json").json
+    assert document is not None
+    assert document["openapi"] == "3.1.0"

@@ -1,0 +1,72 @@
+"""The chain of migrations makes exactly the models' schema, up and down, on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from release_mgmt.core.errors import Conflict, InvalidInput
+from release_mgmt.store import migrate
+from release_mgmt.store.models import Base
+from release_mgmt.store.session import make_engine
+
+
+def test_the_chain_is_one_line() -> None:
+    """Each revision follows one other: no branches, no gaps, names as the files."""
+    script = ScriptDirectory.from_config(migrate.config())
+    assert len(script.get_heads()) == 1
+    revisions = list(script.walk_revisions())
+    assert [one.revision[:4] for one in reversed(revisions)] == [f"{n:04d}" for n in range(1, len(revisions) + 1)]
+
+
+def test_migrated_schema_is_that_of_the_models(empty_url: str) -> None:
+    """Nothing is in the models that a migration forgot, and the other way round."""
+    migrate.upgrade(empty_url)
+    engine = make_engine(empty_url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    engine.dispose()
+
+
+def test_every_step_goes_down_and_up_again(empty_url: str) -> None:
+    """Each single revision can be undone and redone."""
+    names = [one.revision for one in ScriptDirectory.from_config(migrate.config()).walk_revisions()]
+    migrate.upgrade(empty_url)
+    for name, below in zip(names, [*names[1:], "base"], strict=True):
+        assert migrate.downgrade(empty_url, below).revision == (None if below == "base" else below)
+        assert migrate.upgrade(empty_url, name).revision == name
+        migrate.downgrade(empty_url, below)
+    engine = make_engine(empty_url)
+    assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
+    engine.dispose()
+
+
+def test_newer_database_is_refused_and_left_alone(empty_url: str) -> None:
+    """A database of a later version is neither upgraded, downgraded nor used; the message says what to do."""
+    migrate.upgrade(empty_url)
+    engine = make_engine(empty_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999_future'"))
+    for attempt in (migrate.upgrade, migrate.require_current, lambda url: migrate.downgrade(url, "base")):
+        with pytest.raises(Conflict, match="9999_future") as caught:
+            attempt(empty_url)
+        assert caught.value.code == "database_newer"
+        assert caught.value.hint
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "9999_future"
+    engine.dispose()
+
+
+def test_empty_and_unknown(empty_url: str) -> None:
+    """An empty database is told apart from one that is behind; a revision that is none is bad input."""
+    assert migrate.standing(empty_url).state == "empty"
+    with pytest.raises(Conflict, match="empty"):
+        migrate.require_current(empty_url)
+    migrate.upgrade(empty_url, "0002_repositories")
+    assert migrate.standing(empty_url).state == "behind"
+    with pytest.raises(InvalidInput):
+        migrate.upgrade(empty_url, "nonsense")

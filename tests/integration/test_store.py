@@ -1,0 +1,109 @@
+"""Sessions on SQLite and PostgreSQL: writers queue, failures undo everything, errors come in our words."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, update
+
+from release_mgmt.core.errors import Conflict, InvalidInput, Unavailable
+from release_mgmt.store.models.jobs import Worker
+from release_mgmt.store.session import Store, make_engine
+
+AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+def worker(name: str, at: datetime = AT) -> Worker:
+    return Worker(id=name, started_at=at, heartbeat_at=at, version="1")
+
+
+def test_instants_come_back_in_utc(store: Store) -> None:
+    """An instant of another zone is stored as the same instant; a naive one is refused."""
+    elsewhere = datetime(2026, 3, 29, 3, 30, tzinfo=timezone(timedelta(hours=2)))
+    with store.write() as session:
+        session.add(worker("a", elsewhere))
+    with store.read() as session:
+        found = session.scalars(select(Worker.started_at)).one()
+    assert (found, found.tzinfo) == (elsewhere, UTC)
+    with pytest.raises(Exception, match="without a time zone"), store.write() as session:
+        session.add(worker("b", datetime(2026, 1, 1)))  # noqa: DTZ001 - that is what must be refused
+
+
+def test_failure_undoes_everything(store: Store) -> None:
+    """An exception in the block leaves nothing behind; a clash is a Conflict."""
+
+    def fail() -> None:
+        with store.write() as session:
+            session.add(worker("a"))
+            session.flush()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with store.write() as session:
+        session.add(worker("a"))
+    with pytest.raises(Conflict), store.write() as session:
+        session.add(worker("a"))
+    with store.read() as session:
+        assert session.scalar(select(func.count()).select_from(Worker)) == 1
+
+
+def test_lost_update_cannot_happen_under_a_lock(store: Store) -> None:
+    """Eight threads that read, add one and write back, ten times each: nothing is lost."""
+    with store.write() as session:
+        session.add(Worker(id="count", started_at=AT, heartbeat_at=AT, version="0"))
+
+    def add() -> None:
+        for _ in range(10):
+            with store.write("count") as session:
+                seen = session.scalars(select(Worker.version).where(Worker.id == "count")).one()
+                session.execute(update(Worker).where(Worker.id == "count").values(version=str(int(seen) + 1)))
+
+    threads = [threading.Thread(target=add) for _ in range(8)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    with store.read() as session:
+        assert session.scalars(select(Worker.version)).one() == "80"
+
+
+def test_busy_database_says_so_and_transact_tries_again(sqlite_url: str) -> None:
+    """A writer that waits too long gets 503 busy with nothing written, and goes through once the lock is free."""
+    store = Store(sqlite_url, lock_timeout=0)
+    held = threading.Event()
+    release = threading.Event()
+
+    def hold() -> None:
+        with store.write() as session:
+            session.add(worker("first"))
+            held.set()
+            release.wait(10)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert held.wait(10)
+    with pytest.raises(Unavailable, match="busy"), store.write():
+        pass
+    threading.Timer(0.1, release.set).start()
+    store.transact(lambda session: session.add(worker("second")))
+    thread.join()
+    with store.read() as session:
+        assert session.scalars(select(Worker.id).order_by(Worker.id)).all() == ["first", "second"]
+    store.close()
+
+
+def test_wrong_addresses_are_told(tmp_path: Path) -> None:
+    """Not a URL, another database, memory, an unreachable server and a missing folder: each a sentence."""
+    for url in ("nonsense", "mysql://x/y", "sqlite://", "sqlite:///:memory:"):
+        with pytest.raises(InvalidInput):
+            make_engine(url)
+    unreachable = Store("postgresql+psycopg://nobody@127.0.0.1:1/none")
+    with pytest.raises(Unavailable, match="cannot be reached"), unreachable.read() as session:
+        session.execute(select(1))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        make_engine(f"sqlite:///{tmp_path}/file/x.db")
