@@ -122,6 +122,49 @@ class Settings:
     )
     allow_plain_http: bool = _value(False, _switch(), "whether repositories may be read over http")
 
+    # Forges
+    github_token: str = _value("", kinds.String(), "token that reads (and answers on) GitHub", secret=True)
+    github_webhook_secret: str = _value(
+        "", kinds.String(), "secret shared with the webhooks of GitHub; empty: its webhooks are refused", secret=True
+    )
+    gitlab_token: str = _value("", kinds.String(), "token that reads (and answers on) GitLab", secret=True)
+    gitlab_webhook_secret: str = _value(
+        "", kinds.String(), "secret shared with the webhooks of GitLab; empty: its webhooks are refused", secret=True
+    )
+    gitea_token: str = _value("", kinds.String(), "token that reads (and answers on) Gitea or Forgejo", secret=True)
+    gitea_webhook_secret: str = _value(
+        "",
+        kinds.String(),
+        "secret shared with the webhooks of Gitea or Forgejo; empty: its webhooks are refused",
+        secret=True,
+    )
+    bitbucket_token: str = _value("", kinds.String(), "token that reads (and answers on) Bitbucket Cloud", secret=True)
+    bitbucket_webhook_secret: str = _value(
+        "",
+        kinds.String(),
+        "secret shared with the webhooks of Bitbucket Cloud; empty: its webhooks are refused",
+        secret=True,
+    )
+    bitbucket_server_token: str = _value(
+        "", kinds.String(), "token that reads (and answers on) Bitbucket Server or Data Center", secret=True
+    )
+    bitbucket_server_webhook_secret: str = _value(
+        "",
+        kinds.String(),
+        "secret shared with the webhooks of Bitbucket Server or Data Center; empty: its webhooks are refused",
+        secret=True,
+    )
+    azure_token: str = _value("", kinds.String(), "token that reads (and answers on) Azure DevOps", secret=True)
+    azure_webhook_secret: str = _value(
+        "",
+        kinds.String(),
+        "secret shared with the webhooks of Azure DevOps; empty: its webhooks are refused",
+        secret=True,
+    )
+    gitlab_plain_token: bool = _value(
+        False, _switch(), "whether GitLab's old unsigned X-Gitlab-Token is accepted beside signed deliveries"
+    )
+
     # Jobs
     worker_id: str = _value(
         "worker-1", kinds.String(), "name of a worker; each that lives at the same time needs its own"

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from flask import Flask
 
-PARTS: tuple[str, ...] = ("pages",)
+PARTS: tuple[str, ...] = ("webhooks",)
 
 
 def register(app: Flask) -> None:

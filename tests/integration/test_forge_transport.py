@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -15,43 +12,9 @@ from release_mgmt.core.errors import NotFound, TooLarge, Unauthenticated, Unavai
 from release_mgmt.sources.forge import auth_headers, forge, transport
 from release_mgmt.sources.forge.model import MARKER, Answer
 from release_mgmt.sources.forge.transport import Patience, RateLimited, Transport
+from tests.loopback import Reply, Server
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-Reply = tuple[int, dict[str, str], object]
-
-
-class Server:
-    """A forge of one function: (method, path with query, headers, JSON body) -> (status, headers, JSON or bytes)."""
-
-    def __init__(self, reply: Callable[[str, str, dict[str, str], object], Reply]) -> None:
-        self.seen: list[tuple[str, str, dict[str, str], object]] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def answer(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
-                body = json.loads(self.rfile.read(length)) if length else None
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                outer.seen.append((self.command, self.path, headers, body))
-                status, extra, content = reply(self.command, self.path, headers, body)
-                raw = content if isinstance(content, bytes) else json.dumps(content).encode()
-                self.send_response(status)
-                for name, value in extra.items():
-                    self.send_header(name, value)
-                if status != 304:
-                    self.send_header("Content-Length", extra.get("X-Claimed-Length", str(len(raw))))
-                self.end_headers()
-                if status != 304:
-                    self.wfile.write(raw)
-
-            do_GET = do_POST = do_PATCH = do_PUT = answer  # noqa: N815 - the base class names them
-
-            def log_message(self, *args: object) -> None:
-                """Quiet."""
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
-        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
 
 @pytest.fixture
@@ -64,8 +27,7 @@ def serve() -> Iterator[Callable[..., Server]]:
 
     yield start
     for server in servers:
-        server.http.shutdown()
-        server.http.server_close()
+        server.stop()
 
 
 class Clock:

@@ -1,0 +1,278 @@
+"""Reading each repository's forge: polling is what makes pull requests complete, webhooks only make them timely.
+
+A poll reads what was updated since the start of the last whole poll, less an overlap, and keeps it batch by batch;
+the cursor moves only at the end, so a poll that breaks off is simply done again. Every source has its own back-off,
+and one that fails long is shown as degraded and never stops the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from release_mgmt.core.changes import PullRequest
+from release_mgmt.core.errors import InvalidInput, NotFound, ReleaseMgmtError
+from release_mgmt.core.permissions import Action, Actor, require
+from release_mgmt.core.text import one_line
+from release_mgmt.services import audit, pull_requests
+from release_mgmt.sources.addresses import AddressPolicy, parse, resolve
+from release_mgmt.sources.forge import PUBLIC_API, auth_headers, forge
+from release_mgmt.sources.forge.transport import Patience, RateLimited, Transport
+from release_mgmt.store.models.ingest import ForgeSource, ForgeValidator
+from release_mgmt.store.models.repositories import PullRequestRow, Repository
+from release_mgmt.store.session import Store
+
+OVERLAP = timedelta(minutes=10)  # forges stamp an update some time before they list it
+BATCH = 100
+MOST_DETAILS = 500  # pull requests whose reviews one poll asks for; the rest comes with the next
+DEGRADED_AFTER = 3
+FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """How the forge of a repository is read; ``lag`` is the time since the last whole poll, None before the first."""
+
+    repository: str
+    provider: str
+    api_url: str
+    answers: bool
+    polled_at: datetime | None
+    lag: timedelta | None
+    due_at: datetime | None
+    failures: int
+    degraded_at: datetime | None
+    error: str | None
+    calls_left: int | None
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What one poll did."""
+
+    seen: int
+    changed: int
+    requests: int
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How to reach forges: the tokens by forge, and the clock and patience of the caller."""
+
+    tokens: dict[str, str]
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    every: timedelta = timedelta(minutes=5)
+    policy: AddressPolicy = field(default_factory=AddressPolicy)
+    patience: Patience = field(default_factory=Patience)
+
+    def to(self, store: Store, provider: str, api_url: str) -> Transport:
+        """A transport to one forge. InvalidInput when its address is none we may call."""
+        resolve(parse(api_url, self.policy), self.policy)
+        headers = auth_headers(provider, self.tokens.get(provider))
+        return Transport(api_url, headers, self.now, self.sleep, StoredValidators(store), self.patience)
+
+
+class StoredValidators:
+    """ETags of the answers of forges, in the database, so that every worker shares them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, account: str, url: str) -> tuple[str | None, str | None]:
+        """See :class:`release_mgmt.sources.forge.transport.Validators`."""
+        with self._store.read() as session:
+            row = session.get(ForgeValidator, (account, url))
+            return (row.etag, row.last_modified) if row else (None, None)
+
+    def put(self, account: str, url: str, etag: str | None, last_modified: str | None) -> None:
+        """See :class:`release_mgmt.sources.forge.transport.Validators`."""
+        with self._store.write() as session:
+            session.merge(ForgeValidator(account=account, url=url, etag=etag, last_modified=last_modified))
+
+
+def connect(
+    store: Store,
+    actor: Actor,
+    now: datetime,
+    repository: str,
+    *,
+    provider: str,
+    forge_slug: str,
+    api_url: str | None = None,
+    answers: bool = False,
+) -> SourceState:
+    """Say where a repository's pull requests are read: the forge, its name there, and the API's address."""
+    require(actor, Action.MANAGE_REPOSITORIES)
+    forge(provider)
+    address = api_url or PUBLIC_API.get(provider)
+    if address is None:
+        raise InvalidInput.at("api_url", f"{provider} has no public address", "the API's address, with https://")
+    if not 0 < len(forge_slug) <= 300 or any(part in {"", ".", ".."} for part in forge_slug.split("/")):
+        raise InvalidInput.at("forge_slug", "this is no name of a repository", "owner/name as the forge writes it")
+    with store.write() as session:
+        row = _repository(session, repository)
+        before = {"provider": row.provider, "forge_slug": row.forge_slug}
+        row.provider, row.forge_slug, row.updated_at = provider, forge_slug, now
+        source = session.get(ForgeSource, row.id) or ForgeSource(repository_id=row.id, failures=0, requests=0)
+        if (source.api_url, before) != (address, {"provider": provider, "forge_slug": forge_slug}):
+            source.cursor = None  # another list: read all of it
+        source.api_url, source.answers, source.due_at = address, answers, now
+        session.add(source)
+        session.flush()
+        after = {"provider": provider, "forge_slug": forge_slug, "api_url": address, "answers": answers}
+        audit.record(
+            session, actor, now, action="repository.connect", subject=f"repository:{row.id}", before=before, after=after
+        )
+        return _state(row, source, now)
+
+
+def states(store: Store, actor: Actor, now: datetime) -> list[SourceState]:
+    """How every repository's forge is read, by name."""
+    require(actor, Action.READ_REPOSITORY)
+    with store.read() as session:
+        rows = session.execute(
+            select(Repository, ForgeSource)
+            .join(ForgeSource, ForgeSource.repository_id == Repository.id)
+            .order_by(Repository.name)
+        )
+        return [_state(repository, source, now) for repository, source in rows]
+
+
+def due(store: Store, now: datetime, limit: int = 100) -> tuple[str, ...]:
+    """The ids of the repositories whose forge is to be read now, longest due first."""
+    query = (
+        select(ForgeSource.repository_id)
+        .join(Repository, Repository.id == ForgeSource.repository_id)
+        .where(ForgeSource.due_at <= now, Repository.archived_at.is_(None))
+        .order_by(ForgeSource.due_at, ForgeSource.repository_id)
+        .limit(limit)
+    )
+    with store.read() as session:
+        return tuple(session.scalars(query))
+
+
+def poll(store: Store, line: Line, repository_id: str) -> Polled:
+    """Read what is new on one repository's forge. Never raises for the forge's sake: its state tells how it went."""
+    started = line.now()
+    with store.read() as session:
+        row, source = session.get(Repository, repository_id), session.get(ForgeSource, repository_id)
+        if row is None or source is None or row.forge_slug is None:
+            raise NotFound("This repository has no forge to read.")
+        provider, slug, adopted = row.provider, row.forge_slug, row.adopted_at
+        api_url, cursor = source.api_url, source.cursor
+    transport: Transport | None = None
+    seen = changed = 0
+    try:
+        transport = line.to(store, provider, api_url)
+        since = None if cursor is None else cursor - OVERLAP
+        changes: set[int] = set()
+        planned: list[int] = []  # those that may be placed: their reviews count
+        batch: list[PullRequest] = []
+        for pull in forge(provider).merged(transport, slug, since):
+            seen += 1
+            batch.append(pull)
+            if pull.merged_at is not None and pull.merged_at >= adopted:
+                planned.append(pull.number)
+            if len(batch) == BATCH:
+                changes |= _keep(store, repository_id, batch, line.now())
+                batch = []
+        changes |= _keep(store, repository_id, batch, line.now())
+        changed = len(changes)
+        wanted = _without_reviews(store, repository_id, provider, planned) | changes & set(planned)
+        details = [forge(provider).one(transport, slug, number) for number in sorted(wanted)[-MOST_DETAILS:]]
+        _keep(store, repository_id, details, line.now())
+    except RateLimited as limit:
+        return _end(store, line, repository_id, transport, Polled(seen, changed, 0, limit.message), until=limit.until)
+    except ReleaseMgmtError as error:
+        return _end(store, line, repository_id, transport, Polled(seen, changed, 0, error.message))
+    return _end(store, line, repository_id, transport, Polled(seen, changed, 0), cursor=started)
+
+
+def _keep(store: Store, repository_id: str, pulls: list[PullRequest], now: datetime) -> set[int]:
+    """Keep a batch; the numbers whose record changed, and then the repository is due for a sync."""
+    if not pulls:
+        return set()
+
+    def work(session: Session) -> set[int]:
+        changed = set(pull_requests.keep(session, repository_id, pulls))
+        if changed:
+            row = session.get_one(Repository, repository_id)
+            row.sync_due_at = min(row.sync_due_at or now, now)
+        return changed
+
+    return store.transact(work)
+
+
+def _without_reviews(store: Store, repository_id: str, provider: str, numbers: list[int]) -> set[int]:
+    """Those whose reviews were never read, for instance because the last poll broke off before."""
+    if not numbers:
+        return set()
+    row = PullRequestRow
+    query = select(row.number, row.record).where(row.repository_id == repository_id, row.provider == provider)
+    with store.read() as session:
+        return {
+            number
+            for number, record in session.execute(query.where(row.number.in_(numbers)))
+            if "reviews" not in record
+        }
+
+
+def _end(
+    store: Store,
+    line: Line,
+    repository_id: str,
+    transport: Transport | None,
+    polled: Polled,
+    *,
+    cursor: datetime | None = None,
+    until: datetime | None = None,
+) -> Polled:
+    now = line.now()
+    made = transport.requests_made if transport else 0
+    with store.write() as session:
+        source = session.get_one(ForgeSource, repository_id)
+        source.requests += made
+        source.calls_left = transport.calls_left if transport else source.calls_left
+        source.error = one_line(polled.error, 500) if polled.error else None
+        if cursor is not None:
+            source.cursor, source.polled_at, source.failures, source.degraded_at = cursor, now, 0, None
+            source.due_at = now + line.every
+        elif until is not None:  # asked to wait is not failed
+            source.due_at = until
+        else:
+            source.failures += 1
+            source.due_at = now + min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(source.failures - 1, 12))
+            if source.failures >= DEGRADED_AFTER:
+                source.degraded_at = source.degraded_at or now
+    return Polled(polled.seen, polled.changed, made, polled.error)
+
+
+def _repository(session: Session, name: str) -> Repository:
+    row = session.scalar(select(Repository).where(Repository.name == name))
+    if row is None:
+        raise NotFound(f"There is no repository {name}.")
+    return row
+
+
+def _state(row: Repository, source: ForgeSource, now: datetime) -> SourceState:
+    return SourceState(
+        repository=row.name,
+        provider=row.provider,
+        api_url=source.api_url,
+        answers=source.answers,
+        polled_at=source.polled_at,
+        lag=None if source.polled_at is None else now - source.polled_at,
+        due_at=source.due_at,
+        failures=source.failures,
+        degraded_at=source.degraded_at,
+        error=source.error,
+        calls_left=source.calls_left,
+        requests=source.requests,
+    )

@@ -1,0 +1,78 @@
+"""Keeping what forges tell of pull requests: idempotent, and the same whatever order the tellings come in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from release_mgmt.core.changes import PullRequest
+from release_mgmt.sources.forge.records import Age, Known, join, telling
+from release_mgmt.sources.pull_requests import from_json, to_json
+from release_mgmt.store.models.ingest import PullRequestAges
+from release_mgmt.store.models.repositories import PullRequestRow
+
+
+def keep(session: Session, repository_id: str, pulls: Iterable[PullRequest]) -> tuple[int, ...]:
+    """Join tellings with what is stored, in the caller's transaction; the numbers whose record changed."""
+    told: dict[tuple[str, int], Known] = {}
+    for pull in pulls:
+        key, new = (pull.provider, pull.number), telling(pull)
+        told[key] = join(told[key], new) if key in told else new
+    changed = []
+    for (provider, number), known in sorted(told.items()):
+        row = session.get(PullRequestRow, (repository_id, provider, number))
+        ages = session.get(PullRequestAges, (repository_id, provider, number))
+        if row is not None:
+            known = join(_stored(row, ages), known)  # noqa: PLW2901 - what we know grows
+        record = to_json(known.record)
+        if row is None or row.record != record:
+            changed.append(number)
+        session.merge(
+            PullRequestRow(
+                repository_id=repository_id,
+                provider=provider,
+                number=number,
+                state=known.record.state,
+                title=known.record.title,
+                merge_sha=known.record.merge_sha,
+                head_sha=known.record.head_sha,
+                updated_at=known.record.updated_at,
+                record=record,
+            )
+        )
+        session.merge(
+            PullRequestAges(repository_id=repository_id, provider=provider, number=number, ages=_shown(known))
+        )
+    return tuple(changed)
+
+
+def known(session: Session, repository_id: str) -> tuple[PullRequest, ...]:
+    """The stored pull requests of a repository, by forge and number."""
+    rows = session.scalars(
+        select(PullRequestRow.record)
+        .where(PullRequestRow.repository_id == repository_id)
+        .order_by(PullRequestRow.provider, PullRequestRow.number)
+    )
+    return tuple(from_json(record) for record in rows)
+
+
+def _stored(row: PullRequestRow, ages: PullRequestAges | None) -> Known:
+    record = from_json(row.record)
+    fresh = telling(record)
+    if ages is None:  # put in by an import of ours: as old as it says itself
+        return fresh
+    kept = {name: _age(age) for name, age in ages.ages.items() if name in fresh.ages}
+    return Known(record, {**fresh.ages, **kept})
+
+
+def _age(raw: Any) -> Age:
+    instant, rank, digest = raw
+    return datetime.fromisoformat(instant), int(rank), str(digest)
+
+
+def _shown(known: Known) -> dict[str, Any]:
+    return {name: [at.isoformat(), rank, digest] for name, (at, rank, digest) in known.ages.items()}

@@ -1,0 +1,262 @@
+"""Webhook deliveries: accepted into a table first, made something of by a job, replayable.
+
+A delivery is a prompt to read again, never the truth itself: its effect is to keep the pull request it tells of and
+to make the repository due for a sync. The effect and the row's status change in one transaction, so that a crash
+between them is impossible and a second processing has nothing left to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import orjson
+from requests.structures import CaseInsensitiveDict
+from sqlalchemy import case, delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from release_mgmt.core.changes import Provider
+from release_mgmt.core.errors import Conflict, InvalidInput, NotFound, ReleaseMgmtError
+from release_mgmt.core.permissions import Action, Actor, require
+from release_mgmt.core.text import one_line
+from release_mgmt.services import audit, pull_requests
+from release_mgmt.sources.forge import FORGES, forge
+from release_mgmt.sources.forge.model import Event
+from release_mgmt.sources.forge.signatures import WebhookSecret, sender, verify
+from release_mgmt.store.models.ingest import WebhookDelivery
+from release_mgmt.store.models.repositories import Repository
+from release_mgmt.store.session import Store
+
+PROVIDERS: dict[str, Provider] = {one.provider: one.provider for one in FORGES.values()}
+LIMIT = 25 * 1024 * 1024  # bytes; GitHub sends no larger body
+MAX_ATTEMPTS = 8
+FIRST_WAIT = timedelta(seconds=30)
+PAGE = 50
+# Headers worth keeping; signatures and tokens are not among them.
+KEPT_HEADERS = (
+    "X-GitHub-Event", "X-GitHub-Delivery", "X-Gitea-Event", "X-Gitea-Delivery", "X-Forgejo-Event",
+    "X-Forgejo-Delivery", "X-Gogs-Event", "X-Gitlab-Event", "X-Gitlab-Event-UUID", "Idempotency-Key", "webhook-id",
+    "X-Event-Key", "X-Request-UUID", "X-Request-Id", "X-Hook-UUID",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery as it is shown; ``seen`` counts how often the forge sent it."""
+
+    id: str
+    provider: str
+    event: str
+    action: str | None
+    forge_slug: str | None
+    status: str
+    attempts: int
+    seen: int
+    error: str | None
+    received_at: datetime
+    processed_at: datetime | None
+
+
+def shared_secret(value: str, *, plain_token: bool = False) -> WebhookSecret | None:
+    """The secret of a setting; None when none is set, and then every delivery is refused.
+
+    Raises:
+        InvalidInput: it is too short to be one.
+    """
+    return WebhookSecret(value, plain_token=plain_token) if value else None
+
+
+def accept(
+    store: Store,
+    now: datetime,
+    provider: Provider,
+    sent: Iterable[tuple[str, str]],
+    body: bytes,
+    secret: WebhookSecret | None,
+) -> Delivery:
+    """Store a genuine delivery for processing; the same one again is counted, not stored twice.
+
+    Raises:
+        Unauthenticated: the signature is missing or wrong, or no secret is set. Nothing is stored.
+        InvalidInput: the body is no JSON object, or another forge sent it.
+    """
+    headers = CaseInsensitiveDict(sent)
+    verify(provider, headers, body, secret, now)
+    found = sender(headers)
+    if found is not None and found != provider:
+        raise InvalidInput.at("forge", f"this delivery comes from {found}", f"send it to /webhooks/{found}")
+    event = _event(provider, headers, _payload(body))
+    useful = event.kind in {"pull_request", "tag", "push", "release", "comment"}
+    values = {
+        "id": f"w_{secrets.token_hex(8)}",
+        "provider": provider,
+        "delivery_key": one_line(event.delivery_id or hashlib.sha256(body).hexdigest(), 200),
+        "event": one_line(event.name, 100),
+        "action": one_line(event.action, 100) if event.action else None,
+        "forge_slug": event.repository,
+        "headers": {name: one_line(headers[name], 300) for name in KEPT_HEADERS if name in headers},
+        "body": body if useful else None,
+        "status": "waiting" if useful else "ignored",
+        "attempts": 0,
+        "seen": 1,
+        "received_at": now,
+        "due_at": now if useful else None,
+        "processed_at": None if useful else now,
+    }
+    return store.transact(lambda session: _insert_once(session, values))
+
+
+def _payload(body: bytes) -> Mapping[str, object]:
+    try:
+        payload = orjson.loads(body)  # refuses deep nesting by itself
+    except orjson.JSONDecodeError:
+        raise InvalidInput.at("body", "the body is no JSON", "choose application/json in the forge") from None
+    if not isinstance(payload, dict):
+        raise InvalidInput.at("body", "the body is no JSON object")
+    return payload
+
+
+def _event(provider: Provider, headers: Mapping[str, str], payload: Mapping[str, object]) -> Event:
+    try:
+        return forge(provider).event(headers, payload)
+    except InvalidInput:
+        # A known event with a pull request that has no number: nothing to make of it, and no reason to answer 4xx
+        # (GitLab switches a hook off after four of those).
+        return Event(provider, "other", "unreadable", None)
+
+
+def _insert_once(session: Session, values: Mapping[str, object]) -> Delivery:
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    row = WebhookDelivery
+    failed = row.status == "failed"
+    statement = (
+        dialect.insert(row)
+        .values(values)
+        .on_conflict_do_update(
+            index_elements=[row.provider, row.delivery_key],
+            set_={
+                "seen": row.seen + 1,
+                "status": case((failed, "waiting"), else_=row.status),
+                "attempts": case((failed, 0), else_=row.attempts),
+                "due_at": case((failed, values["received_at"]), else_=row.due_at),
+            },
+        )
+        .returning(row.id)
+    )
+    return _shown(session.get_one(row, session.scalar(statement), populate_existing=True))
+
+
+def due(store: Store, now: datetime, limit: int = 100) -> tuple[str, ...]:
+    """The ids of the deliveries that wait to be processed, oldest first."""
+    row = WebhookDelivery
+    with store.read() as session:
+        query = select(row.id).where(row.status == "waiting", row.due_at <= now)
+        return tuple(session.scalars(query.order_by(row.received_at, row.id).limit(limit)))
+
+
+def process(store: Store, now: datetime, delivery_id: str) -> bool:
+    """Make what is to be made of one delivery; True when it was done now. Failures are noted and tried again later."""
+    try:
+        return store.transact(lambda session: _apply(session, now, delivery_id))
+    except Exception as error:  # noqa: BLE001 - one delivery must not stop the others: noted, tried again, shown
+        message = error.message if isinstance(error, ReleaseMgmtError) else f"{type(error).__name__} in processing"
+        store.transact(lambda session: _failed(session, now, delivery_id, message))
+        return False
+
+
+def _apply(session: Session, now: datetime, delivery_id: str) -> bool:
+    row = WebhookDelivery
+    claimed = session.scalar(
+        update(row)
+        .where(row.id == delivery_id, row.status == "waiting")
+        .values(status="done", processed_at=now, due_at=None, error=None)
+        .returning(row.id)
+    )
+    if claimed is None:
+        return False
+    delivery = session.get_one(row, delivery_id, populate_existing=True)
+    event = forge(delivery.provider).event(delivery.headers, _payload(delivery.body or b"{}"))
+    repositories = _repositories(session, delivery.provider, event.repository)
+    if not repositories:
+        delivery.status = "ignored"
+        delivery.error = "no repository here has this address on its forge"
+        return True
+    for repository in repositories:
+        if event.pull_request is not None:
+            pull_requests.keep(session, repository.id, [event.pull_request])
+        repository.sync_due_at = min(repository.sync_due_at or now, now)
+    return True
+
+
+def _repositories(session: Session, provider: str, slug: str | None) -> list[Repository]:
+    if slug is None:
+        return []
+    query = select(Repository).where(
+        Repository.provider == provider,
+        func.lower(Repository.forge_slug) == slug.lower(),
+        Repository.archived_at.is_(None),
+    )
+    return list(session.scalars(query.order_by(Repository.id)))
+
+
+def _failed(session: Session, now: datetime, delivery_id: str, message: str) -> None:
+    delivery = session.get(WebhookDelivery, delivery_id)
+    if delivery is None or delivery.status != "waiting":
+        return
+    delivery.attempts += 1
+    delivery.error = one_line(message, 500)
+    if delivery.attempts >= MAX_ATTEMPTS:
+        delivery.status, delivery.due_at = "failed", None
+    else:
+        delivery.due_at = now + FIRST_WAIT * 2 ** (delivery.attempts - 1)
+
+
+def replay(store: Store, actor: Actor, now: datetime, delivery_id: str) -> Delivery:
+    """Process a delivery once more. Conflict when its body is no longer kept."""
+    require(actor, Action.MANAGE_JOBS)
+    with store.write() as session:
+        delivery = session.get(WebhookDelivery, delivery_id)
+        if delivery is None:
+            raise NotFound("There is no such delivery.")
+        if delivery.body is None:
+            raise Conflict("The body of this delivery is not kept any more.", hint="Send it again from the forge.")
+        delivery.status, delivery.due_at, delivery.attempts, delivery.error = "waiting", now, 0, None
+        audit.record(session, actor, now, action="delivery.replay", subject=f"delivery:{delivery_id}")
+        return _shown(delivery)
+
+
+def deliveries(
+    store: Store, actor: Actor, *, forge_slug: str | None = None, status: str | None = None, before: str | None = None
+) -> tuple[list[Delivery], str | None]:
+    """Deliveries, newest first, and the id to give as ``before`` for the next page (None at the end)."""
+    require(actor, Action.MANAGE_JOBS)
+    row = WebhookDelivery
+    query = select(row).order_by(row.received_at.desc(), row.id.desc()).limit(PAGE + 1)
+    query = query.where(row.forge_slug == forge_slug) if forge_slug else query
+    query = query.where(row.status == status) if status else query
+    with store.read() as session:
+        start = session.get(row, before) if before else None
+        if start is not None:
+            older = (row.received_at == start.received_at) & (row.id < start.id)
+            query = query.where(or_(row.received_at < start.received_at, older))
+        found = [_shown(one) for one in session.scalars(query)]
+    return found[:PAGE], found[PAGE - 1].id if len(found) > PAGE else None
+
+
+def forget(store: Store, now: datetime, days: int) -> int:
+    """Drop deliveries older than ``days``; how many went. Their ids go with them, so keep this above any replay."""
+    with store.write() as session:
+        old = WebhookDelivery.received_at < now - timedelta(days=days)
+        gone = session.scalars(delete(WebhookDelivery).where(old).returning(WebhookDelivery.id))
+        return len(gone.all())
+
+
+def _shown(row: WebhookDelivery) -> Delivery:
+    return Delivery(
+        row.id, row.provider, row.event, row.action, row.forge_slug, row.status, row.attempts, row.seen, row.error,
+        row.received_at, row.processed_at,
+    )  # fmt: skip

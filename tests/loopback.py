@@ -1,0 +1,49 @@
+"""HTTP servers on loopback that tests are answered by."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+Reply = tuple[int, dict[str, str], object]
+
+
+class Server:
+    """A forge of one function: (method, path with query, headers, JSON body) -> (status, headers, JSON or bytes)."""
+
+    def __init__(self, reply: Callable[[str, str, dict[str, str], object], Reply]) -> None:
+        self.seen: list[tuple[str, str, dict[str, str], object]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                body = json.loads(self.rfile.read(length)) if length else None
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                outer.seen.append((self.command, self.path, headers, body))
+                status, extra, content = reply(self.command, self.path, headers, body)
+                raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+                self.send_response(status)
+                for name, value in extra.items():
+                    self.send_header(name, value)
+                if status != 304:
+                    self.send_header("Content-Length", extra.get("X-Claimed-Length", str(len(raw))))
+                self.end_headers()
+                if status != 304:
+                    self.wfile.write(raw)
+
+            do_GET = do_POST = do_PATCH = do_PUT = answer  # noqa: N815 - the base class names them
+
+            def log_message(self, *args: object) -> None:
+                """Quiet."""
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
+        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Answer no more."""
+        self.http.shutdown()
+        self.http.server_close()
