@@ -73,6 +73,7 @@ def upgrade() -> None:
         sa.Column("base_sha", sa.Text(), nullable=True),
         sa.Column("head_sha", sa.Text(), nullable=True),
         sa.Column("merged_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("happened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("release_id", sa.Text(), nullable=True),
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("affected_teams", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
@@ -95,7 +96,11 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_changes_repository_id_state_rank"), "changes", ["repository_id", "state", "rank"], unique=False
     )
-    op.create_index(op.f("ix_changes_state_merged_at"), "changes", ["state", "merged_at"], unique=False)
+    op.create_index(op.f("ix_changes_state_happened_at"), "changes", ["state", "happened_at"], unique=False)
+    op.create_index(op.f("ix_changes_happened_at_id"), "changes", ["happened_at", "id"], unique=False)
+    op.create_index(
+        op.f("ix_changes_repository_id_happened_at_id"), "changes", ["repository_id", "happened_at", "id"], unique=False
+    )
     op.create_table(
         "commits",
         sa.Column("repository_id", sa.Text(), nullable=False),
@@ -257,7 +262,9 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_commits_repository_id_release_id"), table_name="commits")
     op.drop_index(op.f("ix_commits_repository_id_position"), table_name="commits")
     op.drop_table("commits")
-    op.drop_index(op.f("ix_changes_state_merged_at"), table_name="changes")
+    op.drop_index(op.f("ix_changes_repository_id_happened_at_id"), table_name="changes")
+    op.drop_index(op.f("ix_changes_happened_at_id"), table_name="changes")
+    op.drop_index(op.f("ix_changes_state_happened_at"), table_name="changes")
     op.drop_index(op.f("ix_changes_repository_id_state_rank"), table_name="changes")
     op.drop_index(op.f("ix_changes_repository_id_rank"), table_name="changes")
     op.drop_index(op.f("ix_changes_repository_id_number"), table_name="changes")

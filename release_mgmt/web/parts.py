@@ -6,7 +6,10 @@ from importlib import import_module
 
 from flask import Flask
 
-PARTS: tuple[str, ...] = ("webhooks",)
+PARTS: tuple[str, ...] = (
+    "pages",
+    "webhooks",
+)
 
 
 def register(app: Flask) -> None:

@@ -402,6 +402,7 @@ zoneinfo_data tzdata
 
 # Distributions that provide the same import or are the same project: the first is the canonical key
 SAME = """
+pycocotools cocoapi
 tensorflow tensorflow-gpu tensorflow-cpu tensorflow-macos tf-nightly tf-nightly-gpu tensorflow-intel
 tensorflow tensorflow-aarch64 tensorflow-rocm
 tensorboard tb-nightly
@@ -520,4 +521,20 @@ RcppTOML Rdpack Rmpfr Rtsne SHAPforxgboost SnowballC SparseM StanHeaders Summari
 VIM VGAM XML ggExtra ggRepel limma lmerTest mlr3 RJDBC Seurat SeuratObject S4Vectors Rook Rserve RestRserve
 MLmetrics MuMIn caTools lubridate rJava rstanarm rstantools ParamHelpers PKI GPfit DiceDesign Deriv Formula
 FSelectorRcpp Quandl RQuantLib TSA TSclust WDI WriteXLS
+"""
+
+# What serves to test, format, document and package code.
+DEVELOPMENT_TOOLS = """
+autoflake autopep8 bandit black blacken-docs build bump2version bumpversion bump-my-version check-manifest
+codecov codespell commitizen cookiecutter-lint coverage coveralls cz-cli darglint doc8 docformatter flake8
+flynt furo hypothesis interrogate invoke isort mdformat mkdocs mkdocs-material mkdocstrings mypy myst-parser
+nbdev-lint nbmake nbqa nbsphinx nbstripout nbval nox numpydoc pdoc pdoc3 pep8 pip-audit pip-tools pre-commit
+pycodestyle pydata-sphinx-theme pydocstyle pyflakes pylint pyright pyroma pytest pyupgrade radon
+readme-renderer recommonmark reuse ruff safety semgrep setuptools-lint sphinx tox towncrier twine ty unify
+validate-pyproject vulture wemake-python-styleguide xdoctest yamllint yapf pyrefly pytype flit
+flake8-formatter-junit-xml testbook asv
+"""
+
+R_DEVELOPMENT_TOOLS = """
+covr goodpractice lintr pkgdown precommit rcmdcheck roxygen2 spelling styler testthat vdiffr
 """

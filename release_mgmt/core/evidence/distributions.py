@@ -10,6 +10,12 @@ from release_mgmt.core.evidence import distribution_tables as tables
 Identity = tuple[str, str]
 """(family, canonical name): family ``python`` for pypi and conda, ``r`` for cran, else the ecosystem itself."""
 
+_TOOLS: frozenset[str] = frozenset(tables.DEVELOPMENT_TOOLS.split())
+_TOOL_PATTERN = re.compile(
+    r"(?:pytest|flake8|pylint|sphinx|sphinxcontrib|mkdocs|mkdocstrings|types|mypy|nox|tox)-.+|.+-stubs"
+)
+_R_TOOLS: frozenset[str] = frozenset(tables.R_DEVELOPMENT_TOOLS.split())
+
 _RUNS = re.compile(r"[-_.]+")
 
 
@@ -64,11 +70,19 @@ def identity(ecosystem: str, name: str) -> Identity:
             if key.startswith(("r-", "bioconductor-")) and key not in ("r-base", "r-essentials"):
                 bare = key.split("-", 1)[1].replace("-", ".")
                 return "r", _R_CASE.get(bare, bare)
-            key = _FROM_CONDA.get(key, key)
+            key = _FROM_CONDA.get(key, key.removesuffix("-base"))
         return "python", _SAME.get(key, key)
     if ecosystem == "cran":
         return "r", _R_CASE.get(name.lower(), name)
     return ecosystem, name
+
+
+def is_development_tool(who: Identity) -> bool:
+    """Whether a library serves to test, format, document or package code, whatever file lists it."""
+    family, key = who
+    if family == "python":
+        return key in _TOOLS or _TOOL_PATTERN.fullmatch(key) is not None
+    return family == "r" and key in _R_TOOLS
 
 
 def import_identity(module: str) -> Identity:

@@ -149,7 +149,8 @@ class Change(Base):
 
     ``id`` is unique in the installation and never changes; ``key`` is the identity inside the repository.
     ``level``, ``kind`` and ``needs_review`` are those in force (the override's when there is one), kept here so
-    that lists need no join. ``rank`` orders a repository's changes, newest highest. ``merged_at`` is None for a
+    that lists need no join. ``rank`` orders a repository's changes,
+    newest highest; ``happened_at`` (merged, else opened) orders those of all repositories. ``merged_at`` is None for a
     preview (an open pull request). ``record`` holds what only the changelog needs (details, authors, also_in ...).
     """
 
@@ -175,6 +176,7 @@ class Change(Base):
     base_sha: Mapped[str | None]
     head_sha: Mapped[str | None]
     merged_at: Mapped[datetime | None]
+    happened_at: Mapped[datetime]
     release_id: Mapped[str | None] = mapped_column(index=True)
     rank: Mapped[int] = mapped_column(default=0)
     affected_teams: Mapped[list[str]] = mapped_column(default=list)
@@ -188,7 +190,9 @@ class Change(Base):
         Index(None, "repository_id", "rank"),
         Index(None, "repository_id", "state", "rank"),
         Index(None, "repository_id", "number"),
-        Index(None, "state", "merged_at"),
+        Index(None, "repository_id", "happened_at", "id"),
+        Index(None, "happened_at", "id"),
+        Index(None, "state", "happened_at"),
     )
 
 

@@ -1,0 +1,41 @@
+"""The pages: server-rendered, one module a subject; views call services and fill frozen values for the templates."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from flask import Flask, request
+from flask_wtf.csrf import generate_csrf  # type: ignore[import-untyped]
+
+from release_mgmt.web import problems
+from release_mgmt.web.pages import assets, layout
+from release_mgmt.web.pages.moment import plural
+from release_mgmt.web.pages.site import blueprint
+
+MODULES = ("general",)
+
+
+def register(app: Flask) -> None:
+    """Add pages and assets to ``app``."""
+    for name in MODULES:
+        import_module(f"release_mgmt.web.pages.{name}")
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(asset=assets.asset, csrf_token=generate_csrf, plural=plural)
+    app.register_blueprint(assets.blueprint)
+    app.register_blueprint(blueprint)
+    app.context_processor(_surroundings)
+    problems.use_page(app, general_problem)
+
+
+def _surroundings() -> dict[str, object]:
+    """Only pages need them: other templates (changelogs, mail) stay as quick as they are."""
+    return layout.surroundings() if request.blueprint == "pages" or request.accept_mimetypes.accept_html else {}
+
+
+def general_problem(problem: dict[str, Any]) -> str:
+    """The page that tells people of an error."""
+    from release_mgmt.web.pages import general
+
+    return general.problem_page(problem)

@@ -32,6 +32,7 @@ def asset(name: str) -> str:
     return url_for("assets.one", version=versions()[name], name=name)
 
 
+@blueprint.get("/assets/<version>/<name>")
 def one(version: str, name: str) -> Response:
     """One asset; an old version gives the present file, but is not kept for ever."""
     known = versions().get(name)

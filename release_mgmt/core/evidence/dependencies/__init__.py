@@ -9,6 +9,7 @@ from __future__ import annotations
 from release_mgmt.core.evidence.dependencies.compare import DependencyChange, DependencyChanges, diff
 from release_mgmt.core.evidence.dependencies.installs import installed_files, installs, r_installs
 from release_mgmt.core.evidence.dependencies.model import (
+    LIBRARIES,
     LOCKED,
     NEEDED,
     Group,
@@ -21,6 +22,7 @@ from release_mgmt.core.evidence.dependencies.needed import Needed, needed
 from release_mgmt.core.evidence.dependencies.registry import Reader, manifest_kind, read, read_included
 
 __all__ = [
+    "LIBRARIES",
     "LOCKED",
     "NEEDED",
     "DependencyChange",

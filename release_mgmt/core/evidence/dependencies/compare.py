@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from release_mgmt.core.evidence.dependencies.model import NEEDED, Group, Manifest, Requirement
+from release_mgmt.core.evidence.dependencies.model import LIBRARIES, NEEDED, Group, Manifest, Requirement
 from release_mgmt.core.evidence.dependencies.needed import Needed, needed
 from release_mgmt.core.evidence.dependencies.versions import crosses_major, newest
 from release_mgmt.core.evidence.distributions import Identity
@@ -47,7 +47,11 @@ class DependencyChanges:
     @property
     def new_runtime(self) -> tuple[DependencyChange, ...]:
         """What the manifests need at run time and did not need before."""
-        return tuple(one for one in self.changes if one.status in ("added", "promoted") and one.group in NEEDED)
+        return tuple(
+            one
+            for one in self.changes
+            if one.status in ("added", "promoted") and one.group in NEEDED and one.ecosystem in LIBRARIES
+        )
 
     @property
     def major_bumps(self) -> tuple[DependencyChange, ...]:
@@ -177,6 +181,6 @@ def _major(who: Identity, earlier: Entries, later: Entries) -> bool:
     gone = [one for path, listed in old.items() if path not in new for one in listed]
     for path, listed in new.items():
         before = _bounds(old[path]) if path in old else _bounds(gone)
-        if crosses_major(who[1], before, _bounds(listed)):
+        if listed[0].ecosystem in LIBRARIES and crosses_major(who[1], before, _bounds(listed)):
             return True
     return False

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from release_mgmt.core.evidence.bounded import Path, decode, load_toml, load_yaml
+from release_mgmt.core.evidence.dependencies.freeze import as_lock, is_freeze
 from release_mgmt.core.evidence.dependencies.model import (
     Group,
     Include,
@@ -64,6 +65,8 @@ def read_environment(path: str, data: bytes) -> Manifest:
         elif isinstance(entry, dict):
             rows = [("dependencies", index, "pip", at) for at in range(len(entry.get("pip") or []))]
             _pip(path, entry.get("pip"), [lines.get(row) for row in rows], group, found, includes)
+    if is_freeze(found, strict=False):
+        return Manifest(path, "conda", as_lock(found), tuple(includes), lock=True, settled=False)
     return Manifest(path, "conda", tuple(found), tuple(includes))
 
 

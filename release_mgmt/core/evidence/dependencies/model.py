@@ -81,6 +81,10 @@ class Manifest:
     unreadable: str | None = None
 
 
+LIBRARIES = frozenset(("pypi", "conda", "cran", "julia", "npm", "dbt"))
+"""The ecosystems whose entries are libraries of the code; base images and system packages are not."""
+
+
 def word_set(text: str) -> frozenset[str]:
     """The words of a text: a table that stays readable."""
     return frozenset(text.split())

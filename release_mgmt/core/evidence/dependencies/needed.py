@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from posixpath import dirname
 
 from release_mgmt.core.evidence.dependencies.model import LOCKED, NEEDED, Group, Manifest, Requirement
-from release_mgmt.core.evidence.distributions import Identity, identity
+from release_mgmt.core.evidence.distributions import Identity, identity, is_development_tool
 
 _ORDER = {group: rank for rank, group in enumerate(Group)}
 
@@ -48,6 +49,8 @@ def needed(manifests: Iterable[Manifest], used: Collection[Identity] = ()) -> Ne
         for one in manifest.requirements:
             who = identity(one.ecosystem, one.key)
             if who not in own:
+                if one.group is Group.RUNTIME and is_development_tool(who):
+                    one = replace(one, group=Group.DEVELOPMENT)  # noqa: PLW2901 - the same entry, told apart
                 entries.setdefault(who, []).append((manifest.path, one))
     for listed in entries.values():
         listed.sort(key=lambda entry: (_ORDER[entry[1].group], entry[0], entry[1].line or 0))
@@ -60,13 +63,18 @@ def settle(manifests: list[Manifest], used: Collection[Identity] = ()) -> list[M
     asked: dict[str, set[Identity]] = {}
     for manifest in manifests:
         if not manifest.lock:
-            folder = asked.setdefault(dirname(manifest.path), set())
+            folder = asked.setdefault(_project(manifest.path), set())
             folder.update(identity(one.ecosystem, one.key) for one in manifest.requirements if one.group in NEEDED)
     known = set(used)
     return [
-        manifest if manifest.settled else _settled(manifest, asked.get(dirname(manifest.path), set()), known)
+        manifest if manifest.settled else _settled(manifest, asked.get(_project(manifest.path), set()), known)
         for manifest in manifests
     ]
+
+
+def _project(path: str) -> str:
+    """The folder whose manifests say what a lock's entries are for: a profile of renv belongs to its project."""
+    return re.sub(r"(?:^|/)renv/profiles/[^/]+$", "", dirname(path))
 
 
 def _settled(manifest: Manifest, beside: set[Identity], used: set[Identity]) -> Manifest:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from release_mgmt.core.evidence.bounded import decode, load_json
 from release_mgmt.core.evidence.dependencies.model import Group, Manifest, NotManifest, Requirement, requirement
 from release_mgmt.core.evidence.dependencies.pyproject import table
+from release_mgmt.core.evidence.dependencies.scope import group_of_name
 from release_mgmt.core.evidence.dependencies.versions import bound
 from release_mgmt.core.evidence.distributions import R_BASE
 
@@ -15,6 +16,9 @@ _ENTRY = re.compile(r"([A-Za-z][\w.]*)\s*(?:\(([^)]*)\))?")
 _REMOTE = re.compile(r"(?:[\w.]+=)?(?:\w+::)?(?:[\w.:/-]*/)?([A-Za-z][\w.]*)(?:[@#].*)?\Z")
 _IMPORT = re.compile(r"^\s*import(?:From)?\(\s*[\"']?([A-Za-z][\w.]*)", re.MULTILINE)
 _IMPORTS = re.compile(r"^\s*import\(([^)]*)\)", re.MULTILINE)
+
+_PROFILE = re.compile(r"Config/renv/profiles/([\w.-]+)/dependencies\Z")
+_PROFILE_LOCK = re.compile(r"(?:.*/)?renv/profiles/([^/]+)/renv\.lock\Z")
 
 _FIELDS = {
     "Depends": Group.RUNTIME,
@@ -29,11 +33,16 @@ def read_description(path: str, data: bytes) -> Manifest:
     """What an R package's DESCRIPTION declares. Raises ``Unreadable`` when the file is none."""
     text = decode(data, 1_000_000)
     fields = dcf(text)
-    if not fields.keys() & {"Package", "Type", "Imports", "Depends", "Title"}:
+    if not fields.keys() & {"Package", "Type", "Imports", "Depends", "Title", "Suggests"}:
         raise NotManifest("no field of a DESCRIPTION")
     remotes = dict(_remotes(fields.get("Remotes", ("", 0))[0]))
     found: list[Requirement] = []
-    for field, group in _FIELDS.items():
+    groups = dict(_FIELDS)
+    for field in fields:
+        profile = _PROFILE.match(field)
+        if profile:
+            groups[field] = group_of_name(profile.group(1), Group.RUNTIME)
+    for field, group in groups.items():
         value, start = fields.get(field, ("", 0))
         for name, specifier, offset in _entries(value):
             version, pinned = bound(specifier)
@@ -113,6 +122,8 @@ def read_renv(path: str, data: bytes) -> Manifest:
     document = load_json(data)
     packages = table(document, "Packages")
     lines = line_index_of_keys(decode(data))
+    profile = _PROFILE_LOCK.match(path)
+    group = group_of_name(profile.group(1), Group.LOCK_TRANSITIVE) if profile else Group.LOCK_TRANSITIVE
     found = []
     for name, entry in packages.items():
         version = table(packages, name).get("Version")
@@ -124,7 +135,7 @@ def read_renv(path: str, data: bytes) -> Manifest:
             requirement(
                 name,
                 "cran",
-                Group.LOCK_TRANSITIVE,
+                group,
                 specifier=f"=={version}" if version else "",
                 version=version,
                 pinned=version is not None,

@@ -9,6 +9,7 @@ from posixpath import basename
 from release_mgmt.core.evidence.bounded import Unreadable
 from release_mgmt.core.evidence.dependencies import (
     conda,
+    conda_locks,
     dbt,
     docker,
     julia,
@@ -36,6 +37,8 @@ _BY_NAME: dict[str, tuple[str, Reader]] = {
     "Pipfile": ("pypi", pipfile.read),
     "Pipfile.lock": ("pypi", pipfile.read_lock),
     "Project.toml": ("julia", julia.read_project),
+    "conda-lock.yaml": ("conda", conda_locks.read_conda_lock),
+    "conda-lock.yml": ("conda", conda_locks.read_conda_lock),
     "dependencies.yml": ("dbt", dbt.read),
     "meta.yaml": ("conda", conda.read_recipe),
     "meta.yml": ("conda", conda.read_recipe),
@@ -45,6 +48,7 @@ _BY_NAME: dict[str, tuple[str, Reader]] = {
     "packages.yml": ("dbt", dbt.read),
     "packrat.lock": ("cran", r.read_packrat),
     "pdm.lock": ("pypi", python_locks.read_pdm),
+    "pixi.lock": ("conda", conda_locks.read_pixi_lock),
     "pixi.toml": ("conda", conda.read_pixi),
     "poetry.lock": ("pypi", python_locks.read_poetry),
     "pylock.toml": ("pypi", python_locks.read_pylock),

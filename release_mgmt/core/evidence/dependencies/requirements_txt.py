@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from release_mgmt.core.evidence.bounded import decode
+from release_mgmt.core.evidence.dependencies.freeze import as_lock, is_freeze
 from release_mgmt.core.evidence.dependencies.model import Group, Include, Manifest, Requirement
 from release_mgmt.core.evidence.dependencies.pep508 import PLATFORM, parse
 from release_mgmt.core.evidence.dependencies.scope import beside, group_of_path
@@ -43,6 +44,8 @@ def read(path: str, data: bytes) -> Manifest:
         if compiled and group is Group.RUNTIME:
             one = replace(one, group=_lock_group(comments))
         found.append(one)
+    if not compiled and is_freeze(found):
+        return Manifest(path, "pypi", as_lock(found), tuple(includes), lock=True, settled=False)
     settled = not compiled or any(one.group is Group.LOCK_DIRECT for one in found)
     return Manifest(path, "pypi", tuple(found), tuple(includes), lock=compiled, settled=settled)
 

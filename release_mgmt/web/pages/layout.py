@@ -1,0 +1,123 @@
+"""What every page has around its content: the reader's clock, theme, navigation and identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from flask import current_app, request, url_for
+
+from release_mgmt.core.permissions import Action, Role, may_somewhere
+from release_mgmt.web.context import context
+from release_mgmt.web.pages.moment import Wall, zone_or_none
+from release_mgmt.web.pages.parts import Person
+
+THEMES = ("auto", "light", "dark")
+THEME_COOKIE = "theme"
+ZONE_COOKIE = "zone"
+FALLBACK = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """One link of the main navigation."""
+
+    label: str
+    href: str
+    on: bool
+
+
+# label, endpoint, what one must be allowed to do to find it useful
+_NAV: tuple[tuple[str, str, Action], ...] = (
+    ("Coming up", "pages.home", Action.READ_PUBLIC),
+    ("Calendar", "pages.calendar", Action.READ_PUBLIC),
+    ("Changes", "pages.changes", Action.READ_CHANGE),
+    ("My changes", "pages.mine", Action.EDIT_CHANGE),
+    ("Board", "pages.board", Action.MOVE_CHANGE),
+    ("Freezes", "pages.freezes", Action.READ_CALENDAR),
+    ("Plan history", "pages.plans", Action.READ_PLAN),
+    ("Changelogs", "pages.changelogs", Action.READ_PUBLIC),
+    ("Repositories", "pages.repositories", Action.READ_REPOSITORY),
+    ("Subscribe", "pages.subscribe", Action.SUBSCRIBE),
+    ("Administration", "pages.admin", Action.MANAGE_REPOSITORIES),
+)
+
+
+def theme() -> str:
+    """The theme that the reader chose, ``auto`` for that of the device."""
+    chosen = request.cookies.get(THEME_COOKIE, "auto")
+    return chosen if chosen in THEMES else "auto"
+
+
+def chosen_zone() -> ZoneInfo | None:
+    """The reader's zone as chosen, or as their browser told it."""
+    return zone_or_none(request.cookies.get(ZONE_COOKIE, "").replace("%2F", "/"))
+
+
+def wall() -> Wall:
+    """The clock on the reader's wall."""
+    return Wall(chosen_zone() or FALLBACK, context.now)
+
+
+def here() -> str:
+    """The present address below this site, to come back to."""
+    return request.full_path.rstrip("?")
+
+
+def safe_next(text: str | None) -> str:
+    """An address of this site to go on to; anything else is the home page (never a foreign host)."""
+    if text and text.startswith("/") and not text.startswith(("//", "/\\")) and "\n" not in text and "\r" not in text:
+        return text
+    return _address("pages.home") or "/"
+
+
+def viewer() -> Person | None:
+    """The person who looks, or None."""
+    actor = context.actor
+    return Person(actor.name) if actor.signed_in else None
+
+
+def navigation() -> list[NavItem]:
+    """The links that this viewer can use."""
+    actor = context.actor
+    if not actor.signed_in:
+        wanted = [row for row in _NAV if row[2] is Action.READ_PUBLIC]
+    else:
+        wanted = [row for row in _NAV if may_somewhere(actor, row[2])]
+    section = (request.endpoint or "").split("_")[0]
+    return [NavItem(label, url_for(endpoint), endpoint == section) for label, endpoint, _ in wanted if _there(endpoint)]
+
+
+def _there(endpoint: str) -> bool:
+    return endpoint in current_app.view_functions
+
+
+def _address(endpoint: str) -> str:
+    return url_for(endpoint) if _there(endpoint) else ""
+
+
+def is_role(*roles: Role) -> bool:
+    """Whether the viewer has one of these roles."""
+    return bool(context.actor.roles & set(roles))
+
+
+def surroundings() -> dict[str, object]:
+    """The variables of ``base.html``."""
+    return {
+        "wall": wall(),
+        "zone_is_a_guess": chosen_zone() is None,
+        "theme": theme(),
+        "here": here(),
+        "me": viewer(),
+        "nav": navigation(),
+        "may": lambda action: may_somewhere(context.actor, Action(action)),
+        "links": {
+            "home": _address("pages.home"),
+            "search": _address("pages.search"),
+            "theme": _address("pages.set_theme"),
+            "me": _address("pages.account"),
+            "sign_in": _address("pages.sign_in"),
+            "components": _address("pages.components"),
+            "api": "/api/v1/docs",
+        },
+    }
