@@ -108,6 +108,28 @@ class Settings:
     log_format: str = _value("json", kinds.String(validate=OneOf(["json", "console"])), "how a log line looks")
     metrics_public: bool = _value(False, _switch(), "whether /metrics answers anybody and not only this machine")
 
+    # Signing in
+    session_idle_minutes: int = _value(720, _number(5), "a browser that asks for nothing this long is signed out")
+    session_days: int = _value(7, _number(1, 90), "a browser is signed out after this long in any case")
+    local_accounts: bool = _value(True, _switch(), "whether people may sign in with a password kept here")
+    oidc_issuer: str = _value("", kinds.String(), "OpenID Connect: the provider's address; empty: not used")
+    oidc_client_id: str = _value("", kinds.String(), "OpenID Connect: the name under which the provider knows us")
+    oidc_client_secret: str = _value("", kinds.String(), "OpenID Connect: the secret that goes with it", secret=True)
+    oidc_scopes: str = _value("openid email profile", kinds.String(), "OpenID Connect: what to ask the provider for")
+    oidc_name: str = _value("single sign-on", kinds.String(), "OpenID Connect: what the button calls the provider")
+    oidc_groups_claim: str = _value("groups", kinds.String(), "OpenID Connect: the claim that lists somebody's groups")
+    oidc_groups: tuple[str, ...] = _value(
+        (),
+        _Words(),
+        "what a group gives: GROUP=reader, GROUP=engineer, GROUP=administrator, GROUP=release_manager:CALENDAR (or *), "
+        "GROUP=team:SLUG",
+    )
+    oidc_default_role: str = _value(
+        "reader",
+        kinds.String(validate=OneOf(["reader", "engineer", "none"])),
+        "role of whoever signs in; none: only groups",
+    )
+
     # Database
     lock_timeout: int = _value(5, _number(1, 600), "longest wait for a lock of the database")
     statement_timeout: int = _value(30, _number(1, 3600), "longest run of one statement (PostgreSQL)")

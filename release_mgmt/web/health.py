@@ -7,20 +7,24 @@ import ipaddress
 from flask import Blueprint, Response, jsonify, request
 
 from release_mgmt.core.errors import Forbidden, ReleaseMgmtError
+from release_mgmt.core.permissions import Action
 from release_mgmt.services import health as services
 from release_mgmt.web import metrics
+from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 
 blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/healthz")
+@needs(Action.READ_HEALTH)
 def healthz() -> Response:
     """The process answers; nothing else is looked at, so that a slow database does not get it killed."""
     return jsonify(status="ok")
 
 
 @blueprint.get("/readyz")
+@needs(Action.READ_HEALTH)
 def readyz() -> tuple[Response, int]:
     """The database answers and is at the schema of this code; 503 with the reason otherwise."""
     try:
@@ -31,6 +35,7 @@ def readyz() -> tuple[Response, int]:
 
 
 @blueprint.get("/metrics")
+@needs(Action.READ_HEALTH)
 def exposed() -> Response:
     """Metrics for Prometheus, to this machine only unless ``metrics_public``."""
     if not context.settings.metrics_public and not _local(request.remote_addr):

@@ -8,7 +8,9 @@ from flask import Flask, redirect
 from flask.testing import FlaskClient
 
 from release_mgmt.core import errors
+from release_mgmt.core.permissions import Action
 from release_mgmt.settings import Settings
+from release_mgmt.web.auth import needs
 from release_mgmt.web.problems import STATUS
 
 
@@ -26,7 +28,7 @@ def test_each_error_of_the_tree_has_a_status(app: Flask) -> None:
         def view(kind: type[errors.ReleaseMgmtError] = kind) -> str:
             raise kind("What was wrong.", hint="What to do.")
 
-        app.add_url_rule(f"/raise/{number}", f"raise{number}", view)
+        app.add_url_rule(f"/raise/{number}", f"raise{number}", needs(Action.READ_HEALTH)(view))
     client = app.test_client()
     for number, kind in enumerate(kinds):
         response = client.get(f"/raise/{number}")
@@ -43,7 +45,7 @@ def test_each_error_of_the_tree_has_a_status(app: Flask) -> None:
 def test_unexpected_error_tells_nothing_of_the_inside(app: Flask) -> None:
     """A fault of ours is a 500 problem without the exception's text."""
     app.testing = False
-    app.add_url_rule("/broken", "broken", lambda: 1 / 0)
+    app.add_url_rule("/broken", "broken", needs(Action.READ_HEALTH)(lambda: 1 / 0))
     response = app.test_client().get("/broken")
     assert response.status_code == 500
     assert "division" not in response.text
@@ -53,7 +55,7 @@ def test_unexpected_error_tells_nothing_of_the_inside(app: Flask) -> None:
 
 def test_http_errors_are_problems_and_redirects_are_not(app: Flask, client: FlaskClient) -> None:
     """404 and 405 of the framework are problem documents; a redirect stays one."""
-    app.add_url_rule("/there", "there", lambda: redirect("/here"))
+    app.add_url_rule("/there", "there", needs(Action.READ_HEALTH)(lambda: redirect("/here")))
     missing = client.get("/api/v1/nothing")
     assert (missing.status_code, missing.content_type) == (404, "application/problem+json")
     wrong = client.post("/healthz")
