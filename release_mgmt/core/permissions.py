@@ -119,7 +119,9 @@ class Action(StrEnum):
 
     # Open to anybody: what guards these is in the request itself (a signature, a feed token) or needs no guard.
     READ_HEALTH = "health.read"
-    READ_DESCRIPTION = "description.read"  # the OpenAPI document, its browser, static files
+    READ_ASSET = "asset.read"  # style, script, icons
+    READ_DESCRIPTION = "description.read"  # the OpenAPI document, its browser
+    SET_DISPLAY = "display.set"  # theme and zone, in a cookie
     SIGN_IN = "session.create"
     READ_PUBLIC = "public.read"  # pages and calendars that a calendar makes public; the service filters
     READ_FEED = "feed.read"  # by the revocable token in the address
@@ -208,7 +210,7 @@ def _table() -> dict[Action, Rule]:
     a = Action
     return {
         **dict.fromkeys(
-            (a.READ_HEALTH, a.READ_DESCRIPTION, a.SIGN_IN, a.READ_PUBLIC, a.READ_FEED, a.RECEIVE_WEBHOOK), open_to_all
+            (a.READ_HEALTH, a.READ_ASSET, a.READ_DESCRIPTION, a.SET_DISPLAY, a.SIGN_IN, a.READ_PUBLIC, a.READ_FEED, a.RECEIVE_WEBHOOK), open_to_all
         ),
         **dict.fromkeys(
             (

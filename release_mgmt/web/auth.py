@@ -43,9 +43,9 @@ View = TypeVar("View", bound=Callable[..., object])
 
 SIGN_IN = "/sign-in"
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
-BUILT_IN = {"static": Action.READ_DESCRIPTION, "api-docs.openapi_json": Action.READ_DESCRIPTION}
+BUILT_IN = {"static": Action.READ_ASSET, "api-docs.openapi_json": Action.READ_DESCRIPTION}
 """Routes that our libraries add and that therefore cannot be decorated."""
-_NOBODY_LOOKED_UP = {Action.READ_HEALTH, Action.RECEIVE_WEBHOOK}
+_NOBODY_LOOKED_UP = {Action.READ_HEALTH, Action.READ_ASSET, Action.RECEIVE_WEBHOOK}
 _MARK = "__needs__"
 
 csrf = CSRFProtect()
@@ -144,7 +144,7 @@ def guard() -> WerkzeugResponse | None:
     action = declared(current_app, request.endpoint, request.method)
     if action is None:
         raise BrokenInvariant(f"the route {request.endpoint} ({request.method}) declares no action")
-    if request.endpoint == "static" or action in _NOBODY_LOOKED_UP:
+    if action in _NOBODY_LOOKED_UP:
         return None
     recognise()
     if not may_somewhere(context.actor, action):

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from flask import Flask, request
-from flask_wtf.csrf import generate_csrf  # type: ignore[import-untyped]
+from flask_wtf.csrf import generate_csrf
 
 from release_mgmt.web import problems
 from release_mgmt.web.pages import assets, layout

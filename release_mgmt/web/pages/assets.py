@@ -9,7 +9,9 @@ from pathlib import Path
 from flask import Blueprint, Response, send_from_directory, url_for
 
 from release_mgmt.core.errors import NotFound
+from release_mgmt.core.permissions import Action
 from release_mgmt.resources import folder
+from release_mgmt.web.auth import needs
 
 _FOLDER = folder("templates") / "static"
 _YEAR = 365 * 86400
@@ -33,6 +35,7 @@ def asset(name: str) -> str:
 
 
 @blueprint.get("/assets/<version>/<name>")
+@needs(Action.READ_ASSET)
 def one(version: str, name: str) -> Response:
     """One asset; an old version gives the present file, but is not kept for ever."""
     known = versions().get(name)

@@ -8,6 +8,8 @@ from flask import redirect, request
 from werkzeug.wrappers import Response
 
 from release_mgmt.core.errors import InvalidInput
+from release_mgmt.core.permissions import Action
+from release_mgmt.web.auth import needs
 from release_mgmt.web.pages import layout, sample
 from release_mgmt.web.pages.moment import zone_or_none
 from release_mgmt.web.pages.parts import Problem
@@ -28,12 +30,14 @@ _TITLES = {
 
 
 @blueprint.get("/components")
+@needs(Action.READ_DESCRIPTION)
 def components() -> str:
     """Every part of the pages in every state."""
     return draw("components", **sample.everything())
 
 
 @blueprint.post("/theme")
+@needs(Action.SET_DISPLAY)
 def set_theme() -> Response:
     """Choose light, dark or the device's theme."""
     chosen = request.form.get("to", "auto")
@@ -45,6 +49,7 @@ def set_theme() -> Response:
 
 
 @blueprint.post("/zone")
+@needs(Action.SET_DISPLAY)
 def set_zone() -> Response:
     """Choose the zone in which times are told."""
     name = request.form.get("zone", "").strip()
