@@ -210,7 +210,11 @@ def _table() -> dict[Action, Rule]:
     a = Action
     return {
         **dict.fromkeys(
-            (a.READ_HEALTH, a.READ_ASSET, a.READ_DESCRIPTION, a.SET_DISPLAY, a.SIGN_IN, a.READ_PUBLIC, a.READ_FEED, a.RECEIVE_WEBHOOK), open_to_all
+            (
+                a.READ_HEALTH, a.READ_ASSET, a.READ_DESCRIPTION, a.SET_DISPLAY, a.SIGN_IN, a.READ_PUBLIC, a.READ_FEED,
+                a.RECEIVE_WEBHOOK,
+            ),
+            open_to_all
         ),
         **dict.fromkeys(
             (

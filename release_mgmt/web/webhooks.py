@@ -12,7 +12,9 @@ from flask.typing import ResponseReturnValue
 from prometheus_client import Counter
 
 from release_mgmt.core.errors import InvalidInput
+from release_mgmt.core.permissions import Action
 from release_mgmt.services import webhooks
+from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 
 blueprint = Blueprint("webhooks", __name__)
@@ -27,6 +29,7 @@ def register(app: Flask) -> None:
 
 
 @blueprint.post("/webhooks/<provider>")
+@needs(Action.RECEIVE_WEBHOOK)
 def receive(provider: str) -> ResponseReturnValue:
     """Accept one delivery."""
     if provider not in webhooks.PROVIDERS:
