@@ -1,0 +1,252 @@
+"""Bare mirrors of our own: the only repositories that the service reads.
+
+A mirror is made empty (no template, so no hooks of anybody), filled by fetches of explicit refspecs, and never checked
+out; submodules stay names. A first fetch happens beside the final place and is moved there when it is whole; a later
+one that fails or is stopped leaves every ref where it was, because git moves refs last.
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from release_mgmt.core.errors import ReleaseMgmtError, RepositoryRefused, TooLarge, Unavailable
+from release_mgmt.sources.addresses import Address, pin
+from release_mgmt.sources.git.process import GitFailed, Process, environment, run, start
+
+REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+_WATCH_EVERY = 0.5  # seconds between two looks at the size
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one mirror may cost."""
+
+    seconds: float = 1_800.0
+    size: int = 4 * 1024**3  # bytes
+    refs: int = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a fetch did: ``changed`` is False when every ref stood where the other side has it."""
+
+    path: Path
+    changed: bool
+    refs: int
+
+
+def update(
+    path: Path, address: Address, ips: Sequence[str], token: str | None, limits: Limits | None = None
+) -> Fetched:
+    """Bring the mirror at ``path`` up to ``address``; made when missing, made anew when it is damaged.
+
+    ``ips`` are the addresses that were judged (:func:`release_mgmt.sources.addresses.resolve`); git is held to them.
+
+    Raises:
+        TooLarge: over a limit of size or refs; nothing moved.
+        Unavailable: the other side does not answer, or not in time.
+        RepositoryRefused: the other side is no repository, or is shallow.
+    """
+    limits = limits or Limits()
+    with _alone(path):
+        theirs, head = _listing(path.parent, address, ips, token, limits)
+        if path.is_dir():
+            try:
+                if _ours(path) == theirs:
+                    return Fetched(path, False, len(theirs))
+                _fetch(path, address, ips, token, limits)
+                _point_head(path, head)
+                return Fetched(path, True, len(theirs))
+            except (GitFailed, RepositoryRefused, NotADirectoryError):
+                # Damaged (a full disk, a lost file): what is here can be had again.
+                if not _damaged(path):
+                    raise
+        _make(path, address, ips, token, limits, head)
+        return Fetched(path, True, len(theirs))
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One fetch a mirror at a time, among all processes of this machine."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(path.name + ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unavailable("this repository is being fetched already", details={"retry_after": 10}) from None
+        yield
+
+
+def _make(
+    path: Path, address: Address, ips: Sequence[str], token: str | None, limits: Limits, head: str | None
+) -> None:
+    fresh = path.with_name(path.name + ".new")
+    old = path.with_name(path.name + ".old")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    try:
+        run(fresh, ["init", "--quiet", "--bare", "--template=", "--initial-branch=main"], environment())
+        _fetch(fresh, address, ips, token, limits)
+        _point_head(fresh, head)
+        shutil.rmtree(old, ignore_errors=True)
+        if path.exists():
+            path.rename(old)
+        fresh.rename(path)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _environment(folder: Path, address: Address, ips: Sequence[str], token: str | None) -> dict[str, str]:
+    settings = {"fetch.writeCommitGraph": "true", "fetch.recurseSubmodules": "false"}
+    if ips and address.kind in {"https", "http"}:
+        settings["http.curloptResolve"] = pin(address, ips)
+    if token and address.kind == "https":
+        # By the environment and for this host only: arguments and URLs are seen by other users of the machine.
+        basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+        settings[f"http.https://{address.host}:{address.port}/.extraHeader"] = f"Authorization: Basic {basic}"
+    found = environment(protocols=("file" if address.kind == "path" else address.kind,), settings=settings)
+    if address.kind == "path":
+        # git drops GIT_CONFIG_COUNT for the upload-pack it starts in the other repository, so that the owner of a
+        # configured folder must be named in a file.
+        trusted = folder / "safe-directories"
+        names = "".join(f"\tdirectory = {_quoted(name)}\n" for name in (address.url, f"{address.url}/.git"))
+        trusted.write_text(f"[safe]\n{names}", encoding="utf-8")
+        found["GIT_CONFIG_GLOBAL"] = str(trusted)
+    return found
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _listing(
+    folder: Path, address: Address, ips: Sequence[str], token: str | None, limits: Limits
+) -> tuple[dict[str, str], str | None]:
+    """The heads and tags of the other side, and the ref its HEAD points to."""
+    command = ["ls-remote", "--symref", "--end-of-options", address.url, "HEAD", "refs/heads/*", "refs/tags/*"]
+    try:
+        listed = run(folder, command, _environment(folder, address, ips, token), time_limit=min(120.0, limits.seconds))
+    except (GitFailed, RepositoryRefused) as error:
+        raise _told(error, address) from error
+    refs: dict[str, str] = {}
+    head = None
+    for text in listed.decode("utf-8", "replace").splitlines():
+        left, _, name = text.partition("\t")
+        if left.startswith("ref: ") and name == "HEAD":
+            head = left.removeprefix("ref: ")
+        elif name.startswith("refs/") and not name.endswith("^{}"):
+            refs[name] = left
+    if len(refs) > limits.refs:
+        raise TooLarge(
+            f"the repository has {len(refs)} branches and tags; {limits.refs} are read", code="too_many_refs"
+        )
+    return refs, head
+
+
+def _told(error: ReleaseMgmtError, address: Address) -> ReleaseMgmtError:
+    """A failure to reach the other side, in words for the person who gave the address."""
+    words = str(error.details.get("stderr", ""))
+    where = address.host or address.url
+    if "Authentication failed" in words or "could not read Username" in words or "403" in words:
+        return RepositoryRefused(
+            f"{where} does not let us read this repository",
+            code="repository_forbidden",
+            hint="Give a token with read access in the settings of this forge.",
+        )
+    if "not found" in words or "does not appear to be a git repository" in words or "does not exist" in words:
+        return RepositoryRefused(f"there is no git repository at {address.url}", code="not_a_repository")
+    return Unavailable(f"{where} cannot be read now: {words}", code="git_unavailable")
+
+
+def _ours(path: Path) -> dict[str, str]:
+    listed = run(
+        path, ["for-each-ref", "--format=%(objectname)%09%(refname)", "refs/heads", "refs/tags"], environment()
+    )
+    pairs = (text.split("\t", 1) for text in listed.decode("utf-8", "replace").splitlines())
+    return {name: sha for sha, name in pairs}
+
+
+def _fetch(path: Path, address: Address, ips: Sequence[str], token: str | None, limits: Limits) -> None:
+    command = [
+        "fetch", "--quiet", "--prune", "--force", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance",
+        "--no-write-fetch-head", "--end-of-options", address.url, *REFSPECS,
+    ]  # fmt: skip
+    too_large = threading.Event()
+    try:
+        with start(
+            path, command, _environment(path.parent, address, ips, token), time_limit=limits.seconds
+        ) as fetching:
+            watcher = threading.Thread(target=_watch, args=(path, limits.size, fetching, too_large), daemon=True)
+            watcher.start()
+            fetching.stdout.read()
+            fetching.popen.wait()
+            watcher.join()
+    except (GitFailed, RepositoryRefused) as error:
+        if not too_large.is_set():
+            raise (error if _damaged(path) else _told(error, address)) from error
+    finally:
+        for leftover in (path / "objects" / "pack").glob("tmp_*"):
+            leftover.unlink(missing_ok=True)
+    if too_large.is_set():
+        raise TooLarge(
+            f"the repository is larger than {limits.size // 2**20} MB",
+            code="repository_too_large",
+            hint="An administrator can raise the limit in the settings.",
+        )
+
+
+def _watch(path: Path, limit: int, fetching: Process, too_large: threading.Event) -> None:
+    """Stop a fetch whose objects outgrow the limit, also when it ends between two looks."""
+    while True:
+        try:
+            fetching.popen.wait(_WATCH_EVERY)
+            ended = True
+        except subprocess.TimeoutExpired:
+            ended = False
+        if size_of(path) > limit:
+            too_large.set()
+            fetching.kill()
+            return
+        if ended:
+            return
+
+
+def size_of(path: Path) -> int:
+    """Bytes of the objects below ``path``; files that vanish meanwhile count nothing."""
+    total = 0
+    for file in (path / "objects").rglob("*"):
+        try:
+            total += file.lstat().st_size if file.is_file() else 0
+        except FileNotFoundError:
+            continue
+    return total
+
+
+def _point_head(path: Path, head: str | None) -> None:
+    """Let HEAD name the other side's default branch; a detached or missing HEAD stays at ``main``."""
+    if head is not None and head.startswith("refs/heads/"):
+        run(path, ["check-ref-format", head], environment())
+        run(path, ["symbolic-ref", "HEAD", head], environment())
+
+
+def _damaged(path: Path) -> bool:
+    """Whether the mirror itself is broken: it is no repository, or a ref names an object that is not there."""
+    try:
+        names = run(path, ["for-each-ref", "--format=%(objectname)"], environment())
+        if not (path / "HEAD").is_file():
+            return True
+        run(path, ["rev-list", "--objects", "--no-object-names", "--quiet", "--stdin"], environment(), feed=names)
+    except ReleaseMgmtError:
+        return True
+    except OSError:
+        return True
+    return False

@@ -1,0 +1,245 @@
+"""Mirrors hold what the other side has, cost no more than allowed, and run nothing that a repository names."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import pytest
+from dulwich.repo import Repo
+from dulwich.server import DictBackend
+from dulwich.web import make_wsgi_chain
+
+from release_mgmt.core.errors import RepositoryRefused, TooLarge, Unavailable
+from release_mgmt.sources.addresses import Address
+from release_mgmt.sources.git import open_repository
+from release_mgmt.sources.git.mirrors import Limits, update
+from tests.conftest import GitRepo
+
+Serve = Callable[[Any], str]
+
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """A function that serves a WSGI application on loopback and gives its address."""
+    servers: list[WSGIServer] = []
+
+    def start(application: Any) -> str:
+        made = make_server("127.0.0.1", 0, application, handler_class=Quiet)
+        servers.append(made)
+        threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
+        return f"http://127.0.0.1:{made.server_port}"
+
+    yield start
+    for made in servers:
+        made.shutdown()
+        made.server_close()
+
+
+def address(url: str) -> Address:
+    return Address("http", url, "127.0.0.1", int(url.split(":")[2].split("/", maxsplit=1)[0]))
+
+
+def local(repo: GitRepo) -> Address:
+    return Address("path", str(repo.path))
+
+
+def refs(path: Path) -> dict[str, str | None]:
+    found = open_repository(path).refs()
+    return {tag.name: tag.commit for tag in found.tags}
+
+
+@pytest.mark.acceptance("ING-H4")
+def test_a_folder_is_mirrored_bare_without_hooks_and_follows_new_moved_and_deleted_tags(
+    git_repo: GitRepo, tmp_path: Path
+) -> None:
+    first = git_repo.commit("One")
+    git_repo.tag("v1")
+    git_repo.tag("v2")
+    mirror = tmp_path / "mirrors" / "r_1"
+    assert update(mirror, local(git_repo), (), None).changed
+    assert refs(mirror) == {"v1": first, "v2": first}
+    assert not (mirror / "hooks").exists()
+    assert "bare = true" in (mirror / "config").read_text()
+    assert not update(mirror, local(git_repo), (), None).changed
+    second = git_repo.commit("Two")
+    git_repo.git("tag", "-f", "v1")
+    git_repo.git("tag", "-d", "v2")
+    for number in range(10):
+        git_repo.tag(f"t{number}")
+    assert update(mirror, local(git_repo), (), None).changed
+    assert refs(mirror) == {"v1": second} | {f"t{number}": second for number in range(10)}
+
+
+def test_the_default_branch_is_taken_over_whatever_its_name(git_repo: GitRepo, tmp_path: Path) -> None:
+    git_repo.commit("One")
+    git_repo.git("branch", "-m", "trunk")
+    update(tmp_path / "m", local(git_repo), (), None)
+    assert open_repository(tmp_path / "m").refs().head.branch == "trunk"
+
+
+@pytest.mark.acceptance("ING-H3")
+def test_a_hostile_repository_runs_nothing_when_it_is_mirrored(git_repo: GitRepo, tmp_path: Path) -> None:
+    """What the source's own configuration and hooks name stays unused."""
+    git_repo.commit("One")
+    proof = tmp_path / "ran"
+    script = tmp_path / "evil.sh"
+    script.write_text(f"#!/bin/sh\ntouch {proof}\n")
+    script.chmod(0o755)
+    for key in ("core.fsmonitor", "core.sshCommand", "uploadpack.packObjectsHook", "core.askPass", "diff.external"):
+        git_repo.git("config", key, str(script))
+    for hook in ("post-upload-pack", "reference-transaction", "post-checkout"):
+        (git_repo.path / ".git" / "hooks").mkdir(exist_ok=True)
+        (git_repo.path / ".git" / "hooks" / hook).symlink_to(script)
+    update(tmp_path / "m", local(git_repo), (), None)
+    mirror = open_repository(tmp_path / "m")
+    assert len(list(mirror.log([mirror.resolve("HEAD")]))) == 1
+    assert not proof.exists()
+
+
+@pytest.mark.acceptance("ING-H6")
+def test_a_repository_over_a_limit_is_refused_and_leaves_nothing(git_repo: GitRepo, tmp_path: Path) -> None:
+    git_repo.commit("Big", {"model.bin": os.urandom(3_000_000)})
+    for number in range(12):
+        git_repo.tag(f"t{number}")
+    mirror = tmp_path / "m"
+    with pytest.raises(TooLarge, match="larger"):
+        update(mirror, local(git_repo), (), None, Limits(size=1_000_000))
+    with pytest.raises(TooLarge, match="branches and tags"):
+        update(mirror, local(git_repo), (), None, Limits(refs=10))
+    assert not mirror.exists()
+    assert not (tmp_path / "m.new").exists()
+
+
+@pytest.mark.acceptance("ING-H6")
+def test_a_server_that_never_answers_is_left_in_time(serve: Serve, tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    def silent(_environ: object, start_response: Any) -> list[bytes]:
+        stop.wait(20)
+        start_response("503 Late", [])
+        return []
+
+    url = serve(silent)
+    try:
+        with pytest.raises(Unavailable):
+            update(tmp_path / "m", address(f"{url}/repo.git"), ("127.0.0.1",), None, Limits(seconds=1))
+    finally:
+        stop.set()
+
+
+@pytest.mark.acceptance("ING-H6")
+def test_one_fetch_of_a_mirror_at_a_time(git_repo: GitRepo, tmp_path: Path) -> None:
+    git_repo.commit("One")
+    holder = subprocess.Popen(["flock", str(tmp_path / "m.lock"), "-c", "echo held; exec sleep 20"], stdout=-1)
+    assert holder.stdout is not None
+    with holder, holder.stdout:
+        holder.stdout.readline()
+        with pytest.raises(Unavailable, match="fetched already"):
+            update(tmp_path / "m", local(git_repo), (), None)
+        holder.kill()
+
+
+def test_a_damaged_mirror_is_made_anew(git_repo: GitRepo, tmp_path: Path) -> None:
+    git_repo.commit("One")
+    git_repo.tag("v1")
+    mirror = tmp_path / "m"
+    update(mirror, local(git_repo), (), None)
+    for pack in (mirror / "objects").rglob("*"):
+        if pack.is_file():
+            pack.chmod(0o600)
+            pack.write_bytes(b"")
+    git_repo.commit("Two")
+    git_repo.tag("v2")
+    assert update(mirror, local(git_repo), (), None).changed
+    assert set(refs(mirror)) == {"v1", "v2"}
+    (mirror / "HEAD").unlink()
+    git_repo.tag("v3")
+    update(mirror, local(git_repo), (), None)
+    assert set(refs(mirror)) == {"v1", "v2", "v3"}
+
+
+@pytest.mark.acceptance("ING-H4")
+def test_smart_http_is_mirrored_whole(git_repo: GitRepo, serve: Serve, tmp_path: Path) -> None:
+    sha = git_repo.commit("One")
+    git_repo.tag("v1", message="first")
+    with Repo(str(git_repo.path)) as repository:
+        url = serve(make_wsgi_chain(DictBackend({"/repo.git": repository})))
+        update(tmp_path / "m", address(f"{url}/repo.git"), ("127.0.0.1",), None)
+    assert refs(tmp_path / "m") == {"v1": sha}
+
+
+@pytest.mark.acceptance("ING-H2")
+def test_a_redirect_is_not_followed_and_git_stays_at_the_address_that_was_judged(
+    git_repo: GitRepo, serve: Serve, tmp_path: Path
+) -> None:
+    git_repo.commit("One")
+    called = []
+
+    def other(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        called.append(environ["PATH_INFO"])
+        start_response("404 Not Found", [])
+        return []
+
+    inner = serve(other)
+
+    def redirecting(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        where = f"{inner}{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
+        start_response("302 Found", [("Location", where)])
+        return []
+
+    with pytest.raises((Unavailable, RepositoryRefused)):
+        update(tmp_path / "m", address(f"{serve(redirecting)}/repo.git"), ("127.0.0.1",), None)
+    assert called == []
+    # A name that resolves elsewhere now: git must connect to the pinned address, where the repository is.
+    with Repo(str(git_repo.path)) as repository:
+        port = serve(make_wsgi_chain(DictBackend({"/repo.git": repository}))).rsplit(":", 1)[1]
+        pinned = Address("http", f"http://rebound.example:{port}/repo.git", "rebound.example", int(port))
+        assert update(tmp_path / "n", pinned, ("127.0.0.1",), None).changed
+
+
+@pytest.mark.acceptance("ING-H7")
+def test_a_token_is_in_no_argument_no_url_and_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    arguments: list[str] = []
+    real = subprocess.Popen
+
+    def watched(command: list[str], **more: Any) -> Any:
+        arguments.extend(command)
+        return real(command, **more)
+
+    monkeypatch.setattr("release_mgmt.sources.git.process.subprocess.Popen", watched)
+    with pytest.raises((Unavailable, RepositoryRefused)) as told:
+        update(
+            tmp_path / "m",
+            Address("https", "https://127.0.0.1:9/x", "127.0.0.1", 9),
+            ("127.0.0.1",),
+            "t0p-secret-token",
+        )
+    seen = " ".join(arguments) + str(told.value) + str(told.value.details) + str(told.value.hint) + caplog.text
+    assert "t0p-secret-token" not in seen
+    assert "x-access-token" not in seen
+
+
+def test_what_is_no_repository_is_told_so(tmp_path: Path, serve: Serve) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RepositoryRefused, match="no git repository"):
+        update(tmp_path / "m", Address("path", str(tmp_path / "empty")), (), None)
+
+    def missing(_environ: object, start_response: Any) -> list[bytes]:
+        start_response("404 Not Found", [])
+        return []
+
+    with pytest.raises(RepositoryRefused, match="no git repository"):
+        update(tmp_path / "m", address(f"{serve(missing)}/x.git"), ("127.0.0.1",), None)
