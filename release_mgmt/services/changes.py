@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import String, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import NotFound
@@ -94,7 +94,10 @@ class ChangeDetail:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What to look for; every part that is given must hold. ``text`` is looked for in title and author."""
+    """What to look for; every part that is given must hold. ``text`` is looked for in title and author.
+
+    ``team`` is one that the change affects; ``mine`` is a person's id and name: changes they own or wrote.
+    """
 
     repository: str | None = None
     state: tuple[str, ...] = ()
@@ -104,6 +107,8 @@ class Filter:
     release: str | None = None
     unreleased: bool = False
     text: str | None = None
+    team: str | None = None
+    mine: tuple[str, str] | None = None
 
 
 _COLUMNS = (
@@ -157,6 +162,10 @@ def _conditions(wanted: Filter) -> list[Any]:
         found.append(or_(Release.version == wanted.release, Release.tag == wanted.release))
     if wanted.unreleased:
         found.append(Change.release_id.is_(None))
+    if wanted.team is not None:  # the list is JSON: one of its strings, quotes and all
+        found.append(cast(Change.affected_teams, String).contains(f'"{wanted.team}"', autoescape=True))
+    if wanted.mine is not None:
+        found.append(or_(Change.owner == wanted.mine[0], Change.author == wanted.mine[1]))
     if wanted.text:
         lowered = wanted.text.lower()
         found.append(
@@ -208,27 +217,27 @@ def get(store: Store, actor: Actor, change: str) -> ChangeDetail:
             .where(ChangeCommit.change_id == change)
             .order_by(ChangeCommit.position)
         ).all()
-    return ChangeDetail(
-        change=_view(plain),
-        summary=summary,
-        record=record or {},
-        rule=verdict.rule if verdict else None,
-        classified_level=verdict.level if verdict else None,
-        classified_at=verdict.classified_at if verdict else None,
-        new_libraries=tuple(verdict.new_libraries) if verdict else (),
-        evidence=tuple(verdict.evidence) if verdict else (),
-        overrides=tuple(
-            OverrideView(
-                one.id,
-                one.level,
-                one.previous_level,
-                one.reason,
-                one.source,
-                one.made_by,
-                one.made_at,
-                one.withdrawn_at,
-            )
-            for one in overrides
-        ),
-        commits=tuple(CommitView(*row) for row in commits),
-    )
+        return ChangeDetail(
+            change=_view(plain),
+            summary=summary,
+            record=record or {},
+            rule=verdict.rule if verdict else None,
+            classified_level=verdict.level if verdict else None,
+            classified_at=verdict.classified_at if verdict else None,
+            new_libraries=tuple(verdict.new_libraries) if verdict else (),
+            evidence=tuple(verdict.evidence) if verdict else (),
+            overrides=tuple(
+                OverrideView(
+                    one.id,
+                    one.level,
+                    one.previous_level,
+                    one.reason,
+                    one.source,
+                    one.made_by,
+                    one.made_at,
+                    one.withdrawn_at,
+                )
+                for one in overrides
+            ),
+            commits=tuple(CommitView(*row) for row in commits),
+        )

@@ -1,0 +1,83 @@
+"""From what services tell of changes to what the components show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flask import url_for
+
+from release_mgmt.services.changes import ChangeView
+from release_mgmt.services.directory import Directory
+from release_mgmt.services.repositories import RepositoryView
+from release_mgmt.web.pages.forge_links import line_url
+from release_mgmt.web.pages.parts import ChangeLine, EvidenceRow, Person, Team
+
+KIND_WORDS = {
+    "new_library": "a new library",
+    "library_major_bump": "a new major version of a library",
+    "breaking_change": "a break that is marked as one",
+    "parameter_only": "only parameters moved",
+    "code_logic": "code logic changed",
+    "docs_only": "only documentation changed",
+    "tests_only": "only tests changed",
+    "ci_only": "only the build changed",
+}
+
+
+def kind_words(kind: str | None) -> str:
+    """The kind of a verdict in words."""
+    return KIND_WORDS.get(kind or "", (kind or "not classified yet").replace("_", " "))
+
+
+def change_line(view: ChangeView, names: Directory, **more: Any) -> ChangeLine:
+    """A change in a list."""
+    owner = names.person(view.owner) or view.author
+    return ChangeLine(
+        id=view.id,
+        title=view.title,
+        level=view.level or "minor",
+        href=url_for("pages.change", change_id=view.id),
+        repository=view.repository,
+        state=view.state,
+        kind=view.kind,
+        owner=Person(owner) if owner else None,
+        teams=teams(view.affected_teams, names),
+        needs_review=view.needs_review,
+        **more,
+    )
+
+
+def teams(slugs: Iterable[str], names: Directory) -> tuple[Team, ...]:
+    """Team chips; each leads to the changes of that team."""
+    return tuple(Team(slug, names.team(slug), url_for("pages.changes", team=slug)) for slug in slugs)
+
+
+def evidence_rows(
+    rows: Iterable[Mapping[str, Any]], repository: RepositoryView | None, sha: str | None, base: str | None = None
+) -> tuple[EvidenceRow, ...]:
+    """Evidence with links to the forge; what was removed is linked where it still stood."""
+    provider = repository.provider if repository else None
+    web = repository.web_url if repository else None
+    found = []
+    for row in rows:
+        path, line = str(row.get("path") or ""), row.get("line")
+        at = base if row.get("new") is None and row.get("old") is not None and base else sha
+        found.append(
+            EvidenceRow(
+                kind=str(row.get("kind") or ""),
+                path=path,
+                line=line,
+                subject=str(row.get("subject") or ""),
+                old=_text(row.get("old")),
+                new=_text(row.get("new")),
+                level=str(row.get("level") or "minor"),
+                rule=str(row.get("rule") or ""),
+                url=line_url(provider, web, at, path, line),
+            )
+        )
+    return tuple(found)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
