@@ -118,7 +118,8 @@ def named_table(
     listed: Mapping[str, Any], group: Group, extra: str | None, lines: dict[str, int], ecosystem: str = "pypi"
 ) -> Iterator[Requirement]:
     """Requirements as a table of name = specifier, or name = {version, git, optional, markers} (Poetry, Pipfile)."""
-    for name, value in listed.items():
+    for written, value in listed.items():
+        name = written.partition("[")[0]
         forms = value if isinstance(value, list) else [value]
         for form in forms[:50]:
             wanted = form if isinstance(form, dict) else {"version": form}
@@ -141,5 +142,5 @@ def named_table(
                 pinned=pinned,
                 marker=marker if isinstance(marker, str) else None,
                 url=url if isinstance(url, str) else None,
-                line=lines.get(name),
+                line=lines.get(written),
             )
