@@ -9,9 +9,11 @@ from release_mgmt.core.windows.businessdays import BusinessDays, Notice
 from release_mgmt.core.windows.freezes import in_scope, periods, subtract, union, usable
 from release_mgmt.core.windows.localtime import Resolved, ZoneOf, resolve, start_of_day, to_local, zone
 from release_mgmt.core.windows.model import (
+    BOTH_LEVELS,
     ApprovalPolicy,
     ApprovalRule,
     Capacity,
+    Default,
     Exceptions,
     Freeze,
     FreezePeriod,
@@ -31,10 +33,12 @@ from release_mgmt.core.windows.occurrences import Occurrences, expand, original_
 from release_mgmt.core.windows.recurrence import Rule, parse
 
 __all__ = [
+    "BOTH_LEVELS",
     "ApprovalPolicy",
     "ApprovalRule",
     "BusinessDays",
     "Capacity",
+    "Default",
     "Exceptions",
     "Freeze",
     "FreezePeriod",

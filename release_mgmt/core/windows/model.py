@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -276,6 +277,11 @@ class ReleaseCalendar:
     environments: tuple[str, ...] = ()
     horizon_days: int = 182
     team_business_days: tuple[tuple[str, BusinessDays], ...] = ()
+
+    @property
+    def slug(self) -> str:
+        """The name as it stands in addresses: lower case, letters, digits and dashes."""
+        return re.sub(r"[^a-z0-9]+", "-", self.name.casefold()).strip("-") or "calendar"
 
     def known_environments(self) -> frozenset[str]:
         """Every environment that it names in a list, a series or a promotion."""

@@ -1,0 +1,23 @@
+"""Release calendars from outside: YAML files, JSON documents, .ics files and the package ``holidays``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from release_mgmt.core.windows import ReleaseCalendar
+from release_mgmt.sources.calendars.document import read
+from release_mgmt.sources.calendars.files import load_yaml, read_file
+from release_mgmt.sources.calendars.holiday import HolidaySource
+from release_mgmt.sources.calendars.stops import Known
+
+__all__ = ["HolidaySource", "Known", "load_file", "load_yaml", "read", "read_document"]
+
+
+def read_document(data: object, year: int, known: Known | None = None) -> ReleaseCalendar:
+    """The calendar of a document already loaded; ``year`` is about when holidays are wanted."""
+    return read(data, HolidaySource(year), known)
+
+
+def load_file(path: Path, year: int, known: Known | None = None) -> list[ReleaseCalendar]:
+    """Every calendar in a YAML file."""
+    return [read_document(each, year, known) for each in load_yaml(read_file(path))]

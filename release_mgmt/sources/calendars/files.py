@@ -1,0 +1,85 @@
+"""Calendar files: YAML, one document a calendar, bounded on the way in."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from release_mgmt.core.errors import InvalidInput, NotFound, TooLarge
+
+MOST_BYTES = 512 * 1024
+_MOST_EVENTS = 60_000
+_DEEPEST = 20
+
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Base):  # type: ignore[misc]
+    """The safe loader, with times left as text (an offset would be lost) and doubled keys refused."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
+        seen: set[object] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    line = key.start_mark.line + 1
+                    raise InvalidInput.at(f"line {line}", f"the key {key.value[:60]!r} is there twice")
+                seen.add(key.value)
+        found: dict[Hashable, object] = super().construct_mapping(node, deep=deep)
+        return found
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in _Base.yaml_implicit_resolvers.items()
+}
+
+
+def load_yaml(text: str | bytes) -> list[dict[str, object]]:
+    """The documents in the text. Raises InvalidInput naming the line, TooLarge over the bounds."""
+    if len(text) > MOST_BYTES:
+        raise TooLarge(f"A calendar file has at most {MOST_BYTES // 1024} KB.")
+    try:
+        _check_shape(text)
+        found = list(yaml.load_all(text, Loader=_Loader))  # a subclass of the safe loader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}" if mark else "file"
+        raise InvalidInput.at(
+            where, f"is not YAML: {getattr(error, 'problem', None) or 'it cannot be read'}"
+        ) from error
+    documents = [each for each in found if each is not None]
+    if not documents:
+        raise InvalidInput.at("file", "holds no calendar", "a document that begins with calendar: NAME")
+    for each in documents:
+        if not isinstance(each, dict):
+            raise InvalidInput.at("file", "is not a mapping", "a document that begins with calendar: NAME")
+    return documents
+
+
+def _check_shape(text: str | bytes) -> None:
+    """Refuse aliases (they can grow without bound) and shapes no calendar has, before anything is built."""
+    depth = 0
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    for count, event in enumerate(yaml.parse(text, Loader=loader)):
+        if isinstance(event, yaml.AliasEvent):
+            mark = event.start_mark
+            where = f"line {mark.line + 1}" if mark else "file"
+            raise InvalidInput.at(where, "holds an alias", "the value written out")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST or count > _MOST_EVENTS:
+            raise TooLarge("The calendar file is nested too deeply or holds too many values.")
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a calendar file, at most a little more than is taken."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_BYTES + 1)
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no calendar file {path}.", hint="pass --calendar FILE") from error
+    except OSError as error:
+        raise InvalidInput.at(str(path), f"cannot be read: {error.strerror}") from error

@@ -1,0 +1,146 @@
+"""Calendar documents: what they say, and each fault in them by path, with the right value where it can be told."""
+
+from __future__ import annotations
+
+from datetime import date, time, timedelta
+from pathlib import Path
+
+import pytest
+
+from release_mgmt.core.classification import Level
+from release_mgmt.core.errors import InvalidInput, TooLarge
+from release_mgmt.core.windows import Notice, expand
+from release_mgmt.sources.calendars import Known, load_file, load_yaml, read_document
+from tests.unit.windows.builders import at
+
+ROOT = Path(__file__).parents[3]
+DESIGNED = """
+calendar: Pricing
+time_zone: Europe/Berlin
+business_days: {weekend: [sat, sun], cut_off: "16:00", holidays: {country: DE, subdivision: BE}, days_off: [2026-12-24]}
+policy:
+  notice: {minor: 1, major: 5}
+  capacity: {points: 4, minor: 1, major: 3, most_major: 1}
+  approvals: {minor: {release_managers: 1}, major: {release_managers: 2, each_affected_team: true}, expire_days: 30}
+  default: closed
+  minor_lane: {approved_in_advance: false}
+series:
+  - {id: weekly, levels: [minor, major], environments: [prod], start: 2026-11-24T18:00, end: 2026-11-24T22:00,
+     rrule: FREQ=WEEKLY, except: [2026-12-29T18:00], moved: {2026-12-22T18:00: 2026-12-21T18:00}, min_duration: PT1H}
+freezes:
+  - {id: year-end, days: [2026-12-24, 2027-01-01], hard: true, reason: Closing of the books,
+     scope: {repositories: ["*"], teams: [], environments: [prod], levels: [], except: {teams: [payments]}}}
+"""
+
+
+def test_the_designed_form_is_read():
+    calendar = read_document(load_yaml(DESIGNED)[0], 2026)
+    assert calendar.slug == "pricing"
+    assert calendar.business_days.cut_off == time(16)
+    assert {
+        date(2026, 12, 24),
+        date(2026, 12, 25),
+        date(2027, 3, 8),
+    } <= calendar.business_days.days_off  # BE: Women's Day
+    assert calendar.policy.notice(Level.MAJOR) == Notice(5)
+    assert calendar.series[0].min_duration == timedelta(hours=1)
+    assert calendar.freezes[0].scope.exceptions.teams == ("payments",)
+    windows = expand(calendar, at("2026-12-20"), at("2027-01-01"))
+    assert [each.key for each in windows.windows] == ["weekly@2026-12-22T18:00"]
+    assert [each.key for each in windows.cancelled] == ["weekly@2026-12-29T18:00"]
+
+
+def test_the_example_calendar_lets_one_release_manager_approve_minor_changes():
+    [calendar] = load_file(ROOT / "config" / "calendar.example.yaml", 2026)
+    assert calendar.policy.approvals.rule(Level.MINOR).release_managers == 1
+    assert {each.id for each in calendar.series} == {"weekly", "monthly"}
+    assert calendar.freezes
+
+
+def test_an_unquoted_cut_off_is_understood():
+    [data] = load_yaml("calendar: A\ntime_zone: UTC\nbusiness_days: {cut_off: 16:30}\n")
+    assert read_document(data, 2026).business_days.cut_off == time(16, 30)
+
+
+BASE = "calendar: A\ntime_zone: Europe/Berlin\n"
+SERIES = BASE + "series:\n  - {id: w, start: 2026-11-24T18:00, end: 2026-11-24T22:00, rrule: FREQ=WEEKLY}\n"
+
+
+@pytest.mark.acceptance("SCH-W14")
+@pytest.mark.parametrize(
+    ("text", "path", "allowed"),
+    [
+        (BASE.replace("Europe/Berlin", "Europe/Berln"), "time_zone", "did you mean Europe/Berlin?"),
+        (BASE.replace("calendar: A\n", ""), "calendar", None),
+        (BASE + "freezez: []\n", "freezez", "did you mean freezes?"),
+        (SERIES.replace("FREQ=WEEKLY", "FREQ=WEAKLY"), "series[0].rrule", "FREQ=DAILY, WEEKLY, MONTHLY or YEARLY"),
+        (SERIES.replace("11-24T22", "11-24T17"), "series[0].end", "later than 2026-11-24T18:00"),
+        (
+            SERIES.replace("FREQ=WEEKLY", "FREQ=WEEKLY;UNTIL=20271231"),
+            "series[0].rrule",
+            "UNTIL=20271231T225959Z",
+        ),
+        (SERIES.replace("11-24T22", "12-01T18"), "series[0].end", "shorter than 7 days, 0:00:00"),
+        (
+            SERIES.replace("FREQ=WEEKLY", '"FREQ=WEEKLY;BYDAY=MO"'),
+            "series[0].start",
+            "the first start after it is 2026-11-30T18:00",
+        ),
+        (
+            SERIES.replace("FREQ=WEEKLY", "FREQ=WEEKLY, except: [2026-12-02T18:00]"),
+            "series[0].except[0]",
+            "2026-12-01T18:00",
+        ),
+        (
+            SERIES.replace("T18:00,", "T18:00+01:00,"),
+            "series[0].start",
+            "for instance 2026-11-24T18:00",
+        ),
+        (BASE + "freezes: [{id: f, days: [2026-12-24], time_zone: floating}]\n", "freezes[0].time_zone", None),
+        (BASE + "freezes: [{id: f, days: [2026-12-24, 2026-12-20]}]\n", "freezes[0].days[1]", "2026-12-24 or later"),
+        (BASE + "policy: {notice: {minor: tomorrow}}\n", "policy.notice.minor", None),
+        (BASE + "policy: {capacity: {points: 2, major: 3}}\n", "policy.capacity.major", "at most 2"),
+        (BASE + "business_days: {holidays: {country: DEU2}}\n", "business_days.holidays.country", None),
+        (
+            BASE + "business_days: {holidays: {country: DE, subdivision: XX}}\n",
+            "business_days.holidays.subdivision",
+            None,
+        ),
+    ],
+)
+def test_each_fault_is_named_by_its_path(text, path, allowed):
+    with pytest.raises(InvalidInput) as caught:
+        read_document(load_yaml(text)[0], 2026)
+    [fault] = [each for each in caught.value.errors if each.path == path]
+    if allowed:
+        assert fault.allowed == allowed
+
+
+@pytest.mark.acceptance("SCH-F5")
+def test_an_unknown_name_in_a_scope_is_refused_and_not_matched_with_nothing():
+    text = BASE + "freezes: [{id: f, days: [2026-12-24], scope: {repositories: [prcing], teams: [fraud]}}]\n"
+    known = Known(repositories=frozenset({"pricing", "risk"}), teams=frozenset({"fraud"}))
+    with pytest.raises(InvalidInput) as caught:
+        read_document(load_yaml(text)[0], 2026, known)
+    assert caught.value.errors[0].path == "freezes[0].scope.repositories[0]"
+    assert caught.value.errors[0].allowed == "did you mean pricing?"
+
+
+@pytest.mark.acceptance("SCH-F9")
+def test_a_freeze_that_floats_with_its_reader_is_refused():
+    text = BASE + "freezes: [{id: f, days: [2026-12-24], time_zone: floating}]\n"
+    with pytest.raises(InvalidInput, match="float"):
+        read_document(load_yaml(text)[0], 2026)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "- a\n", "a: [1", "a: &x [1]\nb: *x\n", "calendar: A\ncalendar: B\n", "\x00", "[" * 40 + "]" * 40]
+)
+def test_files_that_hold_no_calendar_are_refused(text):
+    with pytest.raises((InvalidInput, TooLarge)):
+        load_yaml(text)
+
+
+def test_a_huge_file_is_refused_unread():
+    with pytest.raises(TooLarge):
+        load_yaml("a: " + "x" * 600_000)
