@@ -43,11 +43,18 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("heartbeat_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
         sa.Column("cancel_requested", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
     )
-    op.create_index(op.f("ix_jobs_kind_subject_state"), "jobs", ["kind", "subject", "state"], unique=False)
+    op.create_index(op.f("ix_jobs_kind_subject_created_at"), "jobs", ["kind", "subject", "created_at"], unique=False)
+    op.create_index(
+        "uq_jobs_active",
+        "jobs",
+        ["kind", "subject"],
+        unique=True,
+        sqlite_where=sa.text("state IN ('queued', 'running')"),
+        postgresql_where=sa.text("state IN ('queued', 'running')"),
+    )
     op.create_index(op.f("ix_jobs_state_created_at"), "jobs", ["state", "created_at"], unique=False)
     op.create_table(
         "workers",
@@ -62,7 +69,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("workers")
     op.drop_index(op.f("ix_jobs_state_created_at"), table_name="jobs")
-    op.drop_index(op.f("ix_jobs_kind_subject_state"), table_name="jobs")
+    op.drop_index("uq_jobs_active", table_name="jobs")
+    op.drop_index(op.f("ix_jobs_kind_subject_created_at"), table_name="jobs")
     op.drop_table("jobs")
     op.drop_index(op.f("ix_idempotency_keys_created_at"), table_name="idempotency_keys")
     op.drop_table("idempotency_keys")

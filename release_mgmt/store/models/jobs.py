@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, LargeBinary
+from sqlalchemy import Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from release_mgmt.store.models.base import Base
@@ -14,8 +14,9 @@ from release_mgmt.store.models.base import Base
 class Job(Base):
     """One piece of work outside a request, as people see it; the engine's own rows are elsewhere and may be lost.
 
-    ``subject`` is what it is about (a repository's id); at most one job of a kind and subject waits or runs at a time,
-    so ``id`` is also the engine's id of it. ``state`` is queued, running, done, failed, dead or cancelled.
+    ``subject`` is what it is about (a repository's id). At most one job of a kind and subject waits or runs at a time,
+    and ``id`` is also the engine's id of it. ``attempts`` counts the failures in a row before this one; ``state`` is
+    queued, running, done, failed, dead (a person must look) or cancelled.
     """
 
     __tablename__ = "jobs"
@@ -35,10 +36,20 @@ class Job(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     heartbeat_at: Mapped[datetime | None]
-    not_before: Mapped[datetime | None]
     cancel_requested: Mapped[bool] = mapped_column(default=False)
 
-    __table_args__ = (Index(None, "kind", "subject", "state"), Index(None, "state", "created_at"))
+    __table_args__ = (
+        Index(
+            "uq_jobs_active",
+            "kind",
+            "subject",
+            unique=True,
+            sqlite_where=text("state IN ('queued', 'running')"),
+            postgresql_where=text("state IN ('queued', 'running')"),
+        ),
+        Index(None, "kind", "subject", "created_at"),
+        Index(None, "state", "created_at"),
+    )
 
 
 class Worker(Base):

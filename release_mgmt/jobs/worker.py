@@ -1,0 +1,134 @@
+"""The worker: carries out jobs and looks, again and again, whether domain rows and the engine still agree."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from release_mgmt import __version__, clock
+from release_mgmt.core import pipeline
+from release_mgmt.core.errors import ReleaseMgmtError, Unavailable
+from release_mgmt.jobs.engine import Engine, Plan
+from release_mgmt.jobs.handlers import HANDLERS, Cancelled, Handler, Work
+from release_mgmt.services import Store
+from release_mgmt.services import jobs as services
+from release_mgmt.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+BEAT = 5.0
+SILENCE = timedelta(seconds=30)
+
+
+@dataclass(slots=True)
+class Runner:
+    """Carries out one job, step by step, and keeps in its row what came of it."""
+
+    store: Store
+    settings: Settings
+    handlers: dict[str, Handler]
+
+    def steps(self, job: str) -> list[str]:
+        """The steps of a job that has a handler each; empty when the job must not run."""
+        begun = services.begin(self.store, clock.now(), job)
+        if begun is None:
+            return []
+        kind, _ = begun
+        return [step.name for step in pipeline.STEPS.get(kind, ()) if step.name in self.handlers]
+
+    def run(self, job: str, step: str) -> bool:
+        """One step; whether to go on. What goes wrong is kept in the job's row, never raised to the engine."""
+        begun = services.begin(self.store, clock.now(), job)
+        if begun is None:
+            return False
+        kind, subject = begun
+        bound = log.bind(job_id=job, kind=kind, subject=subject, step=step)
+        try:
+            work = Work(self.store, self.settings, job, subject)
+            work.enter(step)
+            services.keep(self.store, clock.now(), job, step, self.handlers[step](work))
+        except Cancelled:
+            services.cancelled(self.store, clock.now(), job)
+            bound.info("job cancelled")
+            return False
+        except ReleaseMgmtError as error:
+            told = f"{error.message} {error.hint or ''}".strip()
+            state = services.fail(self.store, clock.now(), job, told, passing=isinstance(error, Unavailable))
+            bound.warning("job failed", error=error.message, state=state)
+            return False
+        except Exception as error:  # noqa: BLE001 - a fault of ours in one job must not stop the others
+            told = f"Something went wrong on our side ({type(error).__name__}). The log tells more."
+            state = services.fail(self.store, clock.now(), job, told, passing=False)
+            bound.error("job failed", state=state, exc_info=error)
+            return False
+        bound.info("step done")
+        return True
+
+    def finish(self, job: str) -> None:
+        """The last write: the job is done, once, whatever was run again before."""
+        services.finish(self.store, clock.now(), job)
+
+
+def reconcile(store: Store, engine: Engine, settings: Settings) -> int:
+    """One look: make jobs of what is due, give the engine what it does not know, end what it gave up.
+
+    Returns how many jobs were put in the engine's queue.
+    """
+    services.take_due(store, clock.now(), timedelta(seconds=settings.sync_every))
+    active = services.active(store)
+    known = engine.states(active)
+    sent = 0
+    for job, (_, state) in active.items():
+        seen = known.get(job)
+        if seen is None:
+            engine.enqueue(job)
+            sent += 1
+        elif engine.ended(seen):
+            message = f"The job engine gave up ({seen.lower()}) while the job was {state}."
+            services.fail(store, clock.now(), job, message, passing=False)
+    return sent
+
+
+def take_over(store: Store, engine: Engine) -> None:
+    """Resume what workers without a sign of life had begun."""
+    silent = services.silent_workers(store, clock.now(), SILENCE)
+    if silent:
+        taken = engine.resume(silent)
+        services.forget_workers(store, silent)
+        log.warning("took over from silent workers", workers=silent, jobs=taken)
+
+
+def _beat(store: Store, worker: str, stop: threading.Event) -> None:
+    """Say every few seconds that this worker lives; a busy database is no reason to stop saying so."""
+    while True:
+        try:
+            services.heartbeat(store, clock.now(), worker, __version__)
+        except ReleaseMgmtError as error:
+            log.warning("no heartbeat", error=error.message)
+        if stop.wait(BEAT):
+            return
+
+
+def work(settings: Settings, store: Store, stop: threading.Event, handlers: dict[str, Handler] | None = None) -> None:
+    """Work until ``stop`` is set; then let running jobs end."""
+    runner = Runner(store, settings, HANDLERS if handlers is None else handlers)
+    plan = Plan(runner.steps, runner.run, runner.finish)
+    beating = threading.Thread(target=_beat, args=(store, settings.worker_id, stop), name="heartbeat", daemon=True)
+    beating.start()
+    engine = Engine(settings.jobs_database, worker=settings.worker_id, threads=settings.worker_threads, plan=plan)
+    log.info("worker started", worker=settings.worker_id)
+    try:
+        while not stop.is_set():
+            try:
+                take_over(store, engine)
+                reconcile(store, engine, settings)
+            except Unavailable as error:  # the database is away for a moment: look again at the next turn
+                log.warning("cannot look for work", error=error.message)
+            stop.wait(min(settings.reconcile_every, 1.0))
+    finally:
+        engine.close()
+        beating.join(timeout=BEAT)
+        log.info("worker stopped", worker=settings.worker_id)

@@ -1,0 +1,207 @@
+"""Jobs survive what happens to workers, and each has its effect once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, update
+
+from release_mgmt import clock
+from release_mgmt.core import pipeline
+from release_mgmt.core.permissions import Via, trusted
+from release_mgmt.services import jobs
+from release_mgmt.store.models.jobs import Job, Worker
+from release_mgmt.store.models.repositories import Repository
+from release_mgmt.store.session import Store
+
+OPERATOR = trusted("operator", Via.CLI)
+ROOT = Path(__file__).resolve().parents[2]
+
+# A worker with steps that count their effect in the database: transactional, so that a repeated step counts once.
+WORKER = """
+import signal, sys, threading, time
+from sqlalchemy import update
+from release_mgmt.jobs.worker import work
+from release_mgmt.settings import Settings
+from release_mgmt.store.models.repositories import Repository
+from release_mgmt.store.session import Store
+
+database, engine, worker, pause = sys.argv[1:5]
+stop = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: stop.set())
+store = Store(database)
+
+def touch(task):
+    time.sleep(float(pause))
+    with store.write() as session:
+        row = session.get(Repository, task.subject)
+        if task.job not in row.diagnostics:
+            row.diagnostics = [*row.diagnostics, task.job]
+    return {"touched": task.subject}
+
+def slow(task):
+    for done in range(600):
+        task.report(done, 600)
+        time.sleep(float(pause))
+    return {}
+
+settings = Settings(database_url=database, jobs_database_url=engine, worker_id=worker, worker_threads=4)
+work(settings, store, stop, {"sync": slow if worker == "slow" else touch, "classify": touch})
+"""
+
+
+@pytest.fixture
+def engine_url(database_url: str, tmp_path: Path) -> str:
+    """Where the engine of the tests keeps its tables."""
+    return database_url if database_url.startswith("postgresql") else f"sqlite:///{tmp_path / 'jobs.db'}"
+
+
+def add_repositories(store: Store, count: int) -> None:
+    now = clock.now()
+    with store.write() as session:
+        for number in range(count):
+            session.add(
+                Repository(
+                    id=f"r_{number}", name=f"repo-{number}", location=f"/nowhere/{number}", settings={}, diagnostics=[],
+                    adopted_at=now, created_at=now, updated_at=now, sync_due_at=now,
+                )
+            )  # fmt: skip
+
+
+def start(store: Store, engine_url: str, worker: str = "w1", pause: float = 0.02) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", WORKER, store.url, engine_url, worker, str(pause)]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors.decode()[-2000:]
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.communicate()
+
+
+def states(store: Store) -> dict[str, int]:
+    with store.read() as session:
+        rows = session.execute(select(Job.state, func.count()).group_by(Job.state))
+        return {state: count for state, count in rows}  # noqa: C416 - rows are not pairs to the type checker
+
+
+def wait_for(store: Store, state: str, count: int, seconds: float = 90) -> None:
+    limit = time.monotonic() + seconds
+    while states(store).get(state, 0) < count:
+        assert time.monotonic() < limit, states(store)
+        time.sleep(0.1)
+
+
+def test_no_job_is_lost_or_doubled_when_workers_are_killed(store: Store, engine_url: str) -> None:
+    """40 jobs, the worker killed 4 times in the midst of them: each is done once, its effect is there once."""
+    add_repositories(store, 40)
+    for finished in (3, 11, 19, 27):
+        process = start(store, engine_url)
+        wait_for(store, "done", finished)
+        kill(process)
+    assert states(store).get("done", 0) < 40, "the last kill must come in the midst of work"
+    process = start(store, engine_url)
+    try:
+        wait_for(store, "done", 40)
+    finally:
+        stop(process)
+    assert states(store) == {"done": 40}
+    with store.read() as session:
+        touched = session.scalars(select(Repository.diagnostics)).all()
+        made = session.scalars(select(Job.id)).all()
+    assert sorted(job for one in touched for job in one) == sorted(made)
+
+
+def test_what_a_dead_worker_had_begun_is_taken_over(store: Store, engine_url: str) -> None:
+    """A worker that never returns loses its job to another once it was silent for half a minute."""
+    add_repositories(store, 1)
+    process = start(store, engine_url, "lost", pause=30)
+    wait_for(store, "running", 1)
+    kill(process)
+    with store.write() as session:  # half a minute passes
+        session.execute(update(Worker).values(heartbeat_at=clock.now() - timedelta(seconds=31)))
+    other = start(store, engine_url, "other")
+    try:
+        wait_for(store, "done", 1)
+    finally:
+        stop(other)
+
+
+def test_losing_the_engines_tables_loses_nothing(sqlite_store: Store, tmp_path: Path) -> None:
+    """With the engine's file deleted, jobs that waited are enqueued again from the domain rows."""
+    add_repositories(sqlite_store, 3)
+    assert len(jobs.take_due(sqlite_store, clock.now(), timedelta(hours=1))) == 3
+    process = start(sqlite_store, f"sqlite:///{tmp_path / 'new-engine.db'}")
+    try:
+        wait_for(sqlite_store, "done", 3)
+    finally:
+        stop(process)
+
+
+def test_a_running_job_can_be_cancelled_and_replayed(sqlite_store: Store, tmp_path: Path) -> None:
+    """Progress is visible while it runs; a request to cancel stops it; replay makes a new job."""
+    add_repositories(sqlite_store, 1)
+    process = start(sqlite_store, f"sqlite:///{tmp_path / 'jobs.db'}", "slow", pause=0.05)
+    try:
+        wait_for(sqlite_store, "running", 1)
+        job = jobs.search(sqlite_store, OPERATOR).items[0]
+        limit = time.monotonic() + 30
+        while not jobs.get(sqlite_store, OPERATOR, job.id).done:
+            assert time.monotonic() < limit
+            time.sleep(0.05)
+        seen = jobs.get(sqlite_store, OPERATOR, job.id)
+        assert (seen.step, seen.total) == ("sync", 600)
+        jobs.cancel(sqlite_store, OPERATOR, clock.now(), job.id)
+        wait_for(sqlite_store, "cancelled", 1)
+        again = jobs.replay(sqlite_store, OPERATOR, clock.now(), job.id)
+        assert again.id != job.id
+        jobs.cancel(sqlite_store, OPERATOR, clock.now(), again.id)
+        wait_for(sqlite_store, "cancelled", 2)
+    finally:
+        stop(process)
+
+
+def test_due_repositories_are_taken_once(store: Store) -> None:
+    """A turn is taken by one caller, a running job blocks the next, and failures set the next try."""
+    add_repositories(store, 2)
+    now = clock.now()
+    first = jobs.take_due(store, now, timedelta(minutes=5))
+    assert len(first) == 2
+    assert jobs.take_due(store, now, timedelta(minutes=5)) == []
+    assert jobs.enqueue(store, OPERATOR, now, pipeline.REFRESH, "r_0") in first
+    jobs.begin(store, now, first[0])
+    assert jobs.fail(store, now, first[0], "The forge is down.", passing=True) == "failed"
+    assert jobs.take_due(store, now + timedelta(seconds=29), timedelta(minutes=5)) == []
+    second = jobs.take_due(store, now + timedelta(seconds=30), timedelta(minutes=5))
+    assert len(second) == 1
+    assert jobs.get(store, OPERATOR, second[0]).attempts == 1
+
+
+def test_what_cannot_pass_by_itself_ends_dead_and_stays_until_replayed(sqlite_store: Store) -> None:
+    """Five failures in a row that waiting cannot mend: dead, no more tries; a forge that is down is tried for ever."""
+    add_repositories(sqlite_store, 1)
+    now = clock.now()
+    for attempt in range(1, 6):
+        (job,) = jobs.take_due(sqlite_store, now, timedelta(hours=2))
+        assert jobs.fail(sqlite_store, now, job, "Not a repository.", passing=False) == (
+            "dead" if attempt == 5 else "failed"
+        )
+        now += timedelta(hours=1)
+    assert jobs.take_due(sqlite_store, now + timedelta(days=1), timedelta(hours=2)) == []
+    replayed = jobs.replay(sqlite_store, OPERATOR, now, job)
+    assert (replayed.state, replayed.attempts) == ("queued", 0)
+    assert not pipeline.gives_up(1000, passing=True)
+    assert pipeline.wait_after(1000) == timedelta(hours=1)
