@@ -116,8 +116,8 @@ def find(session: Session, key: str, *, active: bool = False) -> Person:
 
 
 def get(store: Store, actor: Actor, key: str) -> PersonView:
-    """One person, by id or (for administrators) login."""
-    require(actor, Action.READ_PEOPLE)
+    """One person, by id or (for administrators) login; everybody may look at themselves."""
+    require(actor, Action.MANAGE_SELF if key == actor.person else Action.READ_PEOPLE)
     with store.read() as session:
         person = find(session, key)
         if key != person.id and not sees_all_of(actor, person.id):
