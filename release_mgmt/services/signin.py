@@ -64,7 +64,7 @@ def _refuse_if_too_many(session: Session, keys: dict[str, str], now: datetime) -
         over = row.failures - FREE_FAILURES[kind] if row is not None else -1
         if row is None or over < 0 or now - row.last_at >= FORGET_AFTER:
             continue
-        wait = min(timedelta(seconds=2 ** min(over, 12)), LONGEST_WAIT)
+        wait = min(timedelta(seconds=4 * 2 ** min(over, 12)), LONGEST_WAIT)
         left = row.last_at + wait - now
         if left > timedelta(0):
             raise TooMany(

@@ -144,8 +144,8 @@ def test_many_failures_slow_down_and_a_success_forgets_them(sqlite_store: Store,
 
     assert [attempt(now, "x") for _ in range(5)] == ["wrong"] * 5
     assert attempt(now, PASSWORD) == "wait", "not even the right password, or guessing would go on"
-    assert attempt(now + timedelta(seconds=5), PASSWORD) == "in"
-    assert attempt(now + timedelta(seconds=5), "x") == "wrong"
+    assert attempt(now + timedelta(seconds=6), PASSWORD) == "in"
+    assert attempt(now + timedelta(seconds=6), "x") == "wrong"
 
 
 def test_a_session_ends_when_idle_and_in_any_case(app: Flask, sqlite_store: Store, ada: str) -> None:
