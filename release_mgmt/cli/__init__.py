@@ -10,7 +10,9 @@ import click
 from release_mgmt.core.errors import BrokenInvariant, InvalidInput, ReleaseMgmtError
 
 # command -> (module, one line of help); the function in the module is named as the command with "_" for "-".
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "classify": ("release_mgmt.cli.classify", "Tell minor from major changes of a repository, with the evidence."),
+}
 
 
 class LazyGroup(click.Group):

@@ -1,0 +1,264 @@
+"""What a change does to its files, libraries aside: documents, parameters, texts, logic."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from posixpath import basename
+
+from release_mgmt.core.classification.change import ChangedFile, ChangeInput
+from release_mgmt.core.classification.fact import Fact
+from release_mgmt.core.classification.facts import language_of
+from release_mgmt.core.classification.scope import Purpose, is_prose, purpose
+from release_mgmt.core.evidence import edits, notebooks, r
+from release_mgmt.core.evidence.bounded import Unreadable, decode
+from release_mgmt.core.evidence.dependencies import manifest_kind
+from release_mgmt.core.evidence.edits import Edit, Weight
+from release_mgmt.core.evidence.parameters import ParameterChange, configuration_changes, configuration_format
+from release_mgmt.core.evidence.words import is_change_log
+
+SHOWN = 40
+"""Parameters of one file that are listed."""
+
+LEXED_BYTES = 1_000_000
+"""Source above this size is not compared statement by statement."""
+
+
+def is_read(path: str) -> bool:
+    """Whether a verdict asks for the content of the file at ``path``."""
+    return (
+        language_of(path) is not None
+        or manifest_kind(path) is not None
+        or configuration_format(path) is not None
+        or _ending(path) in _OTHER
+        or is_change_log(path)
+    )
+
+
+def _ending(path: str) -> str:
+    return basename(path).rpartition(".")[2].lower()
+
+
+def facts(change: ChangeInput) -> Iterator[Fact]:
+    """What each file of a change says."""
+    for one in change.files:
+        yield from _file(one)
+
+
+def _file(one: ChangedFile) -> Iterator[Fact]:
+    path, found = one.path, purpose(one.path)
+    if one.same and one.old_path != one.new_path:
+        yield Fact("moved", path, None, path, one.old_path, one.new_path, "file")
+    elif found is Purpose.VENDORED:
+        yield Fact("vendored", path, None, path, kind="file")
+    elif found is Purpose.CI:
+        yield Fact("ci", path, None, path, kind="file")
+    elif one.unreadable:
+        yield Fact("unreadable", path, None, path, None, one.unreadable, "unreadable")
+    elif one.link:
+        yield Fact("logic", path, None, path, kind="file")
+    elif _is_documentation(path, found):
+        yield Fact("documentation", path, None, path, kind="file")
+    elif manifest_kind(path):
+        yield from _manifest(one)
+    else:
+        yield from _content(one)
+
+
+def _is_documentation(path: str, found: Purpose) -> bool:
+    if found is Purpose.DOCUMENTATION:
+        return not re.search(r"\.(?:py|[rR])\Z", path) or "/man/" in path or path.startswith("man/")
+    return is_prose(path) and language_of(path) is None and not manifest_kind(path)
+
+
+_VERSION = re.compile(
+    r"^[ \t]*(?:__version__|version|date|current_version|release|date-released)[ \t]*[=:][ \t]*\S*\d",
+    re.IGNORECASE,
+)
+
+
+def _manifest(one: ChangedFile) -> Iterator[Fact]:
+    """What a manifest says beside its requirements: the project's version, its tools' settings."""
+    old, new = _lines(one.old), _lines(one.new)
+    changed = [line for line in [*(old - new), *(new - old)] if line.strip() and not line.lstrip().startswith("#")]
+    if not changed:
+        yield Fact("documentation", one.path, None, one.path, kind="file")
+    elif one.old is not None and one.new is not None and all(_VERSION.match(line) for line in changed):
+        yield Fact("version", one.path, None, one.path, kind="version")
+
+
+def _lines(data: bytes | None) -> set[str]:
+    return set((data or b"")[:2_000_000].decode("utf-8", "replace").splitlines())
+
+
+def _content(one: ChangedFile) -> Iterator[Fact]:
+    path, language = one.path, language_of(one.path)
+    try:
+        if language == "notebook":
+            yield from _told(one, _notebook(one))
+        elif language == "document":
+            yield from _told(one, _document(_text(one.old), _text(one.new)))
+        elif language is not None:
+            yield from _told(one, _source(one, language))
+        elif form := configuration_format(path):
+            yield from _configuration(one, form)
+        elif other := _OTHER.get(_ending(path)):
+            yield from _told(one, _source(one, other))
+        else:
+            yield Fact("logic", path, None, path, kind="file")
+    except Unreadable as error:
+        yield Fact("unreadable", path, None, path, None, error.message, "unreadable")
+
+
+_OTHER = {
+    "sql": "sql", "sh": "shell", "bash": "shell", "zsh": "shell", "stan": "c", "cpp": "c", "c": "c", "h": "c",
+    "hpp": "c", "js": "c", "ts": "c", "java": "c", "scala": "c", "go": "c", "rs": "c", "jl": "shell",
+    "pyi": "python",
+}  # fmt: skip
+
+
+def _text(data: bytes | None) -> str:
+    return decode(data, LEXED_BYTES) if data else ""
+
+
+def _source(one: ChangedFile, language: str) -> Edit:
+    return _compare(_text(one.old), _text(one.new), language, one)
+
+
+def _compare(old: str, new: str, language: str, one: ChangedFile) -> Edit:
+    if one.old is None or one.new is None:
+        lasting = edits.statements(new or old, language)
+        return Edit(Weight.LOGIC if lasting else Weight.DOCUMENTATION)
+    return edits.compare(old, new, language)
+
+
+def _notebook(one: ChangedFile) -> Edit:
+    old = notebooks.read_notebook(one.old) if one.old is not None else None
+    new = notebooks.read_notebook(one.new) if one.new is not None else None
+    if old is None or new is None:
+        return Edit(Weight.LOGIC)
+    if old.cells == new.cells:
+        return Edit(Weight.NONE)
+    edit = Edit(Weight.DOCUMENTATION)
+    for language in ("python", "r"):
+        edit = _heavier(edit, edits.compare(notebooks.code(old, language), notebooks.code(new, language), language))
+    if _rest(old) != _rest(new):
+        edit = _heavier(edit, Edit(Weight.LOGIC))
+    return edit
+
+
+def _rest(notebook: notebooks.Notebook) -> list[str]:
+    """The code that is neither Python nor R, and the magics."""
+    return [
+        line.strip()
+        for cell in notebook.cells
+        if cell.kind == "code"
+        for line in cell.source.splitlines()
+        if (cell.language not in ("python", "r") or line.lstrip().startswith(("%", "!"))) and line.strip()
+    ]
+
+
+_FRONT = re.compile(r"\A---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_TELLING = re.compile(
+    r"^(?:title|subtitle|author|date|description|abstract|keywords|bibliography|csl|institute|categories)\b"
+)
+
+
+def _document(old: str, new: str) -> Edit:
+    if not old or not new:
+        return Edit(Weight.LOGIC)
+    edit = Edit(Weight.DOCUMENTATION)
+    front_old, front_new = _FRONT.match(old), _FRONT.match(new)
+    if front_old and front_new and front_old.group(1) != front_new.group(1):
+        moved = configuration_changes(
+            "front.yaml", front_old.group(1).encode("utf-8", "replace"), front_new.group(1).encode("utf-8", "replace")
+        )
+        kept = tuple(one for one in moved if not _TELLING.match(one.key))
+        if kept:
+            edit = Edit(Weight.PARAMETERS, kept)
+    olds, news = r.chunks(old), r.chunks(new)
+    for language in ("r", "python"):
+        before = "\n\n".join(one.code for one in olds if one.language == language)
+        after = "\n\n".join(one.code for one in news if one.language == language)
+        edit = _heavier(edit, edits.compare(before, after, language))
+    headers_old, headers_new = [one.header.strip() for one in olds], [one.header.strip() for one in news]
+    if headers_old != headers_new and len(headers_old) == len(headers_new):
+        changed = [(a, b) for a, b in zip(headers_old, headers_new, strict=True) if a != b]
+        edit = _heavier(
+            edit, Edit(Weight.PARAMETERS, tuple(ParameterChange("chunk options", a, b) for a, b in changed))
+        )
+    return edit
+
+
+def _heavier(a: Edit, b: Edit) -> Edit:
+    return Edit(max(a.weight, b.weight), a.parameters + b.parameters, a.added + b.added, a.removed + b.removed)
+
+
+_FACT_OF = {Weight.DOCUMENTATION: "documentation", Weight.TEXT: "text", Weight.LOGIC: "logic"}
+
+
+def _told(one: ChangedFile, edit: Edit) -> Iterator[Fact]:
+    path = one.path
+    if edit.weight is Weight.NONE:
+        yield Fact("outputs" if path.endswith(".ipynb") else "documentation", path, None, path, kind="file")
+    if edit.weight in _FACT_OF:
+        subject = edit.added[0] if edit.added and edit.weight is not Weight.DOCUMENTATION else path
+        yield Fact(
+            _FACT_OF[edit.weight], path, None, subject[:120], edit.removed[0] if edit.removed else None,
+            edit.added[0] if edit.added else None, "code",
+        )  # fmt: skip
+    version = [item for item in edit.parameters if _is_version(item, path)]
+    for item in edit.parameters[:SHOWN]:
+        yield _parameter(path, item, "version" if item in version else "parameter")
+
+
+def _is_version(item: ParameterChange, path: str) -> bool:
+    values = [value.strip("\"'") for value in (item.old, item.new) if value]
+    return (
+        len(values) == 2
+        and all(re.fullmatch(r"v?\d+(?:\.\d+)+(?:[.\-+]?[a-z]*\.?\d*)*", value) for value in values)
+        and bool(re.search(r"version|release\b", item.key + " " + basename(path), re.IGNORECASE))
+    ) or (
+        len(values) == 2
+        and item.key == "assertEqual()"
+        and all(re.fullmatch(r"\d+(?:\.\d+)+", value) for value in values)
+    )
+
+
+def _parameter(path: str, item: ParameterChange, fact: str = "parameter") -> Fact:
+    return Fact(
+        fact, path, item.line, item.key[:200], item.old, item.new, "parameter" if fact == "parameter" else "version"
+    )
+
+
+# Files of configuration formats that describe a program rather than set its values.
+_PROGRAM = re.compile(
+    r"(?:^|/)(?:docker-compose[^/]*|dvc|compose|Chart|values|serverless|template|kustomization|mkdocs|openapi[^/]*|swagger[^/]*"
+    r"|package-lock|composer|tsconfig|MLproject|dbt_project|schema|manifest|apigw[^/]*|skaffold|helmfile|playbook)\.(?:ya?ml|json)\Z"
+)
+
+
+def _configuration(one: ChangedFile, form: str) -> Iterator[Fact]:
+    path = one.path
+    try:
+        changes = configuration_changes(path, one.old, one.new)
+    except Unreadable as error:
+        old, new = _lines(one.old), _lines(one.new)
+        if form in ("yaml", "ini", "env") and error.message.startswith("not "):
+            yield Fact("logic", path, None, path, None, error.message, "file")
+        elif old != new or error.message:
+            yield Fact("unreadable", path, None, path, None, error.message, "unreadable")
+        return
+    if not changes:
+        yield Fact("documentation", path, None, path, kind="file")
+        return
+    if all(_is_version(item, path) for item in changes):
+        yield from (_parameter(path, item, "version") for item in changes[:SHOWN])
+        return
+    if _PROGRAM.search(path) and any(_structural(item) for item in changes):
+        yield Fact("logic", path, changes[0].line, changes[0].key, changes[0].old, changes[0].new, "configuration")
+    yield from (_parameter(path, item) for item in changes[:SHOWN])
+
+
+def _structural(item: ParameterChange) -> bool:
+    return (item.old is None or item.new is None) and ".params" not in item.key

@@ -1,0 +1,146 @@
+"""What one file's code asks for: imports, R packages and installs, whatever the file's language."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from posixpath import basename
+
+from release_mgmt.core.evidence import distributions, notebooks, r
+from release_mgmt.core.evidence.bounded import Unreadable, decode
+from release_mgmt.core.evidence.imports import Guard, Import, find_imports
+
+CODE_BYTES = 4_000_000
+"""A source file above this size is not read."""
+
+# Modules of the standard library of other Python versions than ours: Python 2, and what 3.12 and later removed.
+_OLDER = """
+__builtin__ anydbm asynchat asyncore audioop Bastion BaseHTTPServer binhex bsddb CGIHTTPServer cgi cgitb chunk commands
+compiler ConfigParser Cookie cookielib copy_reg cPickle crypt cStringIO dbhash dircache distutils DocXMLRPCServer
+dumbdbm dummy_thread dummy_threading exceptions formatter fpformat future_builtins gdbm hotshot htmlentitydefs htmllib
+HTMLParser httplib ihooks imageop imghdr imp imputil itertools lib2to3 macpath mailcap markupbase md5 mhlib mimetools
+MimeWriter mimify msilib multifile mutex new nis nntplib os2emxpath ossaudiodev parser pipes popen2 posixfile Queue
+repr rexec rfc822 rgbimg robotparser sets sgmllib sha SimpleHTTPServer SimpleXMLRPCServer smtpd sndhdr SocketServer
+spwd sre statvfs StringIO strop sunau symbol telnetlib thread Tix Tkinter tkFileDialog tkFont tkMessageBox toaiff ttk
+urllib2 urlparse user UserDict UserList UserString uu whichdb xdrlib xmllib xmlrpclib _winreg
+annotationlib compression tomllib zoneinfo pathlib dataclasses contextvars graphlib
+"""
+STANDARD = frozenset(sys.stdlib_module_names) | frozenset(_OLDER.split()) | {"__main__", "__future__"}
+"""Top-level modules of the standard library, of any Python version."""
+
+TOOLING = frozenset(("setuptools", "pkg_resources", "pip", "wheel", "_distutils_hack", "ez_setup"))
+"""Modules of the installer itself: there wherever Python code is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One library that a file asks for: ``name`` is a dotted Python module, an R package or an installed name.
+
+    ``how`` is python, r, pypi or conda (the last two for installs).
+    """
+
+    how: str
+    name: str
+    line: int | None
+    guard: Guard
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What the code of one file asks for; ``unreadable`` says why nothing is known."""
+
+    asked: tuple[Asked, ...] = ()
+    unreadable: str | None = None
+
+
+NOTHING = FileFacts()
+
+_ENDINGS = {
+    "py": "python", "pyw": "python", "pyx": "python", "smk": "python", "ipynb": "notebook", "r": "r", "rmd": "document",
+    "qmd": "document", "rnw": "document", "rmarkdown": "document", "wsgi": "python", "xpy": "python",
+}  # fmt: skip
+_NAMES = {"Snakefile": "python", "SConstruct": "python", "SConscript": "python", "wscript": "python", ".Rprofile": "r"}
+
+
+def language_of(path: str) -> str | None:
+    """python, notebook, r or document where code that asks for libraries may stand in ``path``."""
+    name = basename(path)
+    return _NAMES.get(name) or (_ENDINGS.get(name.rpartition(".")[2].lower()) if "." in name else None)
+
+
+def file_facts(path: str, data: bytes) -> FileFacts:
+    """What the file at ``path`` asks for. Never raises."""
+    language = language_of(path)
+    if language is None:
+        return NOTHING
+    if language != "notebook" and len(data) > CODE_BYTES:
+        return FileFacts(unreadable=f"larger than {CODE_BYTES:,} bytes")
+    try:
+        if language == "python":
+            found = _python(find_imports(data))
+            if b"MAGIC" in data:
+                found.extend(_databricks(data))
+        elif language == "notebook":
+            found = _notebook(data)
+        elif language == "r":
+            found = [Asked("r", use.package, use.line, use.guard) for use in r.find_uses(decode(data))]
+        else:
+            found = _document(decode(data))
+    except Unreadable as error:
+        return FileFacts(unreadable=error.message)
+    return FileFacts(tuple(dict.fromkeys(found)))
+
+
+# Modules whose parts are distributions of their own (`google.cloud`), so that `from google.cloud import storage`
+# names one of them.
+_SHARED = frozenset(
+    ".".join(parts[:length])
+    for parts in (name.split(".") for name in distributions.IMPORTS)
+    for length in range(1, len(parts))
+)
+
+
+def _python(imports: tuple[Import, ...]) -> list[Asked]:
+    found: list[Asked] = []
+    for one in imports:
+        if one.level or one.top in STANDARD:
+            continue
+        shared = one.module in _SHARED
+        names = [f"{one.module}.{name}" for name in one.names if name != "*"] if shared else []
+        found.extend(Asked("python", name, one.line, one.guard) for name in names or [one.module])
+    return found
+
+
+def _databricks(data: bytes) -> list[Asked]:
+    lines = "\n".join(
+        line.partition("MAGIC")[2].strip().lstrip("%")
+        for line in data.decode("utf-8", "replace").splitlines()
+        if line.startswith("# MAGIC") and "install" in line
+    )
+    return [Asked(one.ecosystem, one.name, None, Guard.NONE) for one in notebooks.shell_installs(lines)]
+
+
+def _notebook(data: bytes) -> list[Asked]:
+    notebook = notebooks.read_notebook(data)
+    found = [
+        Asked(one.how, one.name, None, one.guard)
+        for one in _python(find_imports(notebooks.code(notebook).encode("utf-8", "replace")))
+    ]
+    source = notebooks.code(notebook, "r")
+    if source:
+        found.extend(Asked("r", use.package, None, use.guard) for use in r.find_uses(source))
+    found.extend(Asked(one.ecosystem, one.name, None, Guard.NONE) for one in notebooks.installs(notebook))
+    return found
+
+
+def _document(text: str) -> list[Asked]:
+    found = [Asked("r", use.package, use.line, use.guard) for use in r.document_uses(text)]
+    for chunk in r.chunks(text):
+        if chunk.language == "python" and chunk.runs:
+            source = re.sub(r"(?m)^[ \t]*[%!][^\n]*", "", chunk.code)
+            found.extend(
+                Asked(one.how, one.name, (one.line or 1) + chunk.line - 1, one.guard)
+                for one in _python(find_imports(source.encode("utf-8", "replace")))
+            )
+    return found

@@ -1,0 +1,162 @@
+"""What a change means for the libraries that the repository needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from release_mgmt.core.classification.change import ChangeInput
+from release_mgmt.core.classification.fact import Fact
+from release_mgmt.core.classification.facts import Asked, FileFacts
+from release_mgmt.core.classification.rules import Rules
+from release_mgmt.core.classification.scope import Purpose, counts_at_run_time, purpose
+from release_mgmt.core.classification.tree import BINDING, Blob, Tree, name_of, wanted
+from release_mgmt.core.evidence.dependencies import NEEDED, DependencyChange, Group, Needed
+from release_mgmt.core.evidence.dependencies.compare import compare
+from release_mgmt.core.evidence.distributions import Identity
+from release_mgmt.core.evidence.imports import Guard
+
+ReadBlob = Callable[[str, bytes], Blob]
+
+
+def facts(change: ChangeInput, tree: Tree, rules: Rules, read: ReadBlob) -> Iterator[Fact]:
+    """What the manifests and the code of a change say about libraries. ``tree`` is moved and moved back."""
+    if not any(wanted(path) for one in change.files if not one.link for path in (one.old_path, one.new_path) if path):
+        return
+    before, used = tree.needed, tree.used
+    had = {
+        one.new_path: {(asked.how, asked.name): asked.guard for asked in tree.files[one.old_path].facts.asked}
+        for one in change.files
+        if one.new_path and one.old_path in tree.files
+    }
+    undo: list[tuple[str, Blob | None]] = []
+    try:
+        new = _move(change, tree, read, undo)
+        for path, found in new.items():
+            if found.unreadable:
+                yield Fact("unreadable", path, None, path, None, found.unreadable, "unreadable")
+        after = tree.needed
+        yield from _manifests(before, after, used, rules)
+        yield from _code(had, new, tree, before, after, used, rules)
+    finally:
+        for path, earlier in reversed(undo):
+            _put(tree, path, earlier)
+
+
+def _put(tree: Tree, path: str, blob: Blob | None) -> None:
+    if blob is None:
+        tree.remove(path)
+    else:
+        tree.put(path, blob)
+
+
+def _move(change: ChangeInput, tree: Tree, read: ReadBlob, undo: list[tuple[str, Blob | None]]) -> dict[str, FileFacts]:
+    """Move ``tree`` over ``change``, noting the way back; the facts of the code that is new or edited."""
+    moves: list[tuple[str, Blob | None]] = []
+    new: dict[str, FileFacts] = {}
+    for one in change.files:
+        if one.link:
+            continue
+        earlier = tree.files.get(one.old_path) if one.old_path else None
+        if one.old_path and one.new_path != one.old_path and not one.copied:
+            moves.append((one.old_path, None))
+        if one.same and one.new_path and earlier is not None and earlier.manifest is None:
+            moves.append((one.new_path, earlier))
+        elif one.new_path and one.new is not None and wanted(one.new_path):
+            blob = read(one.new_path, one.new)
+            moves.append((one.new_path, blob))
+            if not one.same:
+                new[one.new_path] = blob.facts
+    moves.sort(key=lambda move: move[1] is not None)  # first what goes, in case a path changes hands
+    for path, after in moves:
+        undo.append((path, tree.files.get(path)))
+        _put(tree, path, after)
+    return new
+
+
+def _manifests(before: Needed, after: Needed, used: frozenset[Identity], rules: Rules) -> Iterator[Fact]:
+    if before is after:
+        return
+    changes = compare(before, after)
+    for path, reason in changes.unreadable:
+        yield Fact("unreadable", path, None, path, None, reason, "unreadable")
+    for one in changes.changes:
+        yield Fact(
+            _fact_of(one, before, used, rules),
+            one.path,
+            one.line,
+            one.name,
+            one.old,
+            one.new,
+            "dependency",
+            one.ecosystem,
+        )
+
+
+def _fact_of(one: DependencyChange, before: Needed, used: frozenset[Identity], rules: Rules) -> str:
+    group = one.group if one.status != "removed" else (one.before or one.group)
+    tool = rules.is_development_tool(one.name)
+    if one.ecosystem == "platform":
+        return "library_minor"
+    if one.status in ("added", "promoted") and group in NEEDED:
+        if tool:
+            return "library_development"
+        if one.identity in used:
+            return "library_late"
+        if one.before is Group.LOCK_TRANSITIVE or (one.status == "promoted" and one.identity in before.locked):
+            return "library_first_use"
+        return "library_new"
+    if group is Group.LOCK_TRANSITIVE:
+        return "library_transitive"
+    if group in (Group.DEVELOPMENT, Group.BUILD, Group.CONSTRAINT) or tool:
+        return "library_development"
+    if one.status in ("removed", "demoted"):
+        return "library_removed"
+    if group is Group.OPTIONAL:
+        return "library_optional"
+    return "library_major" if one.major else "library_minor"
+
+
+def _code(
+    had: dict[str, dict[tuple[str, str], Guard]],
+    new: dict[str, FileFacts],
+    tree: Tree,
+    before: Needed,
+    after: Needed,
+    used: frozenset[Identity],
+    rules: Rules,
+) -> Iterator[Fact]:
+    told: set[Identity] = {who for who in after.runtime if who not in before.runtime}
+    noted: set[tuple[str, Identity]] = set()
+    for path, found in new.items():
+        run_time = counts_at_run_time(path, tree.is_library)
+        old = had.get(path, {})
+        for asked in found.asked:
+            earlier = old.get((asked.how, asked.name))
+            name, ecosystem, who = name_of(asked)
+            if (earlier is not None and (earlier in BINDING or asked.guard not in BINDING)) or who in told:
+                continue
+            if tree.is_own(asked, path, who):
+                fact = "import_own"
+            elif who not in used and who not in before.runtime:
+                fact = _import_fact(asked, path, run_time, who, before, after, rules, name)
+            else:
+                continue
+            if fact == "library_new":
+                told.add(who)
+            if (fact, who) not in noted:
+                noted.add((fact, who))
+                yield Fact(fact, path, asked.line, name, None, asked.name, "import", ecosystem)
+
+
+def _import_fact(
+    asked: Asked, path: str, run_time: bool, who: Identity, before: Needed, after: Needed, rules: Rules, name: str
+) -> str:
+    if asked.guard is Guard.TYPING or not run_time or rules.is_development_tool(name):
+        return "library_development" if purpose(path) is not Purpose.DOCUMENTATION else "documentation"
+    if asked.guard not in BINDING or after.best(who) is Group.OPTIONAL:
+        return "library_optional"
+    if after.best(who) is Group.DEVELOPMENT and asked.guard is Guard.LAZY:
+        return "library_development"
+    if who in before.locked:
+        return "library_first_use"
+    return "library_new"

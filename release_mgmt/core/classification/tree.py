@@ -1,0 +1,213 @@
+"""What a revision's whole tree holds that a verdict needs: manifests, the libraries its code asks for, own modules.
+
+A tree is kept up to date file by file, so that a walk through history costs what changed and not what is there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from posixpath import basename, dirname
+
+from release_mgmt.core.classification.facts import NOTHING, STANDARD, TOOLING, Asked, FileFacts, language_of
+from release_mgmt.core.classification.scope import counts_at_run_time
+from release_mgmt.core.evidence.dependencies import Manifest, Needed, manifest_kind, needed
+from release_mgmt.core.evidence.distributions import (
+    IMPORTS,
+    R_BASE,
+    R_RECOMMENDED,
+    Identity,
+    distribution,
+    identity,
+    import_identity,
+)
+from release_mgmt.core.evidence.imports import Guard
+
+BINDING = (Guard.NONE, Guard.LAZY)
+"""The conditions under which an import makes its library needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """What is kept of one file: its facts as code and as manifest."""
+
+    facts: FileFacts = NOTHING
+    manifest: Manifest | None = None
+
+
+def wanted(path: str) -> bool:
+    """Whether a tree needs the content of the file at ``path``."""
+    return language_of(path) is not None or manifest_kind(path) is not None
+
+
+def name_of(asked: Asked) -> tuple[str, str, Identity]:
+    """(distribution, ecosystem, identity) of what a file asks for."""
+    if asked.how == "r":
+        return asked.name, "cran", identity("cran", asked.name)
+    if asked.how == "python":
+        return distribution(asked.name), "pypi", import_identity(asked.name)
+    return asked.name, asked.how, identity(asked.how, asked.name)
+
+
+_NOWHERE: Counter[str] = Counter()
+
+
+class Modules:
+    """The Python modules and packages of a tree, to tell own imports from third-party ones."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, Counter[str]] = {}  # module -> the folders that hold it as a file
+        self._folders: dict[str, Counter[str]] = {}  # folder of Python files -> the folders that hold it
+        self._packages: Counter[str] = Counter()  # folders with an __init__
+
+    def add(self, path: str, count: int = 1) -> None:
+        """Note a Python file that came (1) or went (-1)."""
+        stem = basename(path).partition(".")[0]
+        folder = dirname(path)
+        if stem == "__init__":
+            self._packages[folder] += count
+        else:
+            _place(self._files, stem, folder, count)
+        while folder:
+            folder, _, last = folder.rpartition("/")
+            _place(self._folders, last, folder, count)
+
+    def own(self, module: str, importer: str, known: bool) -> bool:
+        """Whether ``module``, imported by the file at ``importer``, is one of the tree's own.
+
+        ``known`` tells that a third-party library of that name is known; then only a module where Python
+        would look for it first counts: beside the importer or above it, at the root or in a source folder.
+        """
+        top = module.partition(".")[0]
+        files, folders = self._files.get(top, _NOWHERE), self._folders.get(top, _NOWHERE)
+        if not known or not (files or folders):
+            return bool(files or folders)
+        solid = {place for place in folders if self._packages[f"{place}/{top}" if place else top] > 0}
+        return any(self._packages[place] <= 0 and _near(place, dirname(importer)) for place in solid | files.keys())
+
+
+def _place(table: dict[str, Counter[str]], name: str, folder: str, count: int) -> None:
+    places = table.setdefault(name, Counter())
+    places[folder] += count
+    if places[folder] <= 0:
+        del places[folder]
+
+
+_SOURCE_FOLDERS = frozenset(("src", "lib", "python", "code", "scripts", "source"))
+
+
+def _near(place: str, importer: str) -> bool:
+    above = importer == place or importer.startswith(f"{place}/") or not place
+    return above or basename(place) in _SOURCE_FOLDERS
+
+
+class Tree:
+    """The state of one revision; `put` and `remove` move it to another."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, Blob] = {}
+        self.manifests: dict[str, Manifest] = {}
+        self.modules = Modules()
+        self._counted: set[str] = set()
+        self._uses: Counter[tuple[str, str, str]] = Counter()
+        self._needed: Needed | None = None
+        self._used: frozenset[Identity] | None = None
+        self._declared: frozenset[Identity] | None = None
+        self._own: frozenset[Identity] | None = None
+
+    def put(self, path: str, blob: Blob) -> None:
+        """The file at ``path`` is now ``blob``."""
+        if path in self.files:
+            self.remove(path)
+        self.files[path] = blob
+        if blob.manifest is not None:
+            self.manifests[path] = blob.manifest
+            self._needed = self._used = self._declared = self._own = None
+        self._count(path, blob, 1)
+
+    def remove(self, path: str) -> None:
+        """There is no file at ``path`` any more."""
+        blob = self.files.pop(path, None)
+        if blob is None:
+            return
+        if self.manifests.pop(path, None) is not None:
+            self._needed = self._used = self._declared = self._own = None
+        self._count(path, blob, -1)
+
+    def _count(self, path: str, blob: Blob, count: int) -> None:
+        if path.endswith((".py", ".pyx", ".pyi")):
+            self.modules.add(path, count)
+            self._used = self._needed = None
+        if not blob.facts.asked:
+            return
+        if count > 0 and counts_at_run_time(path, self.is_library):
+            self._counted.add(path)
+        if path not in self._counted:
+            return
+        if count < 0:
+            self._counted.discard(path)
+        folder = dirname(path)
+        for key in {(folder, one.how, one.name) for one in blob.facts.asked if one.guard in BINDING}:
+            before = self._uses[key]
+            self._uses[key] = before + count
+            if before + count <= 0:
+                del self._uses[key]
+            if before == 0 or before + count <= 0:
+                self._used = self._needed = None
+
+    @property
+    def is_library(self) -> bool:
+        """Whether the repository is a library that others install, whose examples are not run-time code."""
+        return any(path in self.files for path in ("setup.py", "setup.cfg", "DESCRIPTION"))
+
+    @property
+    def used(self) -> frozenset[Identity]:
+        """The third-party libraries that run-time code asks for without asking first whether they are there."""
+        if self._used is None:
+            found = set()
+            for folder, how, name in self._uses:
+                one = Asked(how, name, None, Guard.NONE)
+                who = name_of(one)[2]
+                if not self.is_own(one, f"{folder}/-", who):
+                    found.add(who)
+            self._used = frozenset(found)
+        return self._used
+
+    @property
+    def needed(self) -> Needed:
+        """What the manifests need, locks settled against the code."""
+        if self._needed is None:
+            self._needed = needed(self.manifests.values(), self.used)
+        return self._needed
+
+    def is_own(self, one: Asked, importer: str, who: Identity | None = None) -> bool:
+        """Whether what a file asks for is the repository's own, the language's own or the installer's."""
+        if one.how == "r":
+            return one.name in R_BASE or one.name in R_RECOMMENDED or (who or name_of(one)[2]) in self.own_names
+        if one.how == "python":
+            top = one.name.partition(".")[0]
+            if top in STANDARD or top in TOOLING:
+                return True
+            who = who or name_of(one)[2]
+            return self.modules.own(one.name, importer, top in IMPORTS or who in self.declared)
+        return (who or name_of(one)[2]) in self.own_names
+
+    @property
+    def own_names(self) -> frozenset[Identity]:
+        """The projects that the tree itself makes, as its manifests call them."""
+        if self._own is None:
+            self._own = frozenset(
+                identity(one.ecosystem, one.provides) for one in self.manifests.values() if one.provides
+            )
+        return self._own
+
+    @property
+    def declared(self) -> frozenset[Identity]:
+        """Every library that a manifest names, for whatever purpose."""
+        if self._declared is None:
+            self._declared = frozenset(
+                identity(one.ecosystem, one.key)
+                for manifest in self.manifests.values()
+                for one in manifest.requirements
+            )
+        return self._declared

@@ -1,0 +1,95 @@
+"""The verdict on one change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from release_mgmt.core.classification import contents, libraries
+from release_mgmt.core.classification.change import ChangedFile, ChangeInput
+from release_mgmt.core.classification.fact import Fact
+from release_mgmt.core.classification.facts import file_facts
+from release_mgmt.core.classification.model import Classification, Level, NewLibrary
+from release_mgmt.core.classification.rules import Rule, Rules
+from release_mgmt.core.classification.tree import Blob, Tree
+from release_mgmt.core.evidence import words
+from release_mgmt.core.evidence.dependencies import read
+from release_mgmt.core.evidence.model import Evidence
+
+EVIDENCE = 200
+"""Pieces of evidence that a verdict keeps; the weightiest first."""
+
+
+def read_blob(path: str, data: bytes) -> Blob:
+    """What a tree keeps of the file at ``path``. Never raises."""
+    return Blob(file_facts(path, data), read(path, data))
+
+
+def classify(
+    change: ChangeInput, tree: Tree, rules: Rules, read: Callable[[str, bytes], Blob] = read_blob
+) -> Classification:
+    """The verdict on ``change``, given the state of its parent. ``tree`` comes back as it was.
+
+    ``read`` may be given by a caller that has read some of the files already.
+    """
+    facts = list(libraries.facts(change, tree, rules, read))
+    facts.extend(contents.facts(change))
+    facts.extend(_words(change))
+    return _verdict(facts, rules)
+
+
+def _words(change: ChangeInput) -> Iterator[Fact]:
+    said = [*words.of_message(change.message), *words.of_labels(change.labels)]
+    logs = [one for one in change.files if one.new_path and one.new and words.is_change_log(one.new_path)]
+    only_logs = all(words.is_change_log(one.path) for one in change.files)
+    if not only_logs:
+        for one in logs:
+            said.extend(words.of_change_log(one.path, _added_lines(one), (one.new or b"").decode("utf-8", "replace")))
+    for word in said:
+        if word.says == "breaking":
+            yield Fact("break_marked", word.source, word.line, word.text[:120], None, word.text, kind="words")
+
+
+def _added_lines(one: ChangedFile) -> Iterator[tuple[int, str]]:
+    """The lines of the new file that the old one does not hold, with their numbers."""
+    old = set((one.old or b"").decode("utf-8", "replace")[: words.LONGEST * 5].splitlines())
+    for number, line in enumerate((one.new or b"").decode("utf-8", "replace")[: words.LONGEST].splitlines(), 1):
+        if line not in old:
+            yield number, line
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    place: int
+    rule: Rule
+    fact: Fact
+
+
+def _verdict(facts: Iterable[Fact], rules: Rules) -> Classification:
+    judged: list[_Judged] = []
+    for fact in facts:
+        found = rules.rule_for(fact.fact, fact.subject, fact.ecosystem, fact.path)
+        if found:
+            judged.append(_Judged(found[0], found[1], fact))
+    judged.sort(key=lambda one: (one.rule.level is not Level.MAJOR, one.place))
+    evidence = tuple(
+        Evidence(one.fact.kind, one.fact.path, one.fact.line, one.fact.subject, one.fact.old, one.fact.new,
+                 one.rule.level.value, one.rule.name)
+        for one in judged[:EVIDENCE]
+    )  # fmt: skip
+    if not judged:
+        return Classification(Level.MINOR, "docs_only", False, "nothing-changed")
+    first = judged[0]
+    libraries_found = {
+        one.fact.subject: NewLibrary(one.fact.subject, one.fact.ecosystem or "", one.fact.path)
+        for one in judged
+        if one.fact.fact in ("library_new", "library_late") and one.rule.level is Level.MAJOR
+    }
+    return Classification(
+        first.rule.level,
+        first.rule.kind,
+        first.rule.level is Level.MINOR and any(one.rule.review for one in judged),
+        first.rule.name,
+        tuple(libraries_found.values()),
+        evidence,
+    )

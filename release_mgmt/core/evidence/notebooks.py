@@ -1,0 +1,195 @@
+"""Jupyter notebooks: their code, what they install, and whether anything but outputs changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from release_mgmt.core.evidence.bounded import Unreadable, load_json
+
+NOTEBOOK_BYTES = 24_000_000
+"""A notebook above this size is not read: it is nearly all outputs, and its values would fill the memory."""
+
+CELLS = 20_000
+SOURCE_CHARACTERS = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell: ``kind`` is code, markdown or raw, ``language`` that of its code."""
+
+    kind: str
+    source: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notebook:
+    """A notebook without its outputs."""
+
+    language: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """One library that a cell or a shell line installs; ``ecosystem`` is pypi or conda."""
+
+    name: str
+    ecosystem: str
+
+
+def read_notebook(data: bytes) -> Notebook:
+    """The notebook of an ``.ipynb`` file, format 3 or 4; raises ``Unreadable``."""
+    if len(data) > NOTEBOOK_BYTES:
+        raise Unreadable(f"larger than {NOTEBOOK_BYTES:,} bytes")
+    try:
+        value = orjson.loads(data)
+    except ValueError:
+        value = load_json(data, NOTEBOOK_BYTES)
+    if not isinstance(value, dict):
+        raise Unreadable("not a notebook")
+    language = _language(value.get("metadata"))
+    cells: list[Cell] = []
+    left = SOURCE_CHARACTERS
+    for raw in _raw_cells(value):
+        source = _source(raw)
+        left -= len(source)
+        if left < 0 or len(cells) >= CELLS:
+            raise Unreadable("too much code for a notebook")
+        cells.append(_cell(str(raw.get("cell_type", "raw")), source, language))
+    return Notebook(language, tuple(cells))
+
+
+def _raw_cells(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    sheets = value.get("worksheets")
+    holders = sheets if isinstance(sheets, list) else [value]
+    for holder in holders:
+        cells = holder.get("cells") if isinstance(holder, dict) else None
+        for raw in cells if isinstance(cells, list) else ():
+            if isinstance(raw, dict):
+                yield raw
+
+
+def _source(raw: dict[str, Any]) -> str:
+    source = raw.get("source", raw.get("input", ""))
+    if isinstance(source, list):
+        return "".join(part for part in source if isinstance(part, str))
+    return source if isinstance(source, str) else ""
+
+
+def _language(metadata: object) -> str:
+    if not isinstance(metadata, dict):
+        return "python"
+    kernel, info = metadata.get("kernelspec"), metadata.get("language_info")
+    for holder, key in ((info, "name"), (kernel, "language"), (kernel, "name")):
+        name = holder.get(key) if isinstance(holder, dict) else None
+        if isinstance(name, str) and name:
+            lowered = name.lower()
+            return "python" if "python" in lowered else "r" if lowered in ("r", "ir") else lowered
+    return "python"
+
+
+# Cell magics whose body is not code of the notebook's own language.
+_OTHER = {
+    "bash": "shell", "sh": "shell", "script": "shell", "system": "shell", "!": "shell", "r": "r", "sql": "sql",
+    "bigquery": "sql", "html": "html", "javascript": "javascript", "js": "javascript", "latex": "markdown",
+    "markdown": "markdown", "svg": "html", "perl": "perl", "ruby": "ruby", "cython": "python", "file": "text",
+    "writefile": "text",
+}  # fmt: skip
+_MAGIC = re.compile(r"\s*%%(!|\w+)[^\n]*")
+
+
+def _cell(kind: str, source: str, language: str) -> Cell:
+    if kind != "code":
+        return Cell("markdown" if kind in ("markdown", "heading") else "raw", source, "text")
+    magic = _MAGIC.match(source)
+    if magic:
+        other = _OTHER.get(magic.group(1).lower())
+        if other == "text" and re.search(r"\.py\b", magic.group()):
+            other = "python"
+        return Cell("code", source, other or language)
+    return Cell("code", source, language)
+
+
+_LINE_MAGIC = re.compile(r"^([ \t]*)(?:[%!?][^\n]*(?:\\\n[^\n]*)*|[\w.]+\?{1,2}[ \t]*$)", re.MULTILINE)
+
+
+def code(notebook: Notebook, language: str = "python") -> str:
+    """The cells of ``language`` as one source, a blank line between them, magics and shell lines left out."""
+    parts = (cell.source for cell in notebook.cells if cell.kind == "code" and cell.language == language)
+    if language != "python":
+        return "\n\n".join(_MAGIC.sub("", part, count=1) if part.lstrip().startswith("%%") else part for part in parts)
+    return "\n\n".join(
+        _LINE_MAGIC.sub(r"\1pass", part) if "%" in part or "!" in part or "?" in part else part for part in parts
+    )
+
+
+_INSTALL = re.compile(
+    r"(?:^|[;&|(!%])[ \t]*(?:sudo[ \t]+)?(?:(?:\{?sys\.executable\}?|[\w/.]*python[\d.]*)[ \t]+-m[ \t]+)?"
+    r"(?:uv[ \t]+)?(?P<tool>pip[\d.]*|conda|mamba|micromamba)[ \t]+(?:-\S+[ \t]+)*install[ \t]+"
+    r"(?P<rest>(?:[^\n;&|\\]|\\\n)*)",
+    re.MULTILINE,
+)
+_VALUED_OPTIONS = """
+-r --requirement -c --constraint -f --find-links -i --index-url --extra-index-url -t --target -n --name -p --prefix
+--channel --platform --python --python-version --proxy --trusted-host --root --src
+"""
+_VALUED = frozenset(_VALUED_OPTIONS.split())
+_NAMED = re.compile(r"([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?:\[[^\]]*\])?(?:[<>=!~@].*)?\Z")
+_TOOLS = frozenset(("pip", "setuptools", "wheel", "conda", "python", "mamba"))
+
+
+def shell_installs(text: str) -> tuple[Install, ...]:
+    """What the ``pip install`` and ``conda install`` commands in ``text`` install."""
+    if "install" not in text:
+        return ()
+    found: dict[Install, None] = {}
+    for match in _INSTALL.finditer(text):
+        tool = "pypi" if match.group("tool").startswith("pip") else "conda"
+        skip = False
+        words = match.group("rest").replace("\\\n", " ")
+        for raw in re.sub(r"\s#.*", "", words).split()[:200]:
+            word = raw.strip("'\"")
+            if skip:
+                skip = False
+            elif word.startswith("-"):
+                skip = word in _VALUED or (tool == "conda" and word == "-c")
+            elif name := _library(word):
+                found[Install(name, tool)] = None
+    return tuple(found)
+
+
+def _library(word: str) -> str | None:
+    if "://" in word or word.startswith("git+"):
+        egg = re.search(r"[#&]egg=([\w.-]+)", word)
+        tail = re.search(r"/([\w.-]+?)(?:\.git)?(?:@[^/]*)?(?:[#?].*)?\Z", word)
+        named = egg or (tail if word.startswith("git+") else None)
+        return named.group(1) if named else None
+    if (
+        "/" in word
+        or word.startswith((".", "$", "{"))
+        or word.endswith((".txt", ".whl", ".gz", ".zip", ".yml", ".yaml"))
+    ):
+        return None
+    match = _NAMED.match(word)
+    return match.group(1) if match and match.group(1).lower() not in _TOOLS else None
+
+
+def installs(notebook: Notebook) -> tuple[Install, ...]:
+    """What the magics and shell lines of a notebook install."""
+    found: dict[Install, None] = {}
+    for cell in notebook.cells:
+        if cell.kind == "code" and "install" in cell.source:
+            lines = cell.source if cell.language == "shell" else "\n".join(_commands(cell.source))
+            found.update(dict.fromkeys(shell_installs(lines)))
+    return tuple(found)
+
+
+def _commands(source: str) -> Iterator[str]:
+    for match in _LINE_MAGIC.finditer(source):
+        yield match.group().strip().lstrip("%!")

@@ -1,0 +1,107 @@
+"""What people say of a change: its message, its labels, and the lines it adds to NEWS or CHANGELOG."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from posixpath import basename
+
+LONGEST = 100_000
+"""Characters of a message or a change log that are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One statement: ``says`` is ``breaking``, or the type of a Conventional Commit; ``line`` counts from 1."""
+
+    says: str
+    text: str
+    source: str
+    line: int | None = None
+
+
+_HEADER = re.compile(r"(?P<type>[A-Za-z][A-Za-z-]{1,20})(?:\((?P<scope>[^()\n]{1,60})\))?(?P<mark>!)?:[ \t]+\S")
+# The specification wants the footer in capitals; "BREAKING-CHANGE" is the same as a trailer token.
+_FOOTER = re.compile(r"^BREAKING[ -]CHANGES?[ \t]*(?::|#)[ \t]*\S[^\n]*", re.MULTILINE)
+_MARKED = re.compile(
+    r"(?:^|\n)[ \t]*(?:[-*][ \t]*)?(?:\*{2}|\[|\()?(?:BREAKING(?:[ -]CHANGES?)?|[Bb]reaking[ -][Cc]hanges?)"
+    r"(?:\*{2}|\]|\))?[ \t]*(?::|!|-|\]|\n|\Z)"
+)
+_TITLE = re.compile(
+    r"\A[ \t]*(?:\[(?:breaking|major)[^\]]*\]|breaking\b(?!\s+(?:news|point|down|up|out|into)))", re.IGNORECASE
+)
+_SAID = re.compile(
+    r"\b(?:is a|are|introduces?(?: a)?|contains?(?: a)?|include[sd]?(?: a)?|with|marked as)\s+breaking\s+changes?\b"
+    r"|\bbreaking\s+change\b(?!\s*\?)|\bBREAKING\b",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(
+    r"\b(?:no|not|non|without|avoid(?:s|ing)?|isn't|aren't|any|prevents?|fix(?:es)?)[\s-]+(?:a\s+|any\s+)?breaking\b",
+    re.IGNORECASE,
+)
+_CHANGE_LOG = re.compile(
+    r"(?:changelog|changes|news|history|release[-_ ]?notes?|whats[-_ ]?new|upgrading|migration)(?:[-_.].*)?\Z",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(
+    r"^(?:#{1,6}[ \t]+(?P<text>[^\n]+)|(?P<under>[^\n]{3,80})\n(?:=+|-+|~+|\^+)[ \t]*$)", re.MULTILINE
+)
+_BREAKS = re.compile(
+    r"\bbreaking\b|\bbackwards?[ -]incompatib|\bnot backwards?[ -]compatib|\bincompatible changes?\b", re.IGNORECASE
+)
+
+
+def is_change_log(path: str) -> bool:
+    """Whether ``path`` is a project's change log."""
+    stem, _, ending = basename(path).rpartition(".")
+    name = stem or ending
+    return bool(_CHANGE_LOG.match(name)) and (
+        not stem or ending.lower() in ("md", "rst", "txt", "rmd", "qmd", "adoc", "org")
+    )
+
+
+def of_message(message: str) -> Iterator[Word]:
+    """What a commit message or a pull request's title and text says."""
+    message = message[:LONGEST]
+    title = message.lstrip().partition("\n")[0][:300]
+    header = _HEADER.match(title)
+    if header:
+        yield Word(header.group("type").lower(), title, "message", 1)
+        if header.group("mark"):
+            yield Word("breaking", title, "message", 1)
+            return
+    footer = _FOOTER.search(message)
+    if footer:
+        yield Word("breaking", footer.group()[:300], "message", message.count("\n", 0, footer.start()) + 1)
+        return
+    for match in (_TITLE.search(title), _MARKED.search(message), _SAID.search(message)):
+        if match and not _DENIED.search(message[max(0, match.start() - 30) : match.end() + 10]):
+            at = message.count("\n", 0, match.start() + 1) + 1
+            yield Word("breaking", message.split("\n")[at - 1].strip()[:300], "message", at)
+            return
+
+
+def of_labels(labels: Iterable[str]) -> Iterator[Word]:
+    """What the labels of a pull request say."""
+    for label in labels:
+        plain = re.sub(r"[\W_]+", " ", label).strip().lower()
+        if re.search(r"\bbreaking\b|\bmajor\b", plain) and not re.search(r"\b(?:non?|not)\b", plain):
+            yield Word("breaking", label[:100], "label")
+
+
+def of_change_log(path: str, added: Iterable[tuple[int, str]], new: str) -> Iterator[Word]:
+    """What the lines that a change adds to its change log say: (line number, text) each, and the whole new text,
+    whose headings tell under what a line stands."""
+    headings = [
+        (new.count("\n", 0, match.start()) + 1, (match.group("text") or match.group("under") or ""))
+        for match in _HEADING.finditer(new[:LONGEST])
+    ]
+    for number, text in added:
+        if not text.strip():
+            continue
+        above = next((title for line, title in reversed(headings) if line <= number), "")
+        words = f"{above}\n{text}" if not _HEADING.match(text) else text
+        if _BREAKS.search(words) and not _DENIED.search(words):
+            yield Word("breaking", text.strip()[:300], path, number)
+            return

@@ -1,0 +1,150 @@
+"""Classifying the revisions of a repository on disk: no server, no database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+
+from release_mgmt import resources
+from release_mgmt.core.classification import Classification, Rules, load_rules
+from release_mgmt.core.history import Commit
+from release_mgmt.services import verdicts
+from release_mgmt.services.tree_walk import TreeWalk
+from release_mgmt.services.verdicts import VerdictCache
+from release_mgmt.sources.git import Repository
+from release_mgmt.sources.git.process import GitFailed
+
+PARALLEL_FROM = 300
+"""Revisions below which a second process costs more than it saves."""
+
+Labels = Mapping[str, tuple[str, ...]]
+Progress = Callable[[int], None]
+
+
+def default_rules(override: str | None = None) -> Rules:
+    """The rules that come with the product, a repository's own (TOML text) before them."""
+    return load_rules((resources.folder("config") / "classification.toml").read_text("utf-8"), override)
+
+
+def classify_revisions(
+    repository: Repository,
+    revisions: Sequence[str],
+    rules: Rules | None = None,
+    cache: VerdictCache | None = None,
+    *,
+    labels: Labels | None = None,
+    processes: int = 1,
+    progress: Progress | None = None,
+) -> Iterator[tuple[str, Classification]]:
+    """(sha, verdict) of each of ``revisions`` (full shas), in that order.
+
+    A merge is judged by its difference to its first parent. ``labels`` holds what the forge knows, by sha.
+    ``progress`` is told how many more are done. Verdicts are kept as bytes until their turn comes, so memory grows with
+    the text of the evidence only.
+    """
+    rules = rules or default_rules()
+    labels = labels or {}
+    ready: dict[str, bytes] = {}
+    if cache is not None:
+        ready = cache.load(rules.digest, revisions, labels)
+    if progress is not None and ready:
+        progress(len(ready))
+    todo = [sha for sha in dict.fromkeys(revisions) if sha not in ready]
+    if todo:
+        fresh = (
+            _pooled(repository, todo, rules, labels, processes)
+            if processes > 1 and len(todo) >= PARALLEL_FROM
+            else None
+        )
+        batch: dict[str, bytes] = {}
+        for sha, packed in fresh or _classify(repository, todo, rules, labels):
+            ready[sha] = packed
+            batch[sha] = packed
+            if progress is not None:
+                progress(1)
+            if cache is not None and len(batch) >= 500:
+                cache.save(rules.digest, batch, labels)
+                batch = {}
+        if cache is not None and batch:
+            cache.save(rules.digest, batch, labels)
+    for sha in revisions:
+        yield sha, verdicts.unpack(ready[sha])
+
+
+def _classify(
+    repository: Repository, revisions: Sequence[str], rules: Rules, labels: Labels
+) -> Iterator[tuple[str, bytes]]:
+    commits = _with_files(repository, revisions)
+    with repository.blobs(limit=TreeWalk.BLOB_LIMIT) as blobs:
+        walk = TreeWalk(repository, blobs)
+        for commit in _ordered(commits):
+            yield commit.sha, verdicts.pack(walk.classify(commit, rules, labels.get(commit.sha, ())))
+
+
+def _with_files(repository: Repository, revisions: Sequence[str]) -> dict[str, Commit]:
+    """The commits with what they changed. Finding moved files by likeness reads blobs, which a filtered copy may lack;
+    then only files that moved unchanged are recognised."""
+    try:
+        found = repository.log(revisions, files=True, merges="first-parent", walk=False)
+        return {commit.sha: commit for commit in found}
+    except GitFailed:
+        found = repository.log(revisions, files=True, merges="first-parent", walk=False, renames="exact")
+        return {commit.sha: commit for commit in found}
+
+
+def _ordered(commits: Mapping[str, Commit]) -> Iterator[Commit]:
+    """Commits so that each follows its first parent where possible, short side lines before the long one."""
+    yield from (commits[sha] for sha in _line_order({sha: commit.parents for sha, commit in commits.items()}))
+
+
+def _line_order(parents: Mapping[str, tuple[str, ...]]) -> list[str]:
+    children: dict[str, list[str]] = {}
+    roots = []
+    for sha, above in parents.items():
+        if above and above[0] in parents:
+            children.setdefault(above[0], []).append(sha)
+        else:
+            roots.append(sha)
+    sizes: dict[str, int] = {}
+    stack = [(sha, False) for sha in roots]
+    while stack:
+        sha, done = stack.pop()
+        if done:
+            sizes[sha] = 1 + sum(sizes[child] for child in children.get(sha, ()))
+        else:
+            stack.append((sha, True))
+            stack.extend((child, False) for child in children.get(sha, ()))
+    order = []
+    pending = sorted(roots, key=lambda sha: -sizes[sha])
+    while pending:
+        sha = pending.pop()
+        order.append(sha)
+        pending.extend(sorted(children.get(sha, ()), key=lambda child: -sizes[child]))
+    return order
+
+
+def _pooled(
+    repository: Repository, revisions: Sequence[str], rules: Rules, labels: Labels, processes: int
+) -> Iterator[tuple[str, bytes]]:
+    """The same by several processes, each with a stretch of history of its own."""
+    graph = {commit.sha: commit.parents for commit in repository.log(revisions, walk=False)}
+    order = _line_order(graph)
+    size = -(-len(order) // (processes * 2))
+    pieces = [order[at : at + size] for at in range(0, len(order), size)]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        futures = [
+            pool.submit(_piece, repository, piece, rules, {sha: labels[sha] for sha in piece if sha in labels})
+            for piece in pieces
+        ]
+        for future in as_completed(futures):
+            yield from future.result()
+
+
+def _piece(repository: Repository, revisions: list[str], rules: Rules, labels: Labels) -> list[tuple[str, bytes]]:
+    return list(_classify(repository, revisions, rules, labels))
+
+
+def levels(results: Iterable[tuple[str, Classification]]) -> dict[str, Classification]:
+    """The verdicts by sha."""
+    return dict(results)

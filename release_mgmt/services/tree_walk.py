@@ -1,0 +1,150 @@
+"""Moving the known state of a tree from commit to commit, and judging each on the way."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from release_mgmt.core.classification import (
+    Blob,
+    ChangedFile,
+    ChangeInput,
+    Classification,
+    Rules,
+    Tree,
+    classify,
+    read_blob,
+    wanted,
+)
+from release_mgmt.core.classification.contents import is_read
+from release_mgmt.core.classification.facts import language_of
+from release_mgmt.core.evidence.dependencies import manifest_kind
+from release_mgmt.core.evidence.notebooks import NOTEBOOK_BYTES
+from release_mgmt.core.history import Commit, FileChange
+from release_mgmt.sources.git import MissingBlob, Repository
+from release_mgmt.sources.git.blobs import BlobReader
+
+_NO_SOURCE = ("120000", "160000")  # symbolic links and submodules
+_SAID = {"missing": "not in this copy of the repository", "too_large": "too large", "not_a_blob": "not a file"}
+
+
+class TreeWalk:
+    """The state of one tree, moved to the parent of each commit that is judged."""
+
+    BLOB_LIMIT = NOTEBOOK_BYTES
+    KEPT_BYTES = 24_000_000
+    KEPT_FACTS = 40_000
+
+    def __init__(self, repository: Repository, blobs: BlobReader) -> None:
+        self.repository = repository
+        self.blobs = blobs
+        self.tree = Tree()
+        self._ids: dict[str, str] = {}
+        self._steps: list[tuple[str, list[tuple[str, str | None]]]] = []  # commits applied, with the way back
+        self._facts: OrderedDict[tuple[str, str], Blob] = OrderedDict()
+        self._bytes: OrderedDict[str, bytes | MissingBlob] = OrderedDict()
+        self._kept = 0
+
+    def classify(self, commit: Commit, rules: Rules, labels: tuple[str, ...] = ()) -> Classification:
+        """The verdict on ``commit`` against its first parent; the state is then that of ``commit``."""
+        self._go_to(commit.parents[0] if commit.parents else None)
+        files = tuple(self._changed(one) for one in commit.files)
+        ids = {one.path: one.new_blob for one in commit.files}
+        verdict = classify(
+            ChangeInput(files, commit.message, labels), self.tree, rules, lambda path, _: self._blob(path, ids[path])
+        )
+        self._apply(commit)
+        return verdict
+
+    def _go_to(self, sha: str | None) -> None:
+        if self._steps and sha is not None:
+            known = (
+                {step[0] for step in self._steps[-4:]}
+                if self._steps[-1][0] == sha
+                else {step[0] for step in self._steps}
+            )
+            if sha in known:
+                while self._steps[-1][0] != sha:
+                    for path, blob in reversed(self._steps.pop()[1]):
+                        self._set(path, blob)
+                return
+        wanted_ids = {}
+        if sha is not None:
+            for entry in self.repository.tree(sha):
+                if entry.kind == "blob" and entry.mode not in _NO_SOURCE and wanted(entry.path):
+                    wanted_ids[entry.path] = entry.sha
+        for path in [path for path in self._ids if path not in wanted_ids]:
+            self._set(path, None)
+        for path, blob in wanted_ids.items():
+            if self._ids.get(path) != blob:
+                self._set(path, blob)
+        self._steps = [(sha, [])] if sha is not None else []
+
+    def _apply(self, commit: Commit) -> None:
+        undo: list[tuple[str, str | None]] = []
+
+        def move(path: str, blob: str | None) -> None:
+            before = self._ids.get(path)
+            if before != blob:
+                undo.append((path, before))
+                self._set(path, blob)
+
+        for one in commit.files:
+            if one.status in ("D", "R") and wanted(one.old_path):
+                move(one.old_path, None)
+        for one in commit.files:
+            if one.status != "D" and wanted(one.path):
+                move(one.path, None if one.new_mode in _NO_SOURCE else one.new_blob)
+        self._steps.append((commit.sha, undo))
+
+    def _set(self, path: str, blob: str | None) -> None:
+        if blob is None:
+            self._ids.pop(path, None)
+            self.tree.remove(path)
+            return
+        self._ids[path] = blob
+        self.tree.put(path, self._blob(path, blob))
+
+    def _blob(self, path: str, blob: str) -> Blob:
+        key = (blob, path if manifest_kind(path) else language_of(path) or "")
+        found = self._facts.get(key)
+        if found is None:
+            data = self._read(blob)
+            found = read_blob(path, data) if isinstance(data, bytes) else Blob()
+            self._facts[key] = found
+            if len(self._facts) > self.KEPT_FACTS:
+                self._facts.popitem(last=False)
+        return found
+
+    def _read(self, blob: str) -> bytes | MissingBlob:
+        found = self._bytes.get(blob)
+        if found is None:
+            found = self.blobs.ask(blob)
+            self._bytes[blob] = found
+            self._kept += len(found) if isinstance(found, bytes) else 0
+            while self._kept > self.KEPT_BYTES and len(self._bytes) > 1:
+                _, gone = self._bytes.popitem(last=False)
+                self._kept -= len(gone) if isinstance(gone, bytes) else 0
+        else:
+            self._bytes.move_to_end(blob)
+        return found
+
+    def _changed(self, one: FileChange) -> ChangedFile:
+        old_path = None if one.status == "A" else one.old_path
+        new_path = None if one.status == "D" else one.path
+        link = one.new_mode in _NO_SOURCE or one.old_mode in _NO_SOURCE
+        same = one.old_blob == one.new_blob
+        copied = one.status == "C"
+        if link or not is_read(one.path):
+            return ChangedFile(old_path, new_path, None, None, same, copied, None, link)
+        old = self._read(one.old_blob) if old_path else None
+        new = self._read(one.new_blob) if new_path else None
+        missing = next((each for each in (new, old) if isinstance(each, MissingBlob)), None)
+        return ChangedFile(
+            old_path,
+            new_path,
+            old if isinstance(old, bytes) else None,
+            new if isinstance(new, bytes) else None,
+            same,
+            copied,
+            _SAID.get(missing.reason, missing.reason) if missing else None,
+        )

@@ -1,0 +1,189 @@
+"""What the level of a change is, on real repositories: one parent, one change, one verdict."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from release_mgmt.core.classification import Classification, Level
+from release_mgmt.services.classify import classify_revisions, default_rules
+from release_mgmt.services.verdicts import VerdictCache
+from release_mgmt.sources.git import open_repository
+from tests.conftest import GitRepo
+
+Files = dict[str, str | bytes | None]
+
+
+def notebook(*cells: str, outputs: str = "") -> str:
+    return json.dumps(
+        {
+            "metadata": {"language_info": {"name": "python"}},
+            "nbformat": 4,
+            "cells": [
+                {"cell_type": "code", "source": cell, "outputs": [{"text": outputs}], "execution_count": 1}
+                for cell in cells
+            ],
+        }
+    )
+
+
+@dataclass
+class Case:
+    """``before`` and ``after`` are two trees; the rest is the verdict on the step."""
+
+    name: str
+    before: Files
+    after: Files
+    level: str
+    kind: str
+    libraries: set[str] = field(default_factory=set)
+    message: str = "Work"
+
+
+CASES = [
+    Case("requirement", {"requirements.txt": "numpy\n"}, {"requirements.txt": "numpy\nLightGBM>=4\n"},
+         "major", "new_library", {"LightGBM"}),
+    Case("import without manifest", {"a.py": "import os\n"}, {"a.py": "import os\nimport xgboost as xgb\n"},
+         "major", "new_library", {"xgboost"}),
+    Case("import of what a manifest has", {"requirements.txt": "scikit-learn\n", "a.py": ""},
+         {"a.py": "from sklearn import svm\n"}, "minor", "code_logic"),
+    Case("manifest line for what is imported", {"a.py": "import yaml\n"}, {"requirements.txt": "PyYAML\n"},
+         "major", "late_declaration", {"PyYAML"}),
+    Case("standard library", {"a.py": "x = 1\n"}, {"a.py": "import csv\nx = 1\n"}, "minor", "code_logic"),
+    Case("own package under src", {"src/shop/__init__.py": "", "src/shop/price.py": "", "run.py": ""},
+         {"run.py": "from shop.price import *\n"}, "minor", "import_of_own_package"),
+    Case("sibling script", {"scripts/helpers.py": "", "scripts/run.py": ""},
+         {"scripts/run.py": "import helpers\n"}, "minor", "import_of_own_package"),
+    Case("guarded import", {"a.py": ""},
+         {"a.py": "try:\n    import cupy as np\nexcept ImportError:\n    cupy = None\n"},
+         "minor", "optional_dependency"),
+    Case("for type checkers only", {"a.py": ""},
+         {"a.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import polars\n"}, "minor", "code_logic"),
+    Case("in a comment and a string", {"a.py": "x = 1\n"},
+         {"a.py": "x = 1\n# import torch\ny = '''\nimport jax\n'''\n"}, "minor", "parameter_only"),
+    Case("R attaches", {"fit.R": "library(dplyr)\n"}, {"fit.R": "library(dplyr)\nlibrary(xgboost)\n"},
+         "major", "new_library", {"xgboost"}),
+    Case("R reaches in", {"fit.R": "x <- 1\n"}, {"fit.R": "x <- data.table::fread('a')\n"},
+         "major", "new_library", {"data.table"}),
+    Case("R DESCRIPTION", {"DESCRIPTION": "Package: shop\nImports: dplyr\n"},
+         {"DESCRIPTION": "Package: shop\nImports: dplyr, purrr\n"}, "major", "new_library", {"purrr"}),
+    Case("R Suggests", {"DESCRIPTION": "Package: shop\nImports: dplyr\n"},
+         {"DESCRIPTION": "Package: shop\nImports: dplyr\nSuggests: ggplot2\n"}, "minor", "optional_dependency"),
+    Case("base R", {"fit.R": "x <- 1\n"}, {"fit.R": "library(stats)\nx <- utils::head(1)\n"},
+         "minor", "import_of_own_package"),
+    Case("R Markdown chunk", {"r.Rmd": "text\n"}, {"r.Rmd": "text\n\n```{r}\nlibrary(brms)\n```\n"},
+         "major", "new_library", {"brms"}),
+    Case("R Markdown prose", {"r.Rmd": "text\n\n```{r}\nx <- 1\n```\n"},
+         {"r.Rmd": "text, and library(brms) is only told of\n\n```{r}\nx <- 1\n```\n"}, "minor", "docs_only"),
+    Case("notebook import", {"a.ipynb": notebook("x = 1")}, {"a.ipynb": notebook("import shap")},
+         "major", "new_library", {"shap"}),
+    Case("notebook install", {"a.ipynb": notebook("x = 1")}, {"a.ipynb": notebook("%pip install -q optuna==3.1")},
+         "major", "new_library", {"optuna"}),
+    Case("notebook outputs", {"a.ipynb": notebook("x = 1")}, {"a.ipynb": notebook("x = 1", outputs="import shap")},
+         "minor", "notebook_output_only"),
+    Case("parameter in YAML", {"params.yaml": "train:\n  lr: 0.1\n"}, {"params.yaml": "train:\n  lr: 0.2\n"},
+         "minor", "parameter_only"),
+    Case("constant", {"train.py": "EPOCHS = 10\n"}, {"train.py": "EPOCHS = 20\n"}, "minor", "parameter_only"),
+    Case("keyword argument", {"train.py": "fit(x, trees=100)\n"}, {"train.py": "fit(x, trees=200)\n"},
+         "minor", "parameter_only"),
+    Case("R argument", {"fit.R": "m <- fit(x, trees = 100)\n"}, {"fit.R": "m <- fit(x, trees = 200)\n"},
+         "minor", "parameter_only"),
+    Case("logic", {"train.py": "y = fit(x)\n"}, {"train.py": "y = fit(clean(x))\n"}, "minor", "code_logic"),
+    Case("major bump", {"requirements.txt": "pandas==1.5.3\n"}, {"requirements.txt": "pandas==2.0.0\n"},
+         "major", "library_major_bump"),
+    Case("minor bump", {"requirements.txt": "pandas==1.5.2\n"}, {"requirements.txt": "pandas==1.5.3\n"},
+         "minor", "library_minor_bump"),
+    Case("marked break", {"a.py": "x = f(1)\n"}, {"a.py": "x = f(1) + g\n"}, "major", "breaking_change", set(),
+         "feat!: Drop v1"),
+    Case("footer", {"a.py": "x = f(1)\n"}, {"a.py": "x = f(1) + g\n"}, "major", "breaking_change", set(),
+         "fix: x\n\nBREAKING CHANGE: the file is gone"),
+    Case("test library", {"requirements.txt": "numpy\n"}, {"requirements.txt": "numpy\npytest\n"},
+         "minor", "dev_dependency_only"),
+    Case("import in tests", {"setup.py": "", "tests/test_a.py": ""}, {"tests/test_a.py": "import responses\n"},
+         "minor", "code_logic"),
+    Case("documentation", {"README.md": "a"}, {"README.md": "import torch\npip install torch"}, "minor", "docs_only"),
+    Case("requirement moved", {"requirements.txt": "numpy\npandas>=1\n"},
+         {"requirements.txt": None, "deps/requirements.txt": "numpy\npandas>=1\n"}, "minor", "rename_move"),
+    Case("syntax error", {"a.py": "x = 1\n"}, {"a.py": "def broken(:\nimport torchvision\n"},
+         "major", "new_library", {"torchvision"}),
+    Case("Python 2", {"a.py": "print 'a'\n"}, {"a.py": "print 'a'\nimport urllib2, requests\n"},
+         "major", "new_library", {"requests"}),
+]  # fmt: skip
+
+
+def judge(repo: GitRepo, case: Case) -> Classification:
+    repo.commit("Begin", case.before)
+    sha = repo.commit(case.message, case.after)
+    ((found, verdict),) = classify_revisions(open_repository(repo.path), [sha])
+    assert found == sha
+    return verdict
+
+
+@pytest.mark.acceptance("CHG-C1")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_level_follows_from_what_the_change_contains(git_repo: GitRepo, case: Case) -> None:
+    verdict = judge(git_repo, case)
+    assert (verdict.level.value, verdict.kind) == (case.level, case.kind)
+    assert {one.name for one in verdict.new_libraries} == case.libraries
+
+
+@pytest.mark.acceptance("CHG-C1")
+def test_evidence_names_rule_file_line_and_both_values(git_repo: GitRepo) -> None:
+    case = Case(
+        "", {"conf/params.yaml": "a: 1\ntrain:\n  lr: 0.1\n"}, {"conf/params.yaml": "a: 1\ntrain:\n  lr: 0.2\n"}, "", ""
+    )
+    (one,) = judge(git_repo, case).evidence
+    assert (one.path, one.line, one.subject, one.old, one.new) == ("conf/params.yaml", 3, "train.lr", "0.1", "0.2")
+    assert (one.rule, one.level) == ("parameters", "minor")
+
+
+def test_a_merge_is_judged_by_what_it_brings_to_its_first_parent(git_repo: GitRepo) -> None:
+    git_repo.commit("Begin", {"a.py": "x = 1\n"})
+    git_repo.branch("side")
+    git_repo.commit("Add", {"b.py": "import torch\n"})
+    git_repo.switch("main")
+    git_repo.commit("Other", {"c.py": "import jax\n"})
+    sha = git_repo.merge("side", "Merge side")
+    ((_, verdict),) = classify_revisions(open_repository(git_repo.path), [sha])
+    assert [one.name for one in verdict.new_libraries] == ["torch"]
+
+
+def test_revisions_are_answered_in_the_order_asked_and_a_library_is_new_once(git_repo: GitRepo) -> None:
+    first = git_repo.commit("One", {"a.py": "import torch\n"})
+    second = git_repo.commit("Two", {"b.py": "import torch\n"})
+    third = git_repo.commit("Three", {"b.py": None})
+    results = list(classify_revisions(open_repository(git_repo.path), [third, first, second, first]))
+    assert [sha for sha, _ in results] == [third, first, second, first]
+    assert [verdict.level for _, verdict in results] == [Level.MINOR, Level.MAJOR, Level.MINOR, Level.MAJOR]
+
+
+def test_a_second_run_takes_its_verdicts_from_the_cache(git_repo: GitRepo, tmp_path: Path) -> None:
+    shas = [git_repo.commit(f"Step {n}", {"a.py": f"x = {n}\n"}) for n in range(4)]
+    cache = VerdictCache(tmp_path / "cache" / "verdicts.sqlite")
+    repository, rules = open_repository(git_repo.path), default_rules()
+    fresh = list(classify_revisions(repository, shas, rules, cache))
+    assert len(cache.load(rules.digest, shas, {})) == 4
+    assert list(classify_revisions(repository, shas, rules, cache)) == fresh
+    assert cache.load(default_rules("[policy]\nlibrary_new = 'minor'\n").digest, shas, {}) == {}
+
+
+def test_the_command_prints_one_object_a_revision(git_repo: GitRepo, tmp_path: Path) -> None:
+    shas = [git_repo.commit(f"Step {n}", {"a.py": f"x = {n}\n"}) for n in range(3)]
+    command = [sys.executable, "-m", "release_mgmt", "classify", "--repo", str(git_repo.path), "--format", "jsonl"]
+    environment = {"PATH": "/usr/bin:/bin", "XDG_CACHE_HOME": str(tmp_path / "cache"), "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [*command, "--stdin"], input="\n".join(shas), capture_output=True, text=True, env=environment, check=True
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["sha"] for line in lines] == shas
+    assert {"sha", "level", "kind", "needs_review", "new_libraries", "evidence"} <= lines[0].keys()
+    done = subprocess.run([*command, f"{shas[0]}..HEAD"], capture_output=True, text=True, env=environment, check=True)
+    assert [json.loads(line)["sha"] for line in done.stdout.splitlines()] == [shas[2], shas[1]]
+    wrong = subprocess.run([*command, "nonsense"], capture_output=True, text=True, env=environment, check=False)
+    assert wrong.returncode == 2
+    assert "nonsense" in wrong.stderr
