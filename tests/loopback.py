@@ -13,26 +13,27 @@ Reply = tuple[int, dict[str, str], object]
 class Server:
     """A forge of one function: (method, path with query, headers, JSON body) -> (status, headers, JSON or bytes)."""
 
-    def __init__(self, reply: Callable[[str, str, dict[str, str], object], Reply]) -> None:
+    def __init__(self, reply: Callable[[str, str, dict[str, str], object], Reply], *, raw: bool = False) -> None:
         self.seen: list[tuple[str, str, dict[str, str], object]] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def answer(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
-                body = json.loads(self.rfile.read(length)) if length else None
+                content = self.rfile.read(length)
+                body = content if raw else json.loads(content) if length else None
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 outer.seen.append((self.command, self.path, headers, body))
-                status, extra, content = reply(self.command, self.path, headers, body)
-                raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+                status, extra, answered = reply(self.command, self.path, headers, body)
+                sent = answered if isinstance(answered, bytes) else json.dumps(answered).encode()
                 self.send_response(status)
                 for name, value in extra.items():
                     self.send_header(name, value)
                 if status != 304:
-                    self.send_header("Content-Length", extra.get("X-Claimed-Length", str(len(raw))))
+                    self.send_header("Content-Length", extra.get("X-Claimed-Length", str(len(sent))))
                 self.end_headers()
                 if status != 304:
-                    self.wfile.write(raw)
+                    self.wfile.write(sent)
 
             do_GET = do_POST = do_PATCH = do_PUT = answer  # noqa: N815 - the base class names them
 

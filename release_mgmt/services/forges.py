@@ -192,7 +192,8 @@ def poll(store: Store, line: Line, repository_id: str) -> Polled:
         return _end(store, line, repository_id, transport, Polled(seen, changed, 0, limit.message), until=limit.until)
     except ReleaseMgmtError as error:
         return _end(store, line, repository_id, transport, Polled(seen, changed, 0, error.message))
-    return _end(store, line, repository_id, transport, Polled(seen, changed, 0), cursor=started)
+    unread = f"{transport.skipped} pull requests could not be read" if transport.skipped else None
+    return _end(store, line, repository_id, transport, Polled(seen, changed, 0, unread), cursor=started)
 
 
 def _keep(store: Store, repository_id: str, pulls: list[PullRequest], now: datetime) -> set[int]:

@@ -241,3 +241,9 @@ def test_the_answer_sets_a_status_and_edits_its_one_comment(serve: Callable[...,
     assert isinstance(statuses[0], dict)
     assert len(statuses[0]["description"]) == 140
     assert sum(method == "PATCH" for method, *_ in server.seen) == 1
+
+
+def test_one_record_that_cannot_be_read_is_counted_and_loses_no_other(serve: Callable[..., Server]) -> None:
+    client = Clock().client(serve(lambda *_: (200, {}, [pull(1, 0), {"title": "no number"}, pull(2, 0)])).url)
+    assert [one.number for one in forge("github").merged(client, "a/b", None)] == [1, 2]
+    assert client.skipped == 1

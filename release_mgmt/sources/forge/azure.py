@@ -152,18 +152,16 @@ class Azure:
             return {"$skip": str(seen)} if count == PAGE else None
 
         for page in transport.body_pages(f"{self._path(repository)}/pullrequests", query, following):
-            for raw in fields.children(page, "value") or ():
-                pull = self.parse(raw)
+            for pull in transport.readable(self.parse, fields.children(page, "value") or ()):
                 # Lists cut a description at 400 characters: such a text is not the whole one.
-                yield replace(pull, body=None) if len(str(raw.get("description", ""))) >= LIST_CUT else pull
+                yield replace(pull, body=None) if len(pull.body or "") >= LIST_CUT else pull
 
     def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
         path = f"{self._path(repository)}/pullrequests/{number}"
         query = {"includeWorkItemRefs": "true", "api-version": f"{VERSION}.2"}
         raw = transport.get_object(path, query)
-        labels = transport.get_object(
-            f"{self._path(repository)}/pullRequests/{number}/labels", {"api-version": f"{VERSION}.1"}
-        )
+        labels_at = f"{self._path(repository)}/pullRequests/{number}/labels"
+        labels = next(transport.body_pages(labels_at, {"api-version": f"{VERSION}.1"}, lambda _: None))
         found = fields.children(labels, "value") or ()
         return replace(self.parse(raw), labels=fields.present(fields.line(label, "name") for label in found))
 

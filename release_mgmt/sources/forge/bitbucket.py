@@ -108,7 +108,7 @@ class Bitbucket:
         if since is not None:
             query["q"] = f'state="MERGED" AND updated_on>={since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00")}'
         for page in transport.body_pages(f"/2.0/repositories/{repository}/pullrequests", query, _next):
-            yield from (self.parse(raw) for raw in fields.children(page, "values") or ())
+            yield from transport.readable(self.parse, fields.children(page, "values") or ())
 
     def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
         return self.parse(transport.get_object(f"/2.0/repositories/{repository}/pullrequests/{number}"))

@@ -33,8 +33,7 @@ class Gitea:
     def merged(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
         query = {"state": "closed", "sort": "recentupdate", "limit": "50"}
         for page in transport.pages(f"/repos/{repository}/pulls", query):
-            for raw in page:
-                pull = self.parse(raw)
+            for pull in transport.readable(self.parse, page):
                 if since is not None and pull.updated_at is not None and pull.updated_at < since:
                     return
                 yield pull

@@ -127,8 +127,7 @@ class GitHub:
         # The API has no `since` and no sort by merge for pull requests (a wrong sort is answered 422).
         query = {"state": "closed", "sort": "updated", "direction": "desc", "per_page": "100"}
         for page in transport.pages(f"/repos/{repository}/pulls", query):
-            for raw in page:
-                pull = self.parse(raw)
+            for pull in transport.readable(self.parse, page):
                 if since is not None and pull.updated_at is not None and pull.updated_at < since:
                     return
                 yield pull

@@ -127,7 +127,7 @@ class GitLab:
             if since is not None:
                 query["updated_after"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             for page in transport.pages(f"{self._project(repository)}/merge_requests", query):
-                yield from (self.parse(raw) for raw in page)
+                yield from transport.readable(self.parse, page)
 
     def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
         path = f"{self._project(repository)}/merge_requests/{number}"

