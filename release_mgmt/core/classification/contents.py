@@ -159,8 +159,8 @@ def _rest(notebook: notebooks.Notebook) -> list[str]:
 
 
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-_TELLING = re.compile(
-    r"^(?:title|subtitle|author|date|description|abstract|keywords|bibliography|csl|institute|categories)\b"
+_RUNNING = re.compile(
+    r"^(?:params|execute|output|format|knitr|jupyter|runtime|server|engine|editor_options|rmd_files)\b"
 )
 
 
@@ -173,7 +173,7 @@ def _document(old: str, new: str) -> Edit:
         moved = configuration_changes(
             "front.yaml", front_old.group(1).encode("utf-8", "replace"), front_new.group(1).encode("utf-8", "replace")
         )
-        kept = tuple(one for one in moved if not _TELLING.match(one.key))
+        kept = tuple(one for one in moved if _RUNNING.match(one.key))
         if kept:
             edit = Edit(Weight.PARAMETERS, kept)
     olds, news = r.chunks(old), r.chunks(new)
@@ -252,12 +252,24 @@ def _configuration(one: ChangedFile, form: str) -> Iterator[Fact]:
     if not changes:
         yield Fact("documentation", path, None, path, kind="file")
         return
+    if form == "yaml" and _is_pipeline(one):
+        yield Fact("ci", path, changes[0].line, changes[0].key, changes[0].old, changes[0].new, "configuration")
+        return
     if all(_is_version(item, path) for item in changes):
         yield from (_parameter(path, item, "version") for item in changes[:SHOWN])
         return
     if _PROGRAM.search(path) and any(_structural(item) for item in changes):
         yield Fact("logic", path, changes[0].line, changes[0].key, changes[0].old, changes[0].new, "configuration")
     yield from (_parameter(path, item) for item in changes[:SHOWN])
+
+
+_PIPELINE = re.compile(rb"^(trigger|pr|pool|steps|jobs|stages|on|workflow|before_script|resources):", re.MULTILINE)
+
+
+def _is_pipeline(one: ChangedFile) -> bool:
+    """Whether a YAML file has the outline of a build pipeline, whatever its folder."""
+    words = {bytes(word) for data in (one.old, one.new) if data for word in _PIPELINE.findall(data)}
+    return len(words) > 1 and bool(words & {b"steps", b"jobs", b"stages"})
 
 
 def _structural(item: ParameterChange) -> bool:

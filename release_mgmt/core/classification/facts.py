@@ -137,7 +137,7 @@ def _notebook(data: bytes) -> list[Asked]:
 def _document(text: str) -> list[Asked]:
     found = [Asked("r", use.package, use.line, use.guard) for use in r.document_uses(text)]
     for chunk in r.chunks(text):
-        if chunk.language == "python" and chunk.runs:
+        if chunk.language == "python":
             source = re.sub(r"(?m)^[ \t]*[%!][^\n]*", "", chunk.code)
             found.extend(
                 Asked(one.how, one.name, (one.line or 1) + chunk.line - 1, one.guard)

@@ -95,16 +95,17 @@ def _manifests(before: Needed, after: Needed, used: frozenset[Identity], rules: 
 def _fact_of(one: DependencyChange, before: Needed, used: frozenset[Identity], rules: Rules) -> str:
     group = one.group if one.status != "removed" else (one.before or one.group)
     tool = rules.is_development_tool(one.name)
-    if one.ecosystem == "platform":
-        return "library_minor"
+    if one.ecosystem in ("platform", "docker", "apt"):
+        return "platform"
     if one.status in ("added", "promoted") and group in NEEDED:
         if tool:
             return "library_development"
         if one.identity in used:
-            return "library_late"
-        if one.before is Group.LOCK_TRANSITIVE or (one.status == "promoted" and one.identity in before.locked):
+            # Declared for another purpose before, or only settled in a lock: nothing more is needed than was.
+            return "library_moved" if one.before is not None or group is Group.LOCK_DIRECT else "library_late"
+        if group is Group.LOCK_DIRECT and one.identity in before.locked:
             return "library_first_use"
-        return "library_new"
+        return "unreadable" if one.path in {path for path, _ in before.unreadable} else "library_new"
     if group is Group.LOCK_TRANSITIVE:
         return "library_transitive"
     if group in (Group.DEVELOPMENT, Group.BUILD, Group.CONSTRAINT) or tool:
@@ -138,7 +139,7 @@ def _code(
             if tree.is_own(asked, path, who):
                 fact = "import_own"
             elif who not in used and who not in before.runtime:
-                fact = _import_fact(asked, path, run_time, who, before, after, rules, name)
+                fact = _import_fact(asked, path, run_time, who, tree, before, after, rules, name)
             else:
                 continue
             if fact == "library_new":
@@ -149,11 +150,21 @@ def _code(
 
 
 def _import_fact(
-    asked: Asked, path: str, run_time: bool, who: Identity, before: Needed, after: Needed, rules: Rules, name: str
+    asked: Asked,
+    path: str,
+    run_time: bool,
+    who: Identity,
+    tree: Tree,
+    before: Needed,
+    after: Needed,
+    rules: Rules,
+    name: str,
 ) -> str:
     if asked.guard is Guard.TYPING or not run_time or rules.is_development_tool(name):
         return "library_development" if purpose(path) is not Purpose.DOCUMENTATION else "documentation"
     if asked.guard not in BINDING or after.best(who) is Group.OPTIONAL:
+        return "library_optional"
+    if asked.guard is Guard.LAZY and who in tree.commented:
         return "library_optional"
     if after.best(who) is Group.DEVELOPMENT and asked.guard is Guard.LAZY:
         return "library_development"

@@ -33,6 +33,8 @@ class Blob:
 
     facts: FileFacts = NOTHING
     manifest: Manifest | None = None
+    commented: frozenset[Identity] = frozenset()
+    """Libraries that a requirements file names in a comment: known to be of use, not asked for."""
 
 
 def wanted(path: str) -> bool:
@@ -183,7 +185,8 @@ class Tree:
     def is_own(self, one: Asked, importer: str, who: Identity | None = None) -> bool:
         """Whether what a file asks for is the repository's own, the language's own or the installer's."""
         if one.how == "r":
-            return one.name in R_BASE or one.name in R_RECOMMENDED or (who or name_of(one)[2]) in self.own_names
+            own = (who or name_of(one)[2]) in self.own_names
+            return own or one.name in R_BASE or one.name in R_RECOMMENDED or self._former_name(one.name)
         if one.how == "python":
             top = one.name.partition(".")[0]
             if top in STANDARD or top in TOOLING:
@@ -191,6 +194,15 @@ class Tree:
             who = who or name_of(one)[2]
             return self.modules.own(one.name, importer, top in IMPORTS or who in self.declared)
         return (who or name_of(one)[2]) in self.own_names
+
+    def _former_name(self, name: str) -> bool:
+        """Whether ``name`` is the package itself before it got a number (``readr`` of ``readr2``)."""
+        return any(own[0] == "r" and own[1].rstrip("0123456789") == name for own in self.own_names)
+
+    @property
+    def commented(self) -> frozenset[Identity]:
+        """Libraries that manifests name in comments only."""
+        return frozenset(who for path in self.manifests for who in self.files[path].commented)
 
     @property
     def own_names(self) -> frozenset[Identity]:

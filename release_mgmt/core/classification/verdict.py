@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from release_mgmt.core.classification.rules import Rule, Rules
 from release_mgmt.core.classification.tree import Blob, Tree
 from release_mgmt.core.evidence import words
 from release_mgmt.core.evidence.dependencies import read
+from release_mgmt.core.evidence.distributions import Identity, identity
 from release_mgmt.core.evidence.model import Evidence
 
 EVIDENCE = 200
@@ -22,7 +24,20 @@ EVIDENCE = 200
 
 def read_blob(path: str, data: bytes) -> Blob:
     """What a tree keeps of the file at ``path``. Never raises."""
-    return Blob(file_facts(path, data), read(path, data))
+    manifest = read(path, data)
+    return Blob(
+        file_facts(path, data), manifest, _commented(data) if manifest and path.endswith((".txt", ".in")) else _NONE
+    )
+
+
+_NONE: frozenset[Identity] = frozenset()
+_COMMENTED = re.compile(
+    rb"^[ \t]*#[ \t]*([A-Za-z0-9][\w.-]*)(?:\[[\w, -]*\])?[ \t]*(?:[<>=!~][^#\n]*)?(?:[ \t]#[^\n]*)?$", re.MULTILINE
+)
+
+
+def _commented(data: bytes) -> frozenset[Identity]:
+    return frozenset(identity("pypi", name.decode()) for name in _COMMENTED.findall(data[:200_000]) if name.isascii())
 
 
 def classify(

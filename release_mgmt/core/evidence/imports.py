@@ -83,6 +83,7 @@ _CATCHES = re.compile(rb"^\s*:|ImportError|ModuleNotFoundError|Exception|OSError
 _RAISES = re.compile(rb"(?:[ \t]*+(?:#[^\n]*+)?\n)*+[ \t]++(?:print\([^\n]*\)\s*\n\s*)?(?:raise\b|sys\.exit|exit\()")
 _ASKED = re.compile(rb"find_spec|_available\b|_AVAILABLE\b|\b_?HAS_|\b_?has_|\b_?HAVE_|installed\b|\bavailable")
 _TYPES = re.compile(rb"\bTYPE_CHECKING\b(?!\s*(?:==|is)\s*False)|^\s*(?:False|0)\s*:|\bMYPY\b")
+_ENSURES = re.compile(rb"\b\w*(?:require|ensure|install|check_dep)\w*\(")
 _SUPPRESS = re.compile(rb"suppress\([^)]*(?:ImportError|ModuleNotFoundError|Exception)|\b\w*try_import\b")
 
 
@@ -295,6 +296,8 @@ class _Blocks:
                 if found is Guard.OPTIONAL or result is Guard.NONE:
                     result = found
             index -= 1
+        if result is Guard.LAZY and _ENSURES.search(self.data, max(0, begin - 200), begin):
+            return Guard.OPTIONAL  # the line before installs it when it is missing
         return result
 
     def _kind(self, index: int, word: bytes, rest: bytes) -> Guard:

@@ -26,7 +26,6 @@ class Chunk:
     code: str
     line: int
     header: str
-    runs: bool
 
 
 _OPAQUE = re.compile(
@@ -185,8 +184,6 @@ _FENCE = re.compile(
 )
 _SWEAVE = re.compile(r"^<<(?P<header>[^\n]*)>>=[ \t]*\n(?P<code>(?:(?!@)[^\n]*\n?)*)", re.MULTILINE)
 _INLINE = re.compile(r"`r[ ]+([^`\n]+)`")
-_IDLE = re.compile(r"\beval\s*=\s*(?:FALSE|F)\b")
-_IDLE_COMMENT = re.compile(r"^#\|\s*eval\s*:\s*(?:false|no)\b", re.MULTILINE | re.IGNORECASE)
 
 
 def chunks(text: str) -> tuple[Chunk, ...]:
@@ -199,21 +196,15 @@ def chunks(text: str) -> tuple[Chunk, ...]:
         line += text.count("\n", counted, start)
         counted = start
         header, code = groups["header"] or "", groups["code"] or ""
-        runs = not (_IDLE.search(header) or _IDLE_COMMENT.search(code[:2000]))
-        found.append(Chunk((groups.get("language") or "r").lower(), code, line, header, runs))
+        found.append(Chunk((groups.get("language") or "r").lower(), code, line, header))
     line, counted = 1, 0
     for match in _INLINE.finditer(text):
         line += text.count("\n", counted, match.start())
         counted = match.start()
-        found.append(Chunk("r", match.group(1), line, "", runs=True))
+        found.append(Chunk("r", match.group(1), line, ""))
     return tuple(found)
 
 
 def document_uses(text: str) -> tuple[Use, ...]:
-    """The packages that the R chunks of a document use."""
-    return tuple(
-        use
-        for chunk in chunks(text)
-        if chunk.language == "r" and chunk.runs
-        for use in find_uses(chunk.code, chunk.line)
-    )
+    """The packages that the R chunks of a document use, those not evaluated included: readers run them."""
+    return tuple(use for chunk in chunks(text) if chunk.language == "r" for use in find_uses(chunk.code, chunk.line))

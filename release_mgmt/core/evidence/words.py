@@ -32,10 +32,16 @@ _TITLE = re.compile(
     r"\A[ \t]*(?:\[(?:breaking|major)[^\]]*\]|breaking\b(?!\s+(?:news|point|down|up|out|into)))", re.IGNORECASE
 )
 _SAID = re.compile(
-    r"\b(?:is a|are|introduces?(?: a)?|contains?(?: a)?|include[sd]?(?: a)?|with|marked as)\s+breaking\s+changes?\b"
-    r"|\bbreaking\s+change\b(?!\s*\?)|\bBREAKING\b",
+    r"\b(?:this|it|which|that|these)\s+(?:is|are|introduces?|contains?|includes?|will\s+be|makes?)\s+(?:an?\s+|some\s+)?"
+    r"(?:\w+\s+)?breaking\s+changes?\b"
+    r"|\b(?-i:BREAKING\s+CHANGES?)\b",
     re.IGNORECASE,
 )
+_UPDATE = re.compile(
+    r"\b(?:bump|update|upgrade)s?\b.*\b(?:from\b.*\bto|to\s+v?\d|requirement|dependenc|dev-dependenc)|\(deps(?:-dev)?\)",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r"^>[^\n]*", re.MULTILINE)
 _DENIED = re.compile(
     r"\b(?:no|not|non|without|avoid(?:s|ing)?|isn't|aren't|any|prevents?|fix(?:es)?)[\s-]+(?:a\s+|any\s+)?breaking\b",
     re.IGNORECASE,
@@ -63,8 +69,9 @@ def is_change_log(path: str) -> bool:
 
 def of_message(message: str) -> Iterator[Word]:
     """What a commit message or a pull request's title and text says."""
-    message = message[:LONGEST]
     title = message.lstrip().partition("\n")[0][:300]
+    # The text of an update robot quotes the change log of the library, not of this project.
+    message = title if _UPDATE.search(title) else _QUOTED.sub("", message[:LONGEST])
     header = _HEADER.match(title)
     if header:
         yield Word(header.group("type").lower(), title, "message", 1)
