@@ -174,7 +174,10 @@ def test_local_times_are_right_around_both_changes_of_the_year(zone: str) -> Non
     ]
     content = ical.render(replace(HEAD, time_zone=zone), made, say, local_times=True).content
     expected = sorted((f"p{n}@x", at.strftime("%Y-%m-%dT%H:%M:%SZ")) for n, at in enumerate(probes))
-    assert [(uid, start) for uid, start, *_ in agree(content, node=zone in ZONES[:3])] == expected
+    assert [
+        (uid, start)
+        for uid, start, *_ in agree(content, node=zone in ZONES[:4], named_zones=zone != "Africa/Casablanca")
+    ] == expected
     lines = raw_lines(content)
     assert sum(line == "BEGIN:VTIMEZONE" for line in lines) == 1
     local = [line for line in lines if line.startswith("DTSTART;TZID=")]
