@@ -48,11 +48,13 @@ def render(
     number: int = 1,
     size: int = PAGE_SIZE,
     links: Links | None = None,
+    entry_names: Callable[[SectionView], tuple[str, ...]] | None = None,
 ) -> bytes:
     """Page ``number`` of the feed, ``size`` releases a page, newest first.
 
-    ``identity`` names the feed for ever (default: the repository's name), ``updated`` tells when the text of a release
-    last changed; the feed's own ``updated`` is the newest of all its releases, so that it moves only with content.
+    ``identity`` names the feed for ever (default: the repository's name), ``entry_names`` a release, ``updated`` tells
+    when the text of a release last changed; the feed's own ``updated`` is the newest of them, so it moves only with
+    content.
     """
     pages = max(1, -(-len(view.sections) // size))
     shown = view.sections[(number - 1) * size : number * size]
@@ -73,23 +75,18 @@ def render(
         neighbours["previous"] = number - 1
     out += [_link(rel, address.page(at), "application/atom+xml") for rel, at in neighbours.items()]
     out.append(_link("alternate", address.alternate, "text/html"))
-    out += [_entry(section, name, view, say, address, updated(section), links) for section in shown]
+    for section in shown:
+        names = entry_names(section) if entry_names else (name, section.package or "", section.version or "unreleased")
+        entry_id = tag_uri("changelog", view.audience.value, *names)
+        out.append(_entry(section, entry_id, say, address, updated(section), links))
     out.append("</feed>\n")
     return "".join(out).encode("utf-8")
 
 
 def _entry(
-    section: SectionView,
-    name: str,
-    view: ChangelogView,
-    say: Words,
-    address: Address,
-    updated: datetime,
-    links: Links | None,
+    section: SectionView, entry_id: str, say: Words, address: Address, updated: datetime, links: Links | None
 ) -> str:
-    key = section.version if section.version is not None else "unreleased"
-    entry_id = tag_uri("changelog", name, view.audience.value, section.package or "", key)
-    title = f"{view.repository} {section.title}" + (" [YANKED]" if section.yanked is not None else "")
+    title = section.title + (" [YANKED]" if section.yanked is not None else "")
     return "".join(
         [
             "<entry>\n",

@@ -8,6 +8,7 @@ from flask import Flask
 
 PARTS: tuple[str, ...] = (
     "auth",
+    "feeds",
     "pages",
     "webhooks",
 )

@@ -4,8 +4,8 @@ Own writing, not a library's: every property, parameter and escape is explicit, 
 values, and an event costs a tenth. What is written is read back by five independent parsers in the tests.
 """
 
-from release_mgmt.formats.ical.feed import MOST_BYTES, MOST_EVENTS, Body, assemble, render
+from release_mgmt.formats.ical.feed import MOST_BYTES, MOST_EVENTS, Body, assemble, components, opening, render
 from release_mgmt.formats.ical.lines import event
 from release_mgmt.formats.ical.zones import vtimezone
 
-__all__ = ["MOST_BYTES", "MOST_EVENTS", "Body", "assemble", "event", "render", "vtimezone"]
+__all__ = ["MOST_BYTES", "MOST_EVENTS", "Body", "assemble", "components", "event", "opening", "render", "vtimezone"]

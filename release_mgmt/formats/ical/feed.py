@@ -46,41 +46,53 @@ def render(
 
 
 def assemble(head: FeedHead, parts: Sequence[tuple[datetime | date, bytes]], say: Say, zones: bytes = b"") -> Body:
-    """A feed from rendered events, in the order given.
+    """A feed from rendered events, in the order given; limits as :func:`components`."""
+    content, events, left = components(head, parts, say, zones)
+    return Body(opening(head, say, left) + content, events, left)
+
+
+def components(
+    head: FeedHead, parts: Sequence[tuple[datetime | date, bytes]], say: Say, zones: bytes = b""
+) -> tuple[bytes, int, int]:
+    """All after the head, to the end: the bytes, how many events they hold, how many were left out.
 
     More than :data:`MOST_EVENTS` or :data:`MOST_BYTES` are never sent: the latest are left out, the calendar's
-    description says how many, and an event on the day after the last one points to the page.
+    description says how many, and an event on the day of the first one left out points to the page.
     """
-    kept, size = len(parts), 0
-    reserve = 4_000 + len(zones)
+    kept, size = len(parts), 4_000 + len(zones)
     for at, (_, part) in enumerate(parts):
         size += len(part)
-        if at >= MOST_EVENTS or size + reserve > MOST_BYTES:
-            kept = at
+        if at >= MOST_EVENTS or size > MOST_BYTES:
+            kept = min(at, MOST_EVENTS - 1)
             break
     if kept == len(parts):
-        content = [_head(head), zones, *(part for _, part in parts)]
         if not parts and not zones:
-            content.append(vtimezone(head.time_zone, head.last_modified.year, head.last_modified.year + 1))
-        return Body(b"".join([*content, b"END:VCALENDAR\r\n"]), len(parts), 0)
-    kept = min(kept, MOST_EVENTS - 1)
+            zones = vtimezone(head.time_zone, head.last_modified.year, head.last_modified.year + 1)
+        return b"".join([zones, *(part for _, part in parts), b"END:VCALENDAR\r\n"]), kept, 0
     left = len(parts) - kept
-    notice = say.many(
+    note = event(_limit_note(head, parts[kept][0], _notice(say, left), say))
+    return b"".join([zones, *(part for _, part in parts[:kept]), note, b"END:VCALENDAR\r\n"]), kept + 1, left
+
+
+def opening(head: FeedHead, say: Say, left_out: int = 0) -> bytes:
+    """The head of a feed, to its first component."""
+    if left_out:
+        head = replace(head, description=f"{head.description} {_notice(say, left_out)}")
+    return _head(head)
+
+
+def _notice(say: Say, left: int) -> str:
+    return say.many(
         "This calendar holds more than fits: {count} event is left out here and is on the page.",
         "This calendar holds more than fits: {count} events are left out here and are on the page.",
         left,
-    )
-    told = replace(head, description=f"{head.description} {notice}")
-    note = event(_limit_note(head, parts[kept][0], notice, say))
-    return Body(
-        b"".join([_head(told), zones, *(part for _, part in parts[:kept]), note, b"END:VCALENDAR\r\n"]), kept + 1, left
     )
 
 
 def _limit_note(head: FeedHead, at: datetime | date, notice: str, say: Say) -> CalendarEntry:
     day = at.date() if isinstance(at, datetime) else at
     return CalendarEntry(
-        uid=uid_of("limit", head.source or head.name),
+        uid=uid_of("limit", head.name),
         kind="note",
         start=day,
         end=day + timedelta(days=1),

@@ -1,0 +1,28 @@
+"""Feeds: who may fetch them, what they hold, what is sent."""
+
+from release_mgmt.services.feeds.serving import Answer, Feeds
+from release_mgmt.services.feeds.subscriptions import (
+    Filters,
+    SubscriptionView,
+    change,
+    create,
+    get,
+    of,
+    preview,
+    revoke,
+    rotate,
+)
+
+__all__ = [
+    "Answer",
+    "Feeds",
+    "Filters",
+    "SubscriptionView",
+    "change",
+    "create",
+    "get",
+    "of",
+    "preview",
+    "revoke",
+    "rotate",
+]

@@ -1,0 +1,137 @@
+"""What is sent for a token: whole bodies, kept by version in the process and shared between processes by the database.
+
+An unchanged feed costs the look-up of its token. A changed one costs the events that changed: rendered events are kept
+by version, joined again, and the joined components stored for the other processes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from release_mgmt.core.errors import ReleaseMgmtError
+from release_mgmt.services.feeds import changelogs, rendering
+from release_mgmt.services.feeds.lookup import Ticket, look_up
+from release_mgmt.services.feeds.rendering import Parts
+from release_mgmt.store.models.publishing import FeedBodyRow
+from release_mgmt.store.session import Store
+
+KEPT_ANSWERS = 256
+KEPT_PARTS = 16
+KEEP_BODIES = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole body, ready to be sent. ``stamp`` is what it was rendered for."""
+
+    stamp: tuple[object, ...]
+    body: bytes
+    packed: bytes
+    etag: str
+    packed_etag: str
+    last_modified: datetime
+    content_type: str
+    file_name: str
+
+    @classmethod
+    def of(
+        cls, stamp: tuple[object, ...], body: bytes, last_modified: datetime, content_type: str, file_name: str
+    ) -> Answer:
+        """The answer of a body; its tag is made of its bytes, so all processes agree."""
+        digest = hashlib.sha256(body).hexdigest()[:32]
+        packed = gzip.compress(body, 6, mtime=0)
+        return cls(stamp, body, packed, f'"{digest}"', f'"{digest}-gzip"', last_modified, content_type, file_name)
+
+
+class Feeds:
+    """The feeds of one store, as one process serves them. ``site`` is the address that people use. Thread-safe."""
+
+    def __init__(self, store: Store, site: str) -> None:
+        self._store = store
+        self._site = site
+        self._answers: OrderedDict[tuple[str, str], Answer] = OrderedDict()
+        self._parts: OrderedDict[str, Parts] = OrderedDict()
+        self._lock = Lock()
+
+    def answer(self, token: str, document: str, page: int, now: datetime) -> Answer | None:
+        """What to send for ``calendar.ics`` or ``changelog.atom``; None when the token is not (or no longer) good.
+
+        The token is checked every time. Raises Unavailable when the database is away, NotFound for a page beyond the
+        last.
+        """
+        ticket = look_up(self._store, token)
+        if ticket is None:
+            return None
+        day = now.astimezone(UTC).date().isoformat()
+        stamp = (ticket.edit, ticket.version, ticket.epoch, day)
+        place = (token, f"{document}:{page}")
+        kept = self._answers.get(place)
+        if kept is not None and kept.stamp == stamp:
+            return kept
+        made = self._make(ticket, token, document, page, now, stamp)
+        with self._lock:
+            self._answers[place] = made
+            self._answers.move_to_end(place)
+            while len(self._answers) > KEPT_ANSWERS:
+                self._answers.popitem(last=False)
+        return made
+
+    def _make(
+        self, ticket: Ticket, token: str, document: str, page: int, now: datetime, stamp: tuple[object, ...]
+    ) -> Answer:
+        if document == "changelog.atom":
+            with self._store.read() as session:
+                body, changed = changelogs.atom_page(session, ticket.subscription, self._site, token, page)
+            return Answer.of(stamp, body, changed, "application/atom+xml; charset=utf-8", "changelog.atom")
+        return self._calendar(ticket, token, now, stamp)
+
+    def _calendar(self, ticket: Ticket, token: str, now: datetime, stamp: tuple[object, ...]) -> Answer:
+        with self._store.read() as session:
+            feed = rendering.feed_of(session, ticket.subscription, self._site)
+            mark = f"{ticket.version}:{ticket.epoch}:{stamp[-1]}"
+            shared = session.get(FeedBodyRow, feed.key)
+            if shared is not None and shared.stamp == mark:
+                rendered = rendering.Rendered(shared.body, shared.left_out, shared.last_modified)
+            else:
+                shared, rendered = None, self._render(session, feed, ticket, now)
+        if shared is None:
+            self._share(feed.key, mark, rendered, now)
+        body = rendering.whole(feed, rendered, f"{self._site}/feeds/{token}/calendar.ics")
+        return Answer.of(stamp, body, rendered.last_modified, "text/calendar; charset=utf-8", "calendar.ics")
+
+    def _render(self, session: Session, feed: rendering.Feed, ticket: Ticket, now: datetime) -> rendering.Rendered:
+        with self._lock:
+            parts = self._parts.pop(feed.key, None)
+        if parts is None or parts.epoch != ticket.epoch or parts.day != now.astimezone(UTC).date():
+            parts = Parts(ticket.epoch, now.astimezone(UTC).date())
+        parts.bring(session, feed)
+        rendered = parts.join(session, feed)
+        with self._lock:
+            self._parts[feed.key] = parts
+            while len(self._parts) > KEPT_PARTS:
+                self._parts.popitem(last=False)
+        return rendered
+
+    def _share(self, key: str, mark: str, rendered: rendering.Rendered, now: datetime) -> None:
+        """Give the components to the other processes; a busy database only means that they render them too."""
+        try:
+            with self._store.write() as session:
+                session.execute(
+                    delete(FeedBodyRow).where((FeedBodyRow.key == key) | (FeedBodyRow.made_at < now - KEEP_BODIES))
+                )
+                session.add(
+                    FeedBodyRow(
+                        key=key, stamp=mark, left_out=rendered.left_out, last_modified=rendered.last_modified,
+                        body=rendered.components, made_at=now,
+                    )
+                )  # fmt: skip
+        except ReleaseMgmtError:
+            return

@@ -1,0 +1,35 @@
+"""Changelogs as they are published: immutable texts, revisions with a reason, conflicts that are shown."""
+
+from release_mgmt.services.publications.notes import NoteView, internal_marks, notes_of, set_internal, set_note
+from release_mgmt.services.publications.publishing import (
+    PublicationView,
+    RevisionView,
+    diff,
+    get,
+    ingest,
+    publish,
+    record_of,
+    revise,
+    revisions,
+    view_of,
+    yank,
+)
+
+__all__ = [
+    "NoteView",
+    "PublicationView",
+    "RevisionView",
+    "diff",
+    "get",
+    "ingest",
+    "internal_marks",
+    "notes_of",
+    "publish",
+    "record_of",
+    "revise",
+    "revisions",
+    "set_internal",
+    "set_note",
+    "view_of",
+    "yank",
+]

@@ -1,0 +1,119 @@
+"""A served installation with a plan in its feeds."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import Message
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import pytest
+from flask import Flask
+
+from release_mgmt import clock
+from release_mgmt.bootstrap import create_app
+from release_mgmt.core.calendar import FreezeFact, WindowFact
+from release_mgmt.core.permissions import Actor, Via, trusted
+from release_mgmt.services import feed_events, feeds
+from release_mgmt.settings import Settings
+from release_mgmt.store.session import Store
+from tests.unit.publishing.test_calendar import HOSTILE, change, freeze, window
+
+OPERATOR: Actor = trusted("tests", Via.CLI)
+
+
+class QuietHandler(WSGIRequestHandler):
+    """Logs nothing."""
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: Message
+    body: bytes
+
+
+@dataclass
+class Site:
+    """A server on the loopback with one installation behind it."""
+
+    app: Flask
+    store: Store
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    def fetch(self, path: str, method: str = "GET", **headers: str) -> Reply:
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.putrequest(method, path, skip_accept_encoding=True)
+        for name, value in names.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        response = connection.getresponse()
+        body = response.read()
+        connection.close()
+        return Reply(response.status, response.headers, body)
+
+
+def put(
+    store: Store,
+    windows: list[WindowFact],
+    freezes: list[FreezeFact] | None = None,
+    at: datetime | None = None,
+    calendar: str = "pricing",
+) -> int:
+    """A plan, as the scheduler tells it."""
+    with store.write() as session:
+        return feed_events.refresh(
+            session, at or clock.now(), calendar=calendar, name="Pricing", time_zone="Europe/Berlin", windows=windows,
+            freezes=freezes or [],
+        )  # fmt: skip
+
+
+def subscribe(store: Store, **more: object) -> str:
+    """The path of a new feed."""
+    values: dict[str, object] = {"name": "Pricing, Fraud; and co\\", "audience": "engineering"} | more
+    made = feeds.create(store, OPERATOR, clock.now(), **values)  # type: ignore[arg-type]
+    assert made.token is not None
+    return f"/feeds/{made.token}/calendar.ics"
+
+
+def year_of_windows(count: int = 40) -> list[WindowFact]:
+    """Windows around the present day, with hostile titles among them."""
+    today = clock.now().replace(hour=17, minute=0, second=0, microsecond=0)
+    made = []
+    for at in range(count):
+        start = datetime.fromtimestamp(today.timestamp() + (at - 5) * 7 * 86_400, UTC).strftime("%Y-%m-%dT%H:%M")
+        title = HOSTILE[at % len(HOSTILE)]
+        made.append(window(change(f"c{at}", title=title, owner=title, repository="risk"), start=start))
+    return made
+
+
+def serve(app: Flask, store: Store) -> Iterator[Site]:
+    """The application on a free port of the loopback."""
+    server: WSGIServer = make_server("127.0.0.1", 0, app.wsgi_app, handler_class=QuietHandler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield Site(app, store, "127.0.0.1", server.server_port)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def site(settings: Settings, sqlite_store: Store) -> Iterator[Site]:
+    """A served installation whose feeds hold a year of windows and a freeze."""
+    put(sqlite_store, year_of_windows(), [freeze(title="Year end; closing, really\\")])
+    yield from serve(create_app(settings, sqlite_store), sqlite_store)

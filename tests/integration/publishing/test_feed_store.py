@@ -1,0 +1,238 @@
+"""Feeds in the database, on SQLite and PostgreSQL: what moves with a plan, and what every process agrees on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from release_mgmt.core.errors import Forbidden, InvalidInput, NotFound
+from release_mgmt.core.permissions import Actor, Role, Via
+from release_mgmt.services import feeds
+from release_mgmt.services.feeds import Answer, Feeds
+from release_mgmt.services.publications import set_internal, set_note
+from release_mgmt.store.models.people import Person
+from release_mgmt.store.models.publishing import FeedBodyRow, FeedEventRow
+from release_mgmt.store.session import Store
+from tests.integration.publishing.conftest import OPERATOR, put, subscribe
+from tests.unit.publishing.parsers import agree, raw_lines
+from tests.unit.publishing.test_calendar import change, freeze, window
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+SITE = "https://releases.example"
+
+
+def token_of(store: Store, **more: object) -> str:
+    return subscribe(store, **more).split("/")[2]
+
+
+def fetch(store: Store, token: str, now: datetime = NOW, served: Feeds | None = None) -> Answer:
+    found = (served or Feeds(store, SITE)).answer(token, "calendar.ics", 1, now)
+    assert found is not None
+    return found
+
+
+def events(answer: Answer) -> dict[str, list[str]]:
+    """The raw lines of each event by UID."""
+    found: dict[str, list[str]] = {}
+    block: list[str] = []
+    for line in raw_lines(answer.body):
+        block = [] if line == "BEGIN:VEVENT" else [*block, line]
+        if line == "END:VEVENT":
+            found[next(item[4:] for item in block if item.startswith("UID:"))] = block
+    return found
+
+
+@pytest.mark.acceptance("FEED-4")
+@pytest.mark.acceptance("SCH-S6")
+def test_a_plan_that_is_the_same_changes_no_byte_and_a_move_raises_both_windows(store: Store) -> None:
+    token = token_of(store, audience="business")
+    one, two = window(change("a"), change("b")), window(start="2026-12-01T17:00")
+    put(store, [one, two], at=NOW)
+    first = fetch(store, token)
+    assert put(store, [two, one], at=NOW + timedelta(hours=1)) == 0
+    assert fetch(store, token).body == first.body
+    put(store, [window(change("a")), window(change("b"), start="2026-12-01T17:00")], at=NOW + timedelta(hours=2))
+    second = fetch(store, token)
+    before, after = events(first), events(second)
+    assert len(before) == 1
+    (old_uid,) = before
+    assert "SEQUENCE:1" in after[old_uid]
+    assert len(after) == 2
+    put(store, [window(), window(change("a"), change("b"), start="2026-12-01T17:00")], at=NOW + timedelta(hours=3))
+    third = events(fetch(store, token))
+    assert {"SEQUENCE:2", "STATUS:CANCELLED", "TRANSP:TRANSPARENT"} <= set(third[old_uid])
+    assert all("SEQUENCE:2" in block for uid, block in third.items() if uid != old_uid)
+
+
+@pytest.mark.acceptance("FEED-2")
+@pytest.mark.acceptance("CHG-D4")
+def test_internal_changes_do_not_show_in_a_business_feed_not_even_in_its_tag(store: Store) -> None:
+    business, engineering = token_of(store, audience="business"), token_of(store)
+    put(store, [window(change("a"))], at=NOW)
+    first = fetch(store, business)
+    put(store, [window(change("a"), change("secret", title="Rotate keys", internal=True))], at=NOW + timedelta(hours=1))
+    again = fetch(store, business)
+    assert (again.etag, again.last_modified, again.body) == (first.etag, first.last_modified, first.body)
+    assert b"Rotate keys" in fetch(store, engineering).body
+
+
+@pytest.mark.acceptance("CHG-D5")
+def test_a_note_or_an_internal_mark_moves_the_feeds_in_its_own_transaction(store: Store) -> None:
+    business = token_of(store, audience="business")
+    put(store, [window(change("a"), change("b", title="Hidden later"))], at=NOW)
+    before = fetch(store, business)
+    set_note(store, OPERATOR, NOW + timedelta(hours=1), "a", language="en", text="Alerts come an hour earlier.")
+    noted = fetch(store, business)
+    assert b"Alerts come an hour earlier." in noted.body
+    assert noted.etag != before.etag
+    set_internal(store, OPERATOR, NOW + timedelta(hours=2), "b", internal=True, reason="Security")
+    hidden = fetch(store, business)
+    assert b"Hidden later" not in hidden.body
+    (block,) = events(hidden).values()
+    assert "SEQUENCE:2" in block
+    # the next plan still knows both
+    assert put(store, [window(change("a"), change("b", title="Hidden later"))], at=NOW + timedelta(hours=3)) == 0
+
+
+@pytest.mark.acceptance("FEED-6")
+def test_two_processes_and_a_restart_agree_on_every_byte(store: Store) -> None:
+    token = token_of(store)
+    put(store, [window(change("a")), window(change("b"), start="2026-12-01T17:00")], [freeze()], at=NOW)
+    one, two = Feeds(store, SITE), Feeds(store, SITE)
+    first = fetch(store, token, served=one)
+    put(store, [window(change("a", title="New")), window(change("b"), start="2026-12-01T17:00")], [freeze()], at=NOW)
+    step_by_step = fetch(store, token, served=one)  # one changed event joined to what was rendered before
+    with store.write() as session:
+        session.query(FeedBodyRow).delete()
+    from_nothing = fetch(store, token, served=two)
+    from_shared = fetch(store, token, served=Feeds(store, SITE))
+    assert first.body != step_by_step.body
+    assert step_by_step.body == from_nothing.body == from_shared.body
+    assert step_by_step.etag == from_nothing.etag == from_shared.etag
+
+
+@pytest.mark.acceptance("FEED-6")
+def test_last_modified_is_the_data_s_and_never_goes_back(store: Store) -> None:
+    token = token_of(store, filters={"cancelled": False})
+    put(store, [window(change("a")), window(change("b"), start="2027-11-20T17:00")], at=NOW)
+    first = fetch(store, token, NOW + timedelta(minutes=5))
+    assert first.last_modified == NOW
+    assert len(events(first)) == 1  # the other begins 365 days from now
+    assert fetch(store, token, NOW + timedelta(hours=5)).last_modified == NOW
+    slid = fetch(store, token, NOW + timedelta(days=1))
+    assert slid.last_modified == datetime(2026, 11, 21, tzinfo=UTC)
+    assert len(events(slid)) == 2
+    assert fetch(store, token, NOW + timedelta(days=3)).body == slid.body
+    put(store, [window(change("b"), start="2027-11-20T17:00")], at=NOW + timedelta(days=2))
+    gone = fetch(store, token, NOW + timedelta(days=3))
+    assert gone.etag != slid.etag
+    assert gone.last_modified == NOW + timedelta(days=2)
+    past = fetch(store, token, NOW + timedelta(days=365 + 120))
+    assert past.last_modified >= gone.last_modified
+
+
+@pytest.mark.acceptance("FEED-5")
+def test_a_cancelled_event_is_kept_thirty_days_then_dropped(store: Store) -> None:
+    token, hidden = token_of(store), token_of(store, filters={"cancelled": False})
+    put(store, [window(change("a"), start="2027-01-12T17:00")], at=NOW)
+    put(store, [], at=NOW + timedelta(days=1))
+    assert "STATUS:CANCELLED" in raw_lines(fetch(store, token, NOW + timedelta(days=2)).body)
+    assert events(fetch(store, hidden, NOW + timedelta(days=2))) == {}
+    assert len(events(fetch(store, token, NOW + timedelta(days=30)))) == 1
+    later = fetch(store, token, NOW + timedelta(days=33))
+    assert events(later) == {}
+    assert later.last_modified > NOW + timedelta(days=1)
+    put(store, [], at=NOW + timedelta(days=34))
+    with store.read() as session:
+        assert session.scalar(select(func.count()).select_from(FeedEventRow)) == 0
+    assert fetch(store, token, NOW + timedelta(days=34)).last_modified >= later.last_modified
+
+
+@pytest.mark.acceptance("FEED-2")
+def test_filters_choose_whole_events_and_never_change_their_text(store: Store) -> None:
+    put(
+        store,
+        [
+            window(
+                change("a", teams=("Fraud",), level="major"), change("b", teams=("Pricing",)), environments=("prod",)
+            ),
+            window(change("c", teams=("Pricing",), repository="elastic"), start="2026-12-01T17:00"),
+            window(start="2026-12-08T17:00"),
+        ],
+        [freeze(teams=("Fraud",)), freeze(teams=("Other",))],
+        at=NOW,
+    )
+    everything = events(fetch(store, token_of(store, filters={"empty": True})))
+    assert len(everything) == 4
+    for filters, count in (
+        ({}, 3),
+        ({"teams": ["Fraud"]}, 1),
+        ({"teams": ["Pricing"], "freezes": False}, 2),
+        ({"repositories": ["elastic"]}, 2),
+        ({"levels": ["major"]}, 2),
+        ({"environments": ["prod"]}, 2),
+        ({"windows": False}, 1),
+        ({"window": "weekly@2026-12-01T17:00"}, 1),
+        ({"calendars": ["other"]}, 0),
+    ):
+        found = events(fetch(store, token_of(store, filters=filters)))
+        assert len(found) == count, filters
+        assert all(everything[uid] == block for uid, block in found.items())
+
+
+@pytest.mark.acceptance("FEED-12")
+def test_ten_thousand_stored_events_answer_within_limits(sqlite_store: Store) -> None:
+    start = NOW
+    facts = [
+        window(change(f"c{n}"), start=(start + timedelta(minutes=45 * n)).strftime("%Y-%m-%dT%H:%M"), hours=0.5)
+        for n in range(10_000)
+    ]
+    put(sqlite_store, facts, at=NOW)
+    answer = fetch(sqlite_store, token_of(sqlite_store))
+    assert len(answer.body) <= 1_000_000
+    assert 1_000 < len(agree(answer.body)) <= 2_500
+    assert "More events than fit" in answer.body.decode()
+
+
+@pytest.mark.acceptance("FEED-13")
+def test_wrong_filters_are_refused_naming_each(store: Store) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        token_of(store, filters={"levels": ["huge"], "team": [], "alarm_minutes": 0, "empty": "yes", "teams": "x"})
+    assert {fault.path for fault in caught.value.errors} == {
+        "filters.levels", "filters.team", "filters.alarm_minutes", "filters.empty", "filters.teams",
+    }  # fmt: skip
+
+
+@pytest.mark.acceptance("FEED-13")
+def test_a_feed_ends_when_its_owner_may_not_see_it_any_more(store: Store) -> None:
+    with store.write() as session:
+        session.add(Person(id="p_ada", login="ada", name="Ada", created_at=NOW, updated_at=NOW))
+    ada = Actor("p_ada", "Ada", roles=frozenset({Role.READER}), via=Via.SESSION)
+    with pytest.raises(Forbidden):
+        feeds.create(store, ada, NOW, name="mine", audience="engineering")
+    made = feeds.create(store, ada, NOW, name="mine")
+    assert made.token is not None
+    served = Feeds(store, SITE)
+    assert served.answer(made.token, "calendar.ics", 1, NOW) is not None
+    other = Actor("p_bob", "Bob", roles=frozenset({Role.ADMINISTRATOR}), via=Via.SESSION)
+    with pytest.raises(NotFound):
+        feeds.revoke(store, other, NOW, made.id)
+    rotated = feeds.rotate(store, ada, NOW, made.id)
+    assert served.answer(made.token, "calendar.ics", 1, NOW) is None
+    assert rotated.token is not None
+    assert served.answer(rotated.token, "calendar.ics", 1, NOW) is not None
+    with store.write() as session:
+        person = session.get(Person, "p_ada")
+        assert person is not None
+        person.disabled_at = NOW
+    assert served.answer(rotated.token, "calendar.ics", 1, NOW) is None
+
+
+@pytest.mark.acceptance("FEED-13")
+def test_a_preview_shows_what_a_feed_would_hold(store: Store) -> None:
+    put(store, [window(change("a")), window(change("b"), start="2026-12-01T17:00")], [freeze()], at=NOW)
+    count, shown = feeds.preview(store, OPERATOR, NOW, audience="business", filters={"freezes": False}, limit=1)
+    assert count == 2
+    assert [item.changes[0].title for item in shown] == ["Change a"]
