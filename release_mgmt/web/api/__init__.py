@@ -6,7 +6,12 @@ from importlib import import_module
 
 from flask_smorest import Api
 
-RESOURCES: tuple[str, ...] = ()
+RESOURCES: tuple[str, ...] = (
+    "people",
+    "teams",
+    "tokens",
+    "audit",
+)
 
 
 def register(api: Api) -> None:
