@@ -39,7 +39,7 @@ _NAV: tuple[tuple[str, str, Action], ...] = (
     ("Board", "pages.board", Action.MOVE_CHANGE),
     ("Freezes", "pages.freezes", Action.READ_CALENDAR),
     ("Plan history", "pages.plans", Action.READ_PLAN),
-    ("Changelogs", "pages.changelogs", Action.READ_PUBLIC),
+    ("Changelogs", "pages.changelogs", Action.READ_CHANGELOG),
     ("Repositories", "pages.repositories", Action.READ_REPOSITORY),
     ("Subscribe", "pages.subscribe", Action.SUBSCRIBE),
     ("Administration", "pages.admin", Action.MANAGE_REPOSITORIES),
