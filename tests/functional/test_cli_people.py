@@ -93,8 +93,8 @@ def test_audit_verify_finds_a_changed_a_removed_and_an_inserted_row(url: str) ->
         "UPDATE audit_log SET number = number + 10 WHERE number > 2",
         "UPDATE audit_log SET number = number - 9 WHERE number > 10",
         (
-            "INSERT INTO audit_log SELECT 3, at, actor, actor_name, via, origin, action, subject, reason, before, after, "
-            "hash FROM audit_log WHERE number = 2"
+            "INSERT INTO audit_log SELECT 3, at, actor, actor_name, via, origin, action, subject, reason, before, "
+            "after, hash FROM audit_log WHERE number = 2"
         ),
     )
     for statements, words in [
