@@ -1,5 +1,6 @@
 """Feeds: who may fetch them, what they hold, what is sent."""
 
+from release_mgmt.services.feeds.exports import export_aws
 from release_mgmt.services.feeds.serving import Answer, Feeds
 from release_mgmt.services.feeds.subscriptions import (
     Filters,
@@ -20,6 +21,7 @@ __all__ = [
     "SubscriptionView",
     "change",
     "create",
+    "export_aws",
     "get",
     "of",
     "preview",

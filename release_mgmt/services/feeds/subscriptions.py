@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import Any
 
 from sqlalchemy import select
@@ -95,7 +96,11 @@ class Filters:
             (self.levels, shown.levels),
             (self.environments, shown.environments),
         ):
-            if wanted and not set(wanted) & set(there) and not (everybody and (not there or "*" in there)):
+            if not wanted or (everybody and not there):
+                continue
+            if not any(
+                fnmatchcase(name, pattern) if everybody else name == pattern for name in wanted for pattern in there
+            ):
                 return False
         return not self.calendars or shown.calendar in self.calendars
 

@@ -7,6 +7,7 @@ from release_mgmt.services.publications.publishing import (
     diff,
     get,
     ingest,
+    of_repository,
     publish,
     record_of,
     revise,
@@ -14,6 +15,7 @@ from release_mgmt.services.publications.publishing import (
     view_of,
     yank,
 )
+from release_mgmt.services.publications.rendering import rendered, with_template
 
 __all__ = [
     "NoteView",
@@ -24,12 +26,15 @@ __all__ = [
     "ingest",
     "internal_marks",
     "notes_of",
+    "of_repository",
     "publish",
     "record_of",
+    "rendered",
     "revise",
     "revisions",
     "set_internal",
     "set_note",
     "view_of",
+    "with_template",
     "yank",
 ]

@@ -11,6 +11,8 @@ RESOURCES: tuple[str, ...] = (
     "teams",
     "tokens",
     "audit",
+    "feeds",
+    "changelogs",
 )
 
 

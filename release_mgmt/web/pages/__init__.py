@@ -13,18 +13,7 @@ from release_mgmt.web.pages import assets, layout
 from release_mgmt.web.pages.moment import plural
 from release_mgmt.web.pages.site import blueprint
 
-MODULES = (
-    "general",
-    "account",
-    "home",
-    "calendar",
-    "changes",
-    "repositories",
-    "changelogs",
-    "subscribe",
-    "admin",
-    "operations",
-)
+MODULES = ("general", "changes", "repositories", "account")
 
 
 def register(app: Flask) -> None:

@@ -1,0 +1,44 @@
+"""A changelog for one audience as JSON: the schema ``release-mgmt/changelog/1``, each entry with its words."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from release_mgmt.core.audience import ChangelogView
+from release_mgmt.core.changelog import SCHEMA, Changelog, Section
+
+
+def document(record: Changelog, view: ChangelogView) -> dict[str, Any]:
+    """The record (without what the audience may not see) as plain data; entries have their ``text`` of ``view``."""
+    texts = {entry.id: entry for section in view.sections for entry in section.entries}
+    made: dict[str, Any] = {"schema": SCHEMA, "repository": record.repository}
+    made |= {"audience": view.audience.value, "language": view.language}
+    made["releases"] = [_section(section, texts) for section in record.releases]
+    made["unreleased"] = _section(record.unreleased, texts)
+    made["diagnostics"] = list(record.diagnostics)
+    return made
+
+
+def render(record: Changelog, view: ChangelogView) -> str:
+    """The document as text, the same for the same record."""
+    return json.dumps(document(record, view), ensure_ascii=False, indent=2) + "\n"
+
+
+def _section(section: Section, texts: dict[str, Any]) -> dict[str, Any]:
+    made = asdict(section)
+    made["tags"] = list(section.tags)
+    for entry in made["entries"]:
+        shown = texts.get(entry["id"])
+        if shown is not None:
+            entry["text"] = {
+                "title": shown.title,
+                "state": shown.state_word,
+                "note": shown.note.text if shown.note else None,
+                "summary": list(shown.summary),
+                "settings": [{"name": one.name, "old": one.old, "new": one.new} for one in shown.tweaks],
+                "metrics": [{"name": one.name, "old": one.old, "new": one.new} for one in shown.metrics],
+                "window": [at.isoformat() for at in shown.window] if shown.window else None,
+            }
+    return made

@@ -1,0 +1,167 @@
+"""Published changelogs in the database: immutable, revised with a reason, in conflict when a tag moves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import feedparser
+import pytest
+from sqlalchemy import func, select
+
+from release_mgmt.core.audience import Annotation, Audience
+from release_mgmt.core.changelog import Changelog, Entry
+from release_mgmt.core.errors import Conflict, NotFound
+from release_mgmt.formats.words import Words
+from release_mgmt.services import feeds, publications
+from release_mgmt.services.feeds import Feeds
+from release_mgmt.services.publications import stored
+from release_mgmt.store.models.publishing import RevisionRow
+from release_mgmt.store.session import Store
+from tests.integration.publishing.conftest import OPERATOR
+from tests.unit.publishing.samples import annotations, record
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def ingest(
+    store: Store, made: Changelog, at: datetime = NOW, known: Mapping[str, Annotation] | None = None, **more: bool
+) -> int:
+    with store.write() as session:
+        return publications.ingest(session, OPERATOR, at, made, annotations() if known is None else known, **more)
+
+
+def body(store: Store, form: str = "markdown", audience: Audience = Audience.BUSINESS, **more: object) -> str:
+    values: dict[str, object] = {"say": Words("en"), "site": "https://r.example"} | more
+    return publications.rendered(store, OPERATOR, "risk-models", audience=audience, form=form, **values).decode()  # type: ignore[arg-type]
+
+
+def edited(made: Changelog, **changes: object) -> Changelog:
+    """The same releases with the first entry of the newest one changed."""
+    newest = made.releases[0]
+    first: Entry = replace(newest.entries[0], **changes)  # type: ignore[arg-type]
+    return replace(made, releases=(replace(newest, entries=(first, *newest.entries[1:])), *made.releases[1:]))
+
+
+@pytest.mark.acceptance("CHG-D6")
+def test_reading_the_same_again_changes_nothing(store: Store) -> None:
+    assert ingest(store, record()) == 2
+    before = body(store)
+    assert ingest(store, record(), NOW + HOUR) == 0
+    assert body(store) == before
+    with store.read() as session:
+        assert session.scalar(select(func.count()).select_from(RevisionRow)) == 2
+
+
+@pytest.mark.acceptance("CHG-D6")
+def test_a_moved_or_deleted_tag_is_a_conflict_and_the_text_stays(store: Store) -> None:
+    ingest(store, record())
+    before = body(store)
+    newest = record().releases[0]
+    moved = replace(
+        record(), releases=(replace(newest, sha="c" * 40, entries=newest.entries[:1]), *record().releases[1:])
+    )
+    assert ingest(store, moved, NOW + HOUR) == 1
+    assert ingest(store, moved, NOW + HOUR) == 0
+    one, _ = publications.of_repository(store, OPERATOR, "risk-models")
+    assert one.conflict == f"The tag moved from {'a' * 12} to {'c' * 12}."
+    assert body(store) == before
+    gone = replace(record(), releases=record().releases[1:])
+    ingest(store, record(), NOW + HOUR)
+    assert publications.get(store, OPERATOR, one.id).conflict is None
+    assert ingest(store, gone, NOW + 2 * HOUR) == 1
+    assert publications.get(store, OPERATOR, one.id).conflict == "The tag is gone from the repository."
+    assert body(store) == before
+
+
+@pytest.mark.acceptance("CHG-D6")
+def test_an_edit_is_a_revision_with_a_reason_and_a_visible_diff(store: Store) -> None:
+    ingest(store, record())
+    one, _ = publications.of_repository(store, OPERATOR, "risk-models")
+    with pytest.raises(Conflict):
+        publications.revise(store, OPERATOR, NOW, one.id, reason="nothing to say")
+    publications.set_note(store, OPERATOR, NOW, "c2", language="en", text="Fewer false alarms.")
+    assert "Fewer false alarms." not in body(store)  # what is published stays until somebody revises it
+    publications.revise(store, OPERATOR, NOW + HOUR, one.id, reason="The business asked")
+    assert "Fewer false alarms." in body(store)
+    found = publications.revisions(store, OPERATOR, one.id)
+    assert [(item.number, item.reason) for item in found] == [(2, "The business asked"), (1, "The tag was read.")]
+    lines = publications.diff(store, OPERATOR, one.id, 1, 2, audience=Audience.BUSINESS)
+    assert any(line.startswith("+") and "Fewer false alarms." in line for line in lines)
+    with pytest.raises(NotFound):
+        publications.diff(store, OPERATOR, one.id, 1, 9, audience=Audience.BUSINESS)
+
+
+@pytest.mark.acceptance("CHG-B7")
+@pytest.mark.acceptance("CHG-B5")
+def test_what_a_forge_tells_later_is_a_revision_and_a_backport_is_not(store: Store) -> None:
+    ingest(store, record())
+    assert ingest(store, edited(record(), also_in=("1.0.2",)), NOW + HOUR) == 0
+    assert ingest(store, edited(record(), title="A better title"), NOW + HOUR) == 1
+    one, _ = publications.of_repository(store, OPERATOR, "risk-models")
+    assert (one.state, one.revision) == ("revised", 2)
+    assert "A better title" in body(store)
+
+
+@pytest.mark.acceptance("CHG-D6")
+def test_a_draft_is_shown_only_when_it_is_published(store: Store) -> None:
+    ingest(store, record(), publish=False)
+    assert "LightGBM" not in body(store)
+    drafts = publications.of_repository(store, OPERATOR, "risk-models")
+    publications.publish(store, OPERATOR, NOW, drafts[0].id)
+    with pytest.raises(Conflict):
+        publications.publish(store, OPERATOR, NOW, drafts[0].id)
+    assert "LightGBM" in body(store)
+    publications.yank(store, OPERATOR, NOW, drafts[0].id, reason="Wrong prices")
+    assert "[YANKED]" in body(store)
+    assert "Wrong prices" in body(store, "html")
+
+
+@pytest.mark.acceptance("CHG-D3")
+@pytest.mark.acceptance("CHG-D4")
+def test_the_atom_feed_of_a_subscription(store: Store) -> None:
+    ingest(store, record())
+    made = feeds.create(store, OPERATOR, NOW, name="Risk")
+    assert made.token is not None
+    served = Feeds(store, "https://r.example")
+    first = served.answer(made.token, "changelog.atom", 1, NOW)
+    assert first is not None
+    parsed = feedparser.parse(first.body)
+    assert not parsed.bozo
+    assert [item.title for item in parsed.entries] == ["risk-models 1.1", "risk-models 1.0"]
+    assert "signing keys" not in first.body.decode()
+    assert first.last_modified == NOW
+    again = Feeds(store, "https://r.example").answer(made.token, "changelog.atom", 1, NOW + HOUR)
+    assert again is not None
+    assert (again.body, again.etag) == (first.body, first.etag)
+    ingest(store, edited(record(), title="Another title"), NOW + HOUR)
+    later = served.answer(made.token, "changelog.atom", 1, NOW + HOUR)
+    assert later is not None
+    after = feedparser.parse(later.body)
+    assert [item.id for item in after.entries] == [item.id for item in parsed.entries]
+    moved = [new.updated != old.updated for new, old in zip(after.entries, parsed.entries, strict=True)]
+    assert moved == [True, False]
+    moved_host = Feeds(store, "https://elsewhere.example").answer(made.token, "changelog.atom", 1, NOW + HOUR)
+    assert moved_host is not None
+    assert [item.id for item in feedparser.parse(moved_host.body).entries] == [item.id for item in after.entries]
+    with pytest.raises(NotFound):
+        served.answer(made.token, "changelog.atom", 9, NOW)
+
+
+@pytest.mark.acceptance("CHG-D4")
+def test_no_form_for_the_business_tells_of_internal_changes(store: Store) -> None:
+    ingest(store, record())
+    for form in ("json", "markdown", "html", "atom"):
+        assert "signing keys" not in body(store, form), form
+        assert "signing keys" in body(store, form, Audience.ENGINEERING), form
+    for form in ("email", "github", "gitlab"):
+        assert "signing keys" not in body(store, form, version="1.1"), form
+
+
+def test_records_come_back_from_the_database_as_they_were() -> None:
+    for section in record().releases:
+        assert stored.section_from(stored.section_data(section)) == section
+    known = annotations()
+    assert stored.annotations_from(stored.annotations_data(known)) == known
