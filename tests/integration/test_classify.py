@@ -54,7 +54,7 @@ CASES = [
          {"a.py": "from sklearn import svm\n"}, "minor", "code_logic"),
     Case("manifest line for what is imported", {"a.py": "import yaml\n"}, {"requirements.txt": "PyYAML\n"},
          "major", "late_declaration", {"PyYAML"}),
-    Case("standard library", {"a.py": "x = 1\n"}, {"a.py": "import csv\nx = 1\n"}, "minor", "code_logic"),
+    Case("standard library", {"a.py": "x = 1\n"}, {"a.py": "import csv\nx = 1\n"}, "minor", "import_of_stdlib"),
     Case("own package under src", {"src/shop/__init__.py": "", "src/shop/price.py": "", "run.py": ""},
          {"run.py": "from shop.price import *\n"}, "minor", "import_of_own_package"),
     Case("sibling script", {"scripts/helpers.py": "", "scripts/run.py": ""},

@@ -51,6 +51,7 @@ class FileFacts:
     """What the code of one file asks for; ``unreadable`` says why nothing is known."""
 
     asked: tuple[Asked, ...] = ()
+    standard: frozenset[str] = frozenset()
     unreadable: str | None = None
 
 
@@ -77,8 +78,11 @@ def file_facts(path: str, data: bytes) -> FileFacts:
     if language != "notebook" and len(data) > CODE_BYTES:
         return FileFacts(unreadable=f"larger than {CODE_BYTES:,} bytes")
     try:
+        standard: frozenset[str] = frozenset()
         if language == "python":
-            found = _python(find_imports(data))
+            imports = find_imports(data)
+            standard = frozenset(one.top for one in imports if not one.level and one.top in STANDARD)
+            found = _python(imports)
             if b"MAGIC" in data:
                 found.extend(_databricks(data))
         elif language == "notebook":
@@ -89,7 +93,7 @@ def file_facts(path: str, data: bytes) -> FileFacts:
             found = _document(decode(data))
     except Unreadable as error:
         return FileFacts(unreadable=error.message)
-    return FileFacts(tuple(dict.fromkeys(found)))
+    return FileFacts(tuple(dict.fromkeys(found)), standard)
 
 
 # Modules whose parts are distributions of their own (`google.cloud`), so that `from google.cloud import storage`

@@ -28,12 +28,17 @@ def facts(change: ChangeInput, tree: Tree, rules: Rules, read: ReadBlob) -> Iter
         for one in change.files
         if one.new_path and one.old_path in tree.files
     }
+    had_standard = {
+        one.new_path: tree.files[one.old_path].facts.standard for one in change.files if one.old_path in tree.files
+    }
     undo: list[tuple[str, Blob | None]] = []
     try:
         new = _move(change, tree, read, undo)
         for path, found in new.items():
             if found.unreadable:
                 yield Fact("unreadable", path, None, path, None, found.unreadable, "unreadable")
+            for name in sorted(found.standard - had_standard.get(path, frozenset()) - {"__future__", "typing"}):
+                yield Fact("import_stdlib", path, None, name, None, name, "import")
         after = tree.needed
         yield from _manifests(before, after, used, rules)
         yield from _code(had, new, tree, before, after, used, rules)
@@ -168,6 +173,6 @@ def _import_fact(
         return "library_optional"
     if after.best(who) is Group.DEVELOPMENT and asked.guard is Guard.LAZY:
         return "library_development"
-    if who in before.locked:
+    if who in before.locked or rules.brought_by(name, {needed for _, needed in before.runtime}):
         return "library_first_use"
     return "library_new"

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -45,7 +45,7 @@ POLICIES: Mapping[str, tuple[str, ...]] = {
 """The switches of the policy and what each may be; ``review`` is minor with a person's look."""
 
 _RULE_KEYS = ("name", "fact", "level", "policy", "kind", "review", "names", "ecosystems", "paths")
-_TOP_KEYS = ("version", "policy", "rules", "disable")
+_TOP_KEYS = ("version", "policy", "families", "rules", "disable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ class Rules:
     rules: tuple[Rule, ...]
     policy: Mapping[str, str]
     development_tools: tuple[str, ...] = ()
+    families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     digest: str = field(default="", compare=False)
 
     @cached_property
@@ -98,6 +99,10 @@ class Rules:
     @cached_property
     def _tool_patterns(self) -> tuple[str, ...]:
         return tuple(name.lower() for name in self.development_tools if "*" in name)
+
+    def brought_by(self, name: str, needed: Collection[str]) -> bool:
+        """Whether one of the ``needed`` libraries brings ``name`` as one of its family."""
+        return any(head in needed and _matches(name, members) for head, members in self.families.items())
 
     def is_development_tool(self, name: str) -> bool:
         """Whether a library serves development wherever it is listed."""
@@ -134,11 +139,12 @@ def load_rules(text: str, override: str | None = None) -> Rules:
         taken = {rule.name for rule in rules}
         rules.extend(rule for rule in document.rules(policy) if rule.name not in disabled | taken)
     tools = tuple(dict.fromkeys(name for document in documents for name in document.tools()))
+    families = {head: members for document in reversed(documents) for head, members in document.families().items()}
     faults = [fault for document in documents for fault in document.faults]
     if faults:
         raise InvalidInput(f"classification rules: {faults[0].path}: {faults[0].message}", faults)
-    shown = json.dumps([[_plain(rule) for rule in rules], sorted(policy.items()), tools])
-    return Rules(tuple(rules), policy, tools, hashlib.sha256(shown.encode()).hexdigest()[:16])
+    shown = json.dumps([[_plain(rule) for rule in rules], sorted(policy.items()), tools, sorted(families.items())])
+    return Rules(tuple(rules), policy, tools, families, hashlib.sha256(shown.encode()).hexdigest()[:16])
 
 
 def _plain(rule: Rule) -> list[object]:
@@ -209,6 +215,17 @@ class _Document:
             self.fault(self.line("development_tools"), "development_tools must be a list of names")
             return ()
         return tuple(value)
+
+    def families(self) -> dict[str, tuple[str, ...]]:
+        """The distributions that bring others."""
+        table = self.table.get("families", {})
+        found = {}
+        for key, value in table.items() if isinstance(table, dict) else ():
+            if isinstance(value, list) and all(isinstance(one, str) for one in value):
+                found[key] = tuple(value)
+            else:
+                self.fault(self.line(key), f"{key} must be a list of names")
+        return found
 
     def disabled(self) -> tuple[str, ...]:
         """The rules that this document switches off."""

@@ -39,6 +39,9 @@ R_BASE: frozenset[str] = frozenset(tables.R_BASE.split())
 R_RECOMMENDED: frozenset[str] = frozenset(tables.R_RECOMMENDED.split())
 """Packages that usually come with R but are third-party for a manifest."""
 
+# A client library is often called after what it talks to, with the language before or after: tavily-python, py-x.
+_AFFIX = re.compile(r"\A(?:python|py)-(?=.)|(?<=.)-(?:python3?|py|lib|python-lib)\Z")
+
 _R_CASE: dict[str, str] = {name.lower(): name for name in tables.R_CASE.split()}
 
 
@@ -71,7 +74,7 @@ def identity(ecosystem: str, name: str) -> Identity:
                 bare = key.split("-", 1)[1].replace("-", ".")
                 return "r", _R_CASE.get(bare, bare)
             key = _FROM_CONDA.get(key, key.removesuffix("-base"))
-        return "python", _SAME.get(key, key)
+        return "python", _AFFIX.sub("", _SAME.get(key, key))
     if ecosystem == "cran":
         return "r", _R_CASE.get(name.lower(), name)
     return ecosystem, name

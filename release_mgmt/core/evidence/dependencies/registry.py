@@ -72,7 +72,11 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str, Reader], ...] = tuple(
     for pattern, ecosystem, reader in (
         (r"pylock\.[^/]+\.toml", "pypi", python_locks.read_pylock),
         (r"(?:(?:Dockerfile|Containerfile)(?:[._-][^/]*)?|[^/]+\.dockerfile)", "docker", docker.read),
-        (r"[^/]*(?:environment|conda|(?<![a-z])envs?(?![a-z]))[^/]*\.ya?ml", "conda", conda.read_environment),
+        (
+            r"[^/]*(?:environment|conda|dependencies|(?<![a-z])envs?(?![a-z]))[^/]*\.ya?ml",
+            "conda",
+            conda.read_environment,
+        ),
         (r"(?:conda|envs?|environments?|conda[-_]envs?)/[^/]+\.ya?ml", "conda", conda.read_environment),
         (r"(?:install|setup|bootstrap|postbuild|post_build|provision)[\w-]*\.(?:sh|bash)", "pypi", docker.read_script),
         (r"(?:conda|spec)[-_]?(?:list|file|packages)?\.txt", "conda", conda.read_list),
