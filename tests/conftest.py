@@ -291,7 +291,7 @@ def make_git_repo(tmp_path: Path) -> Callable[[str], GitRepo]:
 
     def make(name: str = "repo") -> GitRepo:
         path = tmp_path / name
-        path.mkdir(parents=True)
+        path.mkdir(parents=True, exist_ok=True)
         made = GitRepo(path)
         made.git("init", "-q", "-b", "main")
         return made

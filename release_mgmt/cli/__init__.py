@@ -12,6 +12,16 @@ from release_mgmt.core.errors import BrokenInvariant, InvalidInput, ReleaseMgmtE
 # command -> (module, one line of help); the function in the module is named as the command with "_" for "-".
 COMMANDS: dict[str, tuple[str, str]] = {
     "classify": ("release_mgmt.cli.classify", "Tell minor from major changes of a repository, with the evidence."),
+    "init": ("release_mgmt.cli.init", "Make an installation that can be used."),
+    "serve": ("release_mgmt.cli.serve", "Serve web, API and feeds."),
+    "worker": ("release_mgmt.cli.worker", "Run jobs, nothing else."),
+    "repo": ("release_mgmt.cli.repo", "Register, sync and list repositories."),
+    "user": ("release_mgmt.cli.user", "People: add, list, give roles, link identities, reset passwords."),
+    "token": ("release_mgmt.cli.token", "API tokens: create, list, revoke."),
+    "audit": ("release_mgmt.cli.audit", "Check the chain of the audit log, export it."),
+    "db": ("release_mgmt.cli.db", "The database's schema."),
+    "settings": ("release_mgmt.cli.settings", "Show every setting and where it came from."),
+    "doctor": ("release_mgmt.cli.doctor", "Look at what usually goes wrong and say what to do."),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -70,6 +71,16 @@ class Runner:
     def finish(self, job: str) -> None:
         """The last write: the job is done, once, whatever was run again before."""
         services.finish(self.store, clock.now(), job)
+
+
+def run_here(store: Store, settings: Settings, job: str, tell: Callable[[str], None]) -> None:
+    """Carry out one job in this process, without the engine: for a command line where no worker lives."""
+    runner = Runner(store, settings, HANDLERS)
+    for step in runner.steps(job):
+        tell(step)
+        if not runner.run(job, step):
+            return
+    runner.finish(job)
 
 
 def reconcile(store: Store, engine: Engine, settings: Settings) -> int:

@@ -273,6 +273,12 @@ def silent_workers(store: Store, now: datetime, silence: timedelta) -> list[str]
         return list(session.scalars(select(Worker.id).where(Worker.heartbeat_at < now - silence)))
 
 
+def a_worker_lives(store: Store, now: datetime, silence: timedelta = timedelta(seconds=15)) -> bool:
+    """Whether some worker gave a sign of life lately."""
+    with store.read() as session:
+        return session.scalar(select(Worker.id).where(Worker.heartbeat_at >= now - silence).limit(1)) is not None
+
+
 def forget_workers(store: Store, workers: Iterable[str]) -> None:
     """Drop the rows of workers that will not come back."""
     with store.write() as session:

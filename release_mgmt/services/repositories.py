@@ -20,6 +20,7 @@ from release_mgmt.core.text import one_line
 from release_mgmt.services import Store, audit
 from release_mgmt.services.paging import Page, bounded, page, values
 from release_mgmt.sources.addresses import AddressPolicy, parse
+from release_mgmt.sources.git.repository import open_repository
 from release_mgmt.store.models.repositories import Change, Release, Repository
 
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?\Z")
@@ -120,14 +121,19 @@ def register(
     What was tagged before ``adopted_at`` (default: now) counts as shipped and is never planned.
 
     :raises InvalidInput: for an address that may not be read.
+    :raises RepositoryRefused: for a folder without a whole repository.
     :raises Conflict: when the name or the address is taken.
     """
     require(actor, Action.MANAGE_REPOSITORIES)
     if actor.via is Via.CLI and "://" not in location:
         folder = Path(location).expanduser().resolve()
+        if not folder.is_dir():
+            raise InvalidInput.at("location", f"there is no folder {folder}", "a folder or an https address")
         allowed = AddressPolicy(allowed.allow_http, allowed.allow_ssh, allowed.allowed_hosts, (*allowed.roots, folder))
         location = str(folder)
     address = parse(location, allowed)
+    if address.kind == "path":
+        open_repository(address.url)  # what cannot be read is refused now, not at the first sync
     chosen = check_name(name or name_from(address.url))
     row = Repository(
         id=f"r_{secrets.token_hex(8)}",

@@ -81,7 +81,7 @@ def _checked(kind: str | None, time_zone: str | None) -> None:
     if time_zone:
         try:
             ZoneInfo(time_zone)
-        except (ValueError, OSError):
+        except (KeyError, ValueError, OSError):
             raise InvalidInput.at("time_zone", "is not known", "an IANA name such as Europe/Berlin") from None
 
 

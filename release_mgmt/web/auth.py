@@ -30,7 +30,7 @@ from flask import Flask, Response, current_app, g, redirect, request, session
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from release_mgmt.core.errors import BrokenInvariant, Unauthenticated
+from release_mgmt.core.errors import BrokenInvariant, InvalidInput, Unauthenticated
 from release_mgmt.core.permissions import ANONYMOUS, Action, Via, may_somewhere, refuse
 from release_mgmt.services import actors
 from release_mgmt.services.actors import SessionLimits
@@ -137,6 +137,14 @@ def recognise() -> None:
         context.actor, g.session_id = found
 
 
+def _no_null_characters() -> None:
+    """Refuse U+0000 in addresses and JSON: PostgreSQL cannot store it, and nothing we take has a use for it."""
+    if "\0" in request.path or any("\0" in value for _, value in request.args.items(multi=True)):
+        raise InvalidInput.at("address", "holds a null character")
+    if request.is_json and b"\\u0000" in request.get_data(cache=True):
+        raise InvalidInput.at("body", "holds a null character")
+
+
 def guard() -> WerkzeugResponse | None:
     """Before every request: recognise, refuse, and check the form."""
     if request.endpoint is None or request.method == "OPTIONS":
@@ -147,6 +155,7 @@ def guard() -> WerkzeugResponse | None:
     if action in _NOBODY_LOOKED_UP:
         return None
     recognise()
+    _no_null_characters()
     if not may_somewhere(context.actor, action):
         if not context.actor.signed_in and wants_html() and request.method in SAFE:
             return redirect(f"{SIGN_IN}?{urlencode({'next': safe_next(request.full_path.rstrip('?'))})}")

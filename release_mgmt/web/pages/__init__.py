@@ -13,7 +13,18 @@ from release_mgmt.web.pages import assets, layout
 from release_mgmt.web.pages.moment import plural
 from release_mgmt.web.pages.site import blueprint
 
-MODULES = ("general", "changes", "repositories", "account")
+MODULES = (
+    "general",
+    "account",
+    "home",
+    "calendar",
+    "changes",
+    "repositories",
+    "changelogs",
+    "subscribe",
+    "admin",
+    "operations",
+)
 
 
 def register(app: Flask) -> None:

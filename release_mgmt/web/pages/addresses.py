@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flask import request, url_for
+from flask import current_app, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from release_mgmt.web.pages.parts import Chip, ChipGroup
@@ -15,7 +15,8 @@ def present(**changed: str | None) -> str:
     """The present address with some parameters replaced (None takes one away); paging starts again."""
     assert request.endpoint is not None
     kept: MultiDict[str, str] = MultiDict(request.args)
-    kept.pop("cursor", None)
+    for name in ("cursor", "before"):
+        kept.poplist(name)
     for name, value in changed.items():
         kept.poplist(name)
         if value is not None:
@@ -39,3 +40,8 @@ def group(label: str, name: str, options: Iterable[tuple[str, str]]) -> ChipGrou
 def next_page(cursor: str | None) -> str | None:
     """The address of the page that begins at ``cursor``."""
     return None if cursor is None else present() + ("&" if "?" in present() else "?") + f"cursor={cursor}"
+
+
+def there(endpoint: str) -> bool:
+    """Whether this installation has that page."""
+    return endpoint in current_app.view_functions

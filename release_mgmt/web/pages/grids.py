@@ -98,6 +98,20 @@ def month_grid(
     return MonthGrid(f"{LONG_MONTHS[month.month - 1]} {month.year}", weeks, links[0], links[2], links[1])
 
 
+def weeks_grid(
+    wall: Wall,
+    first: date,
+    last: date,
+    windows: Iterable[WindowCard],
+    freezes: Iterable[FreezeBand],
+    holidays: Holidays,
+) -> MonthGrid:
+    """The weeks from ``first`` (a Monday) to ``last``, whatever their months; it cannot be turned."""
+    days = cells(wall, first, last, windows, freezes, holidays)
+    weeks = tuple(tuple(days[at : at + 7]) for at in range(0, len(days), 7))
+    return MonthGrid(f"{wall.day_words(first)} \N{EN DASH} {wall.day_words(last)}", weeks, "", "", "")
+
+
 def week_grid(
     wall: Wall,
     monday: date,

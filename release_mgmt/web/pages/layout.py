@@ -12,6 +12,9 @@ from release_mgmt.web.context import context
 from release_mgmt.web.pages.moment import Wall, zone_or_none
 from release_mgmt.web.pages.parts import Person
 
+_OPTIONAL = (
+    "admin_repositories", "admin_calendars", "subscribe", "weekly", "changelogs", "calendar", "board", "freezes",
+)  # fmt: skip
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "theme"
 ZONE_COOKIE = "zone"
@@ -36,11 +39,23 @@ _NAV: tuple[tuple[str, str, Action], ...] = (
     ("Board", "pages.board", Action.MOVE_CHANGE),
     ("Freezes", "pages.freezes", Action.READ_CALENDAR),
     ("Plan history", "pages.plans", Action.READ_PLAN),
-    ("Changelogs", "pages.changelogs", Action.READ_PUBLIC),
+    ("Changelogs", "pages.changelogs", Action.READ_CHANGELOG),
     ("Repositories", "pages.repositories", Action.READ_REPOSITORY),
     ("Subscribe", "pages.subscribe", Action.SUBSCRIBE),
     ("Administration", "pages.admin", Action.MANAGE_REPOSITORIES),
 )
+
+
+_BELONGS = {
+    "pages.change": "pages.changes",
+    "pages.repository": "pages.repositories",
+    "pages.release": "pages.repositories",
+    "pages.window": "pages.calendar",
+    "pages.changelog": "pages.changelogs",
+    "pages.move": "pages.board",
+    "pages.freeze": "pages.freezes",
+    "pages.new": "pages.freezes",
+}
 
 
 def theme() -> str:
@@ -85,6 +100,7 @@ def navigation() -> list[NavItem]:
     else:
         wanted = [row for row in _NAV if may_somewhere(actor, row[2])]
     section = (request.endpoint or "").split("_")[0]
+    section = _BELONGS.get(section, section)
     return [NavItem(label, url_for(endpoint), endpoint == section) for label, endpoint, _ in wanted if _there(endpoint)]
 
 
@@ -118,6 +134,7 @@ def surroundings() -> dict[str, object]:
             "me": _address("pages.account"),
             "sign_in": _address("pages.sign_in"),
             "components": _address("pages.components"),
-            "api": "/api/v1/docs",
+            "api": _address("pages.api") or "/api/v1/openapi.json",
+            **{name: _address(f"pages.{name}") for name in _OPTIONAL},
         },
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import request, url_for
+from flask import request
 
 from release_mgmt.core.permissions import Action
 from release_mgmt.services import changes, directory, releases
@@ -140,8 +140,3 @@ def release_sentence(found: ReleaseView) -> str:
         f", {'one of them' if found.majors == 1 else found.majors} major" if found.majors else ", none of them major"
     )
     return f"{plural(found.changes, 'change')}{since}{majors if found.changes else ''}."
-
-
-def repository_href(name: str) -> str:
-    """The address of a repository's page."""
-    return url_for("pages.repository", name=name)

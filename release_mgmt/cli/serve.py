@@ -1,0 +1,144 @@
+"""``release-mgmt serve``: web, API and feeds by gunicorn, and with the embedded default the worker beside it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from release_mgmt.core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from release_mgmt.settings import Settings
+
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 60.0
+
+
+@click.command()
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings file.")
+@click.option("--host", help="Address to listen on (default: 127.0.0.1).")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (default: 8000).")
+@click.option("--worker/--no-worker", "with_worker", default=None, help="Run jobs too (default: with SQLite).")
+def serve(config: Path | None, host: str | None, port: int | None, *, with_worker: bool | None) -> None:
+    """Serve web, API and feeds; with the embedded database also run the jobs."""
+    # prometheus_client reads this once, when it is first imported: from here on counts are shared by all processes.
+    shared = tempfile.mkdtemp(prefix="release-mgmt-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
+    from release_mgmt.cli.installation import prepare, read_settings
+
+    settings = read_settings(config)
+    settings = replace(settings, host=host or settings.host, port=settings.port if port is None else port)
+    prepare(settings)
+    _require_free(settings.host, settings.port)
+    jobs = with_worker if with_worker is not None else settings.database.startswith("sqlite")
+    supervisor = Supervisor(settings, config) if jobs else None
+    try:
+        if supervisor:
+            supervisor.start()
+        click.echo(f"release-mgmt listens on {settings.site} (API: {settings.site}/api/v1/docs). Stop with Ctrl-C.")
+        _gunicorn(settings).run()
+    finally:
+        if supervisor:
+            supervisor.stop()
+        shutil.rmtree(shared, ignore_errors=True)
+
+
+def _require_free(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise InvalidInput(
+                f"{host}:{port} cannot be listened on: {error.strerror}.",
+                hint="Stop what uses it, or choose another with --port (RELEASE_MGMT_PORT).",
+            ) from error
+
+
+class Supervisor:
+    """Keeps one worker process alive under the same name, so that it takes up what it had begun."""
+
+    def __init__(self, settings: Settings, config: Path | None) -> None:
+        self._command = [sys.executable, "-m", "release_mgmt", "worker", "--with-parent", "--id", settings.worker_id]
+        if config:
+            self._command += ["--config", str(config)]
+        self._environment = {**os.environ}
+        self._environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
+        self._stopping = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = os.getpid()
+        self._thread = threading.Thread(target=self._keep, name="supervisor", daemon=True)
+
+    def start(self) -> None:
+        """Start the worker and watch over it."""
+        self._thread.start()
+
+    def _keep(self) -> None:
+        pause = FIRST_PAUSE
+        while not self._stopping.is_set():
+            self._process = subprocess.Popen(self._command, env=self._environment, start_new_session=True)
+            code = self._process.wait()
+            if self._stopping.is_set():
+                return
+            click.echo(f"release-mgmt: the worker ended ({code}); it is started again.", err=True)
+            self._stopping.wait(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def stop(self) -> None:
+        """Stop the worker; what it runs is finished first, for half a minute at most."""
+        if os.getpid() != self._owner:  # a web process forked from this one: the worker is not its to stop
+            return
+        self._stopping.set()
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _gunicorn(settings: Settings) -> Any:
+    from gunicorn.app.base import BaseApplication
+    from prometheus_client import multiprocess
+
+    class Web(BaseApplication):  # type: ignore[misc] # gunicorn has no types
+        """The application factory under gunicorn; each web process makes its own application and connections."""
+
+        def load_config(self) -> None:
+            shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+            options = {
+                "bind": f"{shown}:{settings.port}",
+                "workers": settings.web_processes,
+                "worker_class": "sync",
+                "timeout": 60,
+                "graceful_timeout": 20,
+                "loglevel": "warning",
+                "proc_name": "release-mgmt",
+                "max_requests": 20_000,
+                "max_requests_jitter": 2_000,
+                "child_exit": lambda _, worker: multiprocess.mark_process_dead(worker.pid),  # type: ignore[no-untyped-call]
+            }
+            for name, value in options.items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Any:
+            from release_mgmt import logs
+            from release_mgmt.bootstrap import create_app
+
+            logs.configure(settings.log_level, settings.log_format)
+            return create_app(settings)
+
+    return Web()

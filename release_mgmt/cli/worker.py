@@ -1,0 +1,41 @@
+"""``release-mgmt worker``: run jobs, nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from release_mgmt.cli.installation import config_option, opened
+
+
+@click.command()
+@config_option
+@click.option("--id", "name", help="The worker's name; each that lives at the same time needs its own.")
+@click.option("--with-parent", is_flag=True, hidden=True, help="Stop when the process that started this one is gone.")
+def worker(config: Path | None, name: str | None, *, with_parent: bool) -> None:
+    """Run jobs until told to stop (SIGTERM or Ctrl-C: what runs is finished first)."""
+    from dataclasses import replace
+
+    from release_mgmt import logs
+    from release_mgmt.jobs.worker import work
+
+    installation = opened(config)
+    settings = replace(installation.settings, worker_id=name) if name else installation.settings
+    logs.configure(settings.log_level, settings.log_format)
+    stop = threading.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, lambda *_: stop.set())
+    if with_parent:
+        threading.Thread(target=_watch, args=(os.getppid(), stop), daemon=True).start()
+    work(settings, installation.store, stop)
+
+
+def _watch(parent: int, stop: threading.Event) -> None:
+    """Set ``stop`` once the parent is gone (then init is the parent): a killed `serve` leaves no worker behind."""
+    while not stop.wait(1.0):
+        if os.getppid() != parent:
+            stop.set()

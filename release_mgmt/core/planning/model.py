@@ -1,0 +1,206 @@
+"""The values of a plan: what is to be placed, where it went, and why."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from release_mgmt.core.classification import Level
+from release_mgmt.core.windows import Skipped, Target, Window
+
+Why = Literal["first_fit", "announced", "requested", "emergency"]
+
+MESSAGES = {
+    "notice": "the notice would be too short",
+    "cut_off": "it was ready after the cut-off of the window",
+    "not_ready": "it is not ready by then",
+    "dependency": "it needs {ref} first",
+    "freeze": "the freeze {ref} holds",
+    "soft_freeze": "the soft freeze {ref} holds; a release manager may still place it, with a reason",
+    "exceeds_window": "it takes longer than the window leaves",
+    "capacity": "the window is full",
+    "most_major": "the window has its most major changes",
+    "level_not_taken": "no window takes its level",
+    "environment_not_taken": "no window serves its environment",
+    "window_cancelled": "the window {ref} was cancelled",
+    "outside_window": "the window {ref} has passed",
+    "withdrawn": "{ref}, which it needs, was withdrawn",
+    "deadline": "the window is after its deadline",
+    "unscheduled": "no window within the horizon takes it",
+    "tzdata": "the rules of the time zone changed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a run of windows (keys ``first`` to ``last``) did not do. ``ref`` names a freeze, a change or the window."""
+
+    code: str
+    ref: str
+    first: str = ""
+    last: str = ""
+
+    @property
+    def message(self) -> str:
+        """One sentence in plain words."""
+        text = MESSAGES.get(self.code, self.code).format(ref=self.ref)
+        if not self.first:
+            return text[0].upper() + text[1:] + "."
+        where = self.first if self.first == self.last else f"{self.first} to {self.last}"
+        return f"{where}: {text}."
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """Where a change stands in the published plan. ``level`` is the level it was announced with.
+
+    ``origin`` is the window that it was moved away from by a rule, if it was: where it could return.
+    """
+
+    window: str
+    start: datetime
+    at: datetime
+    version: int = 0
+    level: Level | None = None
+    origin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A release manager's own choice of window, with a reason. It may over-book and enter a soft freeze."""
+
+    window: str
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One change as the planner sees it. ``ready_at`` None: not merged (or not accepted), a preview only.
+
+    ``points`` None: what its level costs. ``promoted_at``: when the environment before this one reported it done
+    (None with a promotion rule: not yet). ``done``: released already; ``withdrawn``: it will not be.
+    """
+
+    id: str
+    title: str
+    repository: str
+    level: Level
+    ready_at: datetime | None
+    teams: frozenset[str] = frozenset()
+    environment: str = "prod"
+    priority: int = 0
+    depends_on: tuple[str, ...] = ()
+    points: int | None = None
+    duration: timedelta | None = None
+    earliest: datetime | None = None
+    deadline: datetime | None = None
+    promoted_at: datetime | None = None
+    emergency: bool = False
+    done: bool = False
+    withdrawn: bool = False
+    announced: Announced | None = None
+    request: Request | None = None
+
+    @property
+    def target(self) -> Target:
+        """What freezes are asked about it."""
+        return Target(self.repository, self.environment, self.teams, self.level)
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A change in a window. ``reasons`` say why none of the earlier windows took it; ``why`` why this one holds it."""
+
+    change: str
+    title: str
+    level: Level
+    window: str
+    reasons: tuple[Reason, ...] = ()
+    why: Why = "first_fit"
+
+
+@dataclass(frozen=True, slots=True)
+class Deferral:
+    """A change without a window, with a reason for every window tried."""
+
+    change: str
+    title: str
+    level: Level
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """An announced change whose window changes (``to`` None: no window takes it), with the reasons that force it."""
+
+    change: str
+    origin: str
+    to: str | None
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A window that a moved change could return to. A suggestion is not a move: a release manager takes it or not."""
+
+    change: str
+    present: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Something a release manager must look at: an announced change that cannot stay and may not move by itself,
+    an over-booked window, a missed deadline, a ready change without a window."""
+
+    change: str
+    window: str | None
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWindow:
+    """A window with what it holds, in the order of release. ``frozen`` names the hard freezes that leave none of it."""
+
+    window: Window
+    state: Literal["planned", "open", "frozen", "cancelled"]
+    used: int = 0
+    majors: int = 0
+    changes: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All placements of a calendar at one version."""
+
+    calendar: str
+    version: int
+    now: datetime
+    windows: tuple[PlannedWindow, ...]
+    skipped: tuple[Skipped, ...]
+    placements: tuple[Placement, ...]
+    deferrals: tuple[Deferral, ...]
+    moves: tuple[Move, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """The same for every plan that says the same, whenever it was made and in whatever order its input came."""
+        text = hashlib.sha256()
+        for each in self.windows:
+            window = each.window
+            text.update(f"w {window.key} {window.start} {window.end} {each.state} {','.join(each.changes)}\n".encode())
+        for placement in self.placements:
+            text.update(f"p {placement.change} {placement.level} {placement.window}\n".encode())
+        for deferral in self.deferrals:
+            text.update(f"d {deferral.change} {[(r.code, r.ref) for r in deferral.reasons]}\n".encode())
+        return text.hexdigest()
+
+    def placement_of(self, change: str) -> Placement | None:
+        """Where a change went."""
+        return next((each for each in self.placements if each.change == change), None)

@@ -1,0 +1,117 @@
+"""Changelogs as published: which repositories have one, and one with search, for an audience."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from flask import request
+
+from release_mgmt.core.audience import Audience, ChangelogView, EntryView, SectionView
+from release_mgmt.core.errors import Forbidden
+from release_mgmt.core.permissions import Action
+from release_mgmt.services import audiences, publications, repositories
+from release_mgmt.web.auth import needs
+from release_mgmt.web.context import context
+from release_mgmt.web.pages import addresses
+from release_mgmt.web.pages.moment import plural
+from release_mgmt.web.pages.parts import ChipGroup
+from release_mgmt.web.pages.site import blueprint, draw
+
+SECTIONS = 20
+WORDS = {
+    Audience.BUSINESS: "business",
+    Audience.ENGINEERING: "engineering",
+    Audience.RELEASE_MANAGER: "release managers",
+}
+
+
+@blueprint.get("/changelogs")
+@needs(Action.READ_CHANGELOG)
+def changelogs() -> str:
+    """Every repository's changelog."""
+    text = request.args.get("text", "").strip()[:200]
+    found = repositories.search(context.store, context.actor, text=text or None, cursor=request.args.get("cursor"))
+    return draw("changelogs", items=found.items, text=text, next=addresses.next_page(found.next))
+
+
+@dataclass(frozen=True, slots=True)
+class ChangelogPage:
+    """One changelog."""
+
+    repository: str
+    sentence: str
+    sections: tuple[SectionView, ...]
+    groups: tuple[ChipGroup, ...]
+    text: str
+    audience: str
+    next: str | None
+    previous: str | None
+    filtered: bool
+
+
+def allowed_audiences() -> list[Audience]:
+    """The audiences whose view this reader may have."""
+    found = []
+    for one in Audience:
+        try:
+            audiences.require_audience(context.actor, one)
+        except Forbidden:
+            continue
+        found.append(one)
+    return found
+
+
+@blueprint.get("/changelogs/<name>")
+@needs(Action.READ_CHANGELOG)
+def changelog(name: str) -> str:
+    """What was released of a repository, newest first, in the words of an audience; ``text`` searches it."""
+    repositories.get(context.store, context.actor, name)
+    audience = audiences.named(request.args.get("audience", Audience.BUSINESS.value))
+    text = request.args.get("text", "").strip()[:200]
+    level = request.args.get("level")
+    view = publications.view_of(context.store, context.actor, name, audience=audience)
+    sections = _matching(view, text, level)
+    first = _first(len(sections))
+    shown = sections[first : first + SECTIONS]
+    entries = sum(len(one.entries) for one in sections)
+    what = f"{plural(entries, 'change')} in {plural(len(sections), 'release')}"
+    page = ChangelogPage(
+        repository=name,
+        sentence=f"{what} match." if text or level else f"{what}, the newest first.",
+        sections=shown,
+        groups=(
+            addresses.group("For", "audience", [(one.value, WORDS[one]) for one in allowed_audiences()]),
+            addresses.group("Level", "level", [("major", "major"), ("minor", "minor")]),
+        ),
+        text=text,
+        audience=audience.value,
+        next=addresses.present(page=str(first // SECTIONS + 2)) if first + SECTIONS < len(sections) else None,
+        previous=addresses.present(page=str(first // SECTIONS)) if first else None,
+        filtered=bool(text or level),
+    )
+    return draw("changelog", page)
+
+
+def _first(count: int) -> int:
+    asked = request.args.get("page", "1")
+    page = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1
+    first = (max(page, 1) - 1) * SECTIONS
+    return first if first < count else 0
+
+
+def _matching(view: ChangelogView, text: str, level: str | None) -> tuple[SectionView, ...]:
+    """The sections with only the entries that match; without a question, everything."""
+    if not text and not level:
+        return view.sections
+    wanted = text.casefold()
+
+    def matches(one: EntryView) -> bool:
+        said = " ".join((one.title, *one.summary, one.note.text if one.note else ""))
+        return (not level or one.level == level) and (not wanted or wanted in said.casefold())
+
+    found = []
+    for section in view.sections:
+        kept = tuple(filter(matches, section.entries))
+        if kept:
+            found.append(replace(section, entries=kept))
+    return tuple(found)

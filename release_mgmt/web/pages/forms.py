@@ -1,0 +1,71 @@
+"""Forms: what was typed, what was wrong with it, and where to go on when it was right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import flash, redirect, request
+from werkzeug.wrappers import Response
+
+from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError, StaleVersion
+from release_mgmt.web.pages.parts import Problem
+from release_mgmt.web.problems import status_of
+
+LONGEST = 2_000
+
+
+def text(name: str, limit: int = LONGEST) -> str:
+    """A field of the form, bounded and without white space around it."""
+    return request.form.get(name, "")[:limit].strip()
+
+
+def optional(name: str, limit: int = LONGEST) -> str | None:
+    """A field of the form, or None when it was left empty."""
+    return text(name, limit) or None
+
+
+def words(name: str) -> tuple[str, ...]:
+    """A field with several values separated by commas or white space."""
+    return tuple(dict.fromkeys(text(name).replace(",", " ").split()))
+
+
+def number(name: str) -> int | None:
+    """A field that holds a whole number, None when it was left empty.
+
+    :raises InvalidInput: when it holds something else.
+    """
+    given = text(name, 20)
+    if not given:
+        return None
+    if not given.isascii() or not given.removeprefix("-").isdigit():
+        raise InvalidInput.at(name, "this is not a whole number", "digits")
+    return int(given)
+
+
+def problem_of(error: ReleaseMgmtError, title: str = "It was not saved") -> Problem:
+    """An error of ours as a panel above the form."""
+    faults = tuple((one.path, one.message) for one in getattr(error, "errors", ()))
+    tone = "warn" if isinstance(error, StaleVersion) else "stop"
+    return Problem(
+        title, error.message, error.hint, faults if len(faults) > 1 else (), tone="warn" if tone == "warn" else "stop"
+    )
+
+
+def errors_of(error: ReleaseMgmtError | None) -> Mapping[str, str]:
+    """What is wrong by field; the last part of the path names the field."""
+    found: dict[str, str] = {}
+    for one in getattr(error, "errors", ()):
+        message = f"{one.message} ({one.allowed})" if one.allowed else one.message
+        found.setdefault(one.path.rsplit(".", 1)[-1], message)
+    return found
+
+
+def status(error: ReleaseMgmtError | None) -> int:
+    """The HTTP status of a form that is shown again."""
+    return 200 if error is None else status_of(error)
+
+
+def done(message: str, address: str) -> Response:
+    """Say what was done on the page that follows (303: a reload never repeats it)."""
+    flash(message)
+    return redirect(address, 303)

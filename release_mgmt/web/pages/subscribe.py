@@ -1,0 +1,109 @@
+"""Subscriptions: feeds of one's own for calendar programs and feed readers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import request, url_for
+from werkzeug.wrappers import Response
+
+from release_mgmt.core.audience import Audience
+from release_mgmt.core.errors import ReleaseMgmtError
+from release_mgmt.core.permissions import Action
+from release_mgmt.services import directory, feeds
+from release_mgmt.services.feeds import SubscriptionView
+from release_mgmt.web.auth import needs
+from release_mgmt.web.context import context
+from release_mgmt.web.pages import forms
+from release_mgmt.web.pages.changelogs import WORDS, allowed_audiences
+from release_mgmt.web.pages.parts import FeedLink, Problem
+from release_mgmt.web.pages.site import blueprint, draw
+
+
+@dataclass(frozen=True, slots=True)
+class FeedLine:
+    """A feed that is there already; its address was shown once, when it was made."""
+
+    id: str
+    name: str
+    what: str
+    hint: str
+    at: datetime
+
+
+@blueprint.get("/subscribe")
+@needs(Action.SUBSCRIBE)
+def subscribe() -> str:
+    """My feeds, and the form for a new one."""
+    return _page()
+
+
+def _page(made: SubscriptionView | None = None, problem: Problem | None = None) -> str:
+    names = directory.look_up(context.store, context.actor)
+    held = feeds.of(context.store, context.actor)
+    return draw(
+        "subscribe",
+        feeds=[
+            FeedLine(one.id, one.name, _what(one, names), one.hint, one.rotated_at or one.created_at) for one in held
+        ],
+        made=_links(made) if made else (),
+        problem=problem,
+        teams=list(names.teams.values()),
+        chosen=request.form.getlist("teams") or sorted(context.actor.teams),
+        audiences=[(one.value, WORDS[one]) for one in allowed_audiences()],
+        form=request.form,
+    )
+
+
+def _what(one: SubscriptionView, names: directory.Directory) -> str:
+    told = [WORDS[one.audience]]
+    if one.filters.teams:
+        told.append(", ".join(names.team(slug) for slug in one.filters.teams))
+    if one.filters.levels:
+        told.append(f"only {', '.join(one.filters.levels)}")
+    if not one.filters.freezes:
+        told.append("without freezes")
+    return " · ".join(told)
+
+
+def _links(made: SubscriptionView) -> tuple[FeedLink, ...]:
+    base = f"{context.settings.site.rstrip('/')}/feeds/{made.token}"
+    webcal = base.replace("https://", "webcal://").replace("http://", "webcal://")
+    return (
+        FeedLink(
+            f"{made.name}: calendar", f"{base}/calendar.ics", f"{webcal}/calendar.ics",
+            "For Outlook, Google, Apple and Thunderbird: add a calendar from the internet with this address.",
+        ),
+        FeedLink(f"{made.name}: changelog", f"{base}/changelog.atom", None, "For feed readers and chat programs."),
+    )  # fmt: skip
+
+
+@blueprint.post("/subscribe")
+@needs(Action.SUBSCRIBE)
+def make_feed() -> tuple[str, int]:
+    """A new feed; the page that follows shows its address, once."""
+    filters: dict[str, Any] = {
+        "teams": request.form.getlist("teams"),
+        "levels": ["major"] if forms.text("levels") == "major" else [],
+        "freezes": bool(forms.text("freezes")),
+    }
+    try:
+        made = feeds.create(
+            context.store, context.actor, context.now, name=forms.text("name"),
+            audience=forms.text("audience") or Audience.BUSINESS.value, filters=filters,
+        )  # fmt: skip
+    except ReleaseMgmtError as error:
+        return _page(problem=forms.problem_of(error, "The feed was not made")), forms.status(error)
+    return _page(made), 201
+
+
+@blueprint.post("/subscribe/<key>")
+@needs(Action.SUBSCRIBE)
+def act_on_feed(key: str) -> tuple[str, int] | Response:
+    """End a feed, or give it a new address."""
+    if forms.text("do") == "rotate":
+        return _page(feeds.rotate(context.store, context.actor, context.now, key)), 201
+    feeds.revoke(context.store, context.actor, context.now, key)
+    return forms.done("The feed has ended; its address answers no more.", url_for("pages.subscribe"))
