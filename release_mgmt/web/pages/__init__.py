@@ -16,14 +16,14 @@ from release_mgmt.web.pages.site import blueprint
 MODULES = (
     "general",
     "account",
-    "home",
-    "calendar",
     "changes",
     "repositories",
     "changelogs",
     "subscribe",
+    "search",
     "admin",
     "operations",
+    "teams",
 )
 
 

@@ -29,6 +29,11 @@ def words(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text(name).replace(",", " ").split()))
 
 
+def several(name: str, most: int = 500) -> tuple[str, ...]:
+    """Every value that was chosen of a field."""
+    return tuple(dict.fromkeys(request.form.getlist(name)[:most]))
+
+
 def number(name: str) -> int | None:
     """A field that holds a whole number, None when it was left empty.
 

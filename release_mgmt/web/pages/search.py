@@ -1,0 +1,102 @@
+"""Search over changes, repositories, releases and people: only what one may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import request, url_for
+
+from release_mgmt.core.permissions import Action, may_somewhere
+from release_mgmt.services import changes, directory, people, repositories
+from release_mgmt.services.changes import Filter
+from release_mgmt.services.people import PersonView
+from release_mgmt.services.repositories import RepositoryView
+from release_mgmt.web.auth import needs
+from release_mgmt.web.context import context
+from release_mgmt.web.pages import addresses, lines
+from release_mgmt.web.pages.moment import plural
+from release_mgmt.web.pages.parts import ChangeLine
+from release_mgmt.web.pages.site import blueprint, draw
+
+MOST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """What was found."""
+
+    sentence: str
+    search_text: str
+    changes: tuple[ChangeLine, ...]
+    repositories: tuple[RepositoryView, ...]
+    people: tuple[PersonView, ...]
+    more: str | None
+
+
+@blueprint.get("/search")
+@needs(Action.SEARCH)
+def search() -> str:
+    """Everything that holds the words."""
+    text = request.args.get("q", "").strip()[:200]
+    store, actor = context.store, context.actor
+    if not text:
+        return draw("search", SearchPage("Type a word of a title, a name, a repository.", "", (), (), (), None))
+    found = changes.search(store, actor, Filter(text=text), limit=MOST)
+    names = directory.look_up(store, actor, [one.owner for one in found.items])
+    seen = repositories.search(store, actor, text=text, limit=MOST).items
+    asks_people = may_somewhere(actor, Action.READ_PEOPLE)
+    known = tuple(people.search(store, actor, text=text, limit=MOST)[0]) if asks_people else ()
+    told = [
+        plural(number, one, many)
+        for number, one, many in (
+            (len(found.items), "change", "changes"),
+            (len(seen), "repository", "repositories"),
+            (len(known), "person", "people"),
+        )
+        if number
+    ]
+    view = SearchPage(
+        sentence=f"{', '.join(told)} for \N{LEFT DOUBLE QUOTATION MARK}{text}\N{RIGHT DOUBLE QUOTATION MARK}."
+        if told
+        else "Nothing matches.",
+        search_text=text,
+        changes=tuple(lines.change_line(one, names) for one in found.items),
+        repositories=seen,
+        people=known,
+        more=url_for("pages.changes", text=text) if found.next else None,
+    )
+    return draw("search", view)
+
+
+@dataclass(frozen=True, slots=True)
+class MinePage:
+    """My changes."""
+
+    sentence: str
+    open: tuple[ChangeLine, ...]
+    past: tuple[ChangeLine, ...]
+    next: str | None
+    linked: bool
+
+
+@blueprint.get("/mine")
+@needs(Action.EDIT_CHANGE)
+def mine() -> str:
+    """My changes and where each one is."""
+    actor = context.actor
+    wanted = Filter(mine=(actor.person or "", actor.name))
+    found = changes.search(context.store, actor, wanted, cursor=request.args.get("cursor"))
+    names = directory.look_up(context.store, actor, [one.owner for one in found.items])
+    shown = [lines.change_line(one, names) for one in found.items]
+    over = {"released", "withdrawn", "rolled_back"}
+    coming = tuple(one for one in shown if one.state not in over)
+    review = sum(one.needs_review for one in coming)
+    told = "None of your changes is on the way"
+    if coming:
+        told = f"{plural(len(coming), 'change')} of yours {'is' if len(coming) == 1 else 'are'} on the way"
+    told += f"; {review} to be reviewed by you." if review else "."
+    view = MinePage(
+        told, coming, tuple(one for one in shown if one.state in over), addresses.next_page(found.next),
+        bool(actor.identities),
+    )  # fmt: skip
+    return draw("mine", view)
