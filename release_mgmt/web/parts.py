@@ -8,6 +8,7 @@ from flask import Flask
 
 PARTS: tuple[str, ...] = (
     "auth",
+    "single_sign_on",
     "feeds",
     "pages",
     "webhooks",
