@@ -38,7 +38,10 @@ class Via(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a token may be used for; a token without the scope of an action is refused whatever its owner may do."""
+    """What a token may be used for; a token without the scope of an action is refused whatever its owner may do.
+
+    Whoever may write, vote or administer may also read; a token for the gate or for ingestion may not.
+    """
 
     READ = "read"
     WRITE = "write"
@@ -250,8 +253,13 @@ TABLE: dict[Action, Rule] = _table()
 """The one permission table; complete for every :class:`Action`."""
 
 
+_READING = frozenset({Scope.READ, Scope.WRITE, Scope.APPROVE, Scope.ADMIN})
+
+
 def _scoped(actor: Actor, rule: Rule) -> bool:
-    return not rule.roles or actor.scopes is None or rule.scope in actor.scopes
+    if not rule.roles or actor.scopes is None:
+        return True
+    return bool(actor.scopes & (_READING if rule.scope is Scope.READ else {rule.scope}))
 
 
 def may_somewhere(actor: Actor, action: Action) -> bool:

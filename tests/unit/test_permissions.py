@@ -62,7 +62,8 @@ def test_a_forgotten_calendar_is_a_fault_and_not_a_grant(action: Action) -> None
 
 @pytest.mark.parametrize("action", [a for a in Action if TABLE[a].roles])
 def test_a_token_without_the_scope_is_refused_whoever_owns_it(action: Action) -> None:
-    every_other = frozenset(Scope) - {TABLE[action].scope}
+    reading = {Scope.WRITE, Scope.APPROVE, Scope.ADMIN} if TABLE[action].scope is Scope.READ else set()
+    every_other = frozenset(Scope) - {TABLE[action].scope} - reading
     actor = Actor("p_1", "Ada", frozenset(Role), frozenset({EVERYWHERE}), via=Via.TOKEN, scopes=every_other)
     with pytest.raises(Forbidden) as refused:
         require(actor, action, calendar="pricing")
