@@ -40,7 +40,13 @@ def configure(level: str = "info", form: str = "json") -> None:
     last: list[Any] = (
         [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer()]
         if form == "json"
-        else [redact, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [
+            redact,
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                exception_formatter=structlog.dev.plain_traceback,  # the other one prints local variables: secrets
+            ),
+        ]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -7,6 +7,9 @@ from importlib import import_module
 from flask_smorest import Api
 
 RESOURCES: tuple[str, ...] = (
+    "repositories",
+    "changes",
+    "jobs",
     "people",
     "teams",
     "tokens",

@@ -1,0 +1,51 @@
+"""``Idempotency-Key`` on what machines post: sent twice, done once."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from flask import Response, make_response, request
+
+from release_mgmt.core.errors import InvalidInput
+from release_mgmt.services import idempotency as services
+from release_mgmt.web.context import context
+
+View = TypeVar("View", bound=Callable[..., Any])
+_KEY = re.compile(r"[\x21-\x7e]{1,200}\Z")
+
+
+def idempotent(view: View) -> View:
+    """Give the first answer again to a request with the same ``Idempotency-Key``, person and body.
+
+    Stands between ``@needs`` and flask-smorest's decorators. A request that fails has had no effect (services write
+    in one transaction), so its key may be used again.
+    """
+
+    @wraps(view)
+    def once(*args: Any, **kwargs: Any) -> Any:
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            return view(*args, **kwargs)
+        if not _KEY.match(key):
+            raise InvalidInput.at("Idempotency-Key", "this cannot be a key", "1 to 200 visible ASCII characters")
+        actor = context.actor.person or context.actor.name
+        digest = hashlib.sha256(request.get_data()).hexdigest()
+        route = f"{request.method} {request.path}"
+        found = services.claim(context.store, context.now, actor=actor, key=key, route=route, digest=digest)
+        if found is not None:
+            replayed = Response(found.body, status=found.status, mimetype="application/json")
+            replayed.headers["Idempotency-Replayed"] = "true"
+            return replayed
+        try:
+            response = make_response(view(*args, **kwargs))
+        except BaseException:
+            services.forget(context.store, actor=actor, key=key)
+            raise
+        services.keep(context.store, actor=actor, key=key, status=response.status_code, body=response.get_data())
+        return response
+
+    return once  # type: ignore[return-value] # the same signature, seen through wraps
