@@ -68,7 +68,8 @@ def _sqlite(url: str, lock_timeout: int, *, foreign_keys: bool) -> Engine:
     name = make_url(url).database
     if not name or name == ":memory:":
         raise InvalidInput.at("database_url", "SQLite needs a file: several processes share it", "sqlite:///PATH")
-    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    if not name.startswith("file:"):  # an SQLite URI names its file in a form of its own, and never a new one
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": lock_timeout})
 
     @event.listens_for(engine, "connect")
