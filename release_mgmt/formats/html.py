@@ -5,9 +5,9 @@ The templates escape everything; the pages are well-formed XML too, so that a st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
@@ -16,6 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from release_mgmt import resources
 from release_mgmt.core.audience import ChangelogView, SectionView
+from release_mgmt.core.calendar import Shown
 from release_mgmt.core.errors import FieldError, InvalidInput, TooLarge
 from release_mgmt.formats.links import Links
 from release_mgmt.formats.words import Words
@@ -61,36 +62,43 @@ def page_pieces(
 
 def fragment(section: SectionView, say: Words, links: Links | None = None, style: Style | None = None) -> str:
     """One release without head and body: for an Atom entry or another page."""
-    return environment().get_template("section.html").render(_tools(say, links, style), section=section, level=2)
+    return environment().get_template("section.html").render(tools(say, links, style), section=section, level=2)
 
 
 def email(
     section: SectionView, say: Words, links: Links | None = None, style: Style | None = None, *, url: str | None = None
 ) -> str:
     """One release as the body of an e-mail: a single column, no scripts, no style sheet, no images."""
-    return environment().get_template("email.html").render(_tools(say, links, style), section=section, url=url)
+    return environment().get_template("email.html").render(tools(say, links, style), section=section, url=url)
 
 
 def model(view: ChangelogView, say: Words, links: Links | None, style: Style | None) -> dict[str, object]:
     """What a template gets: ``changelog`` (a ChangelogView), ``say``, ``links``, ``when``, ``span`` and ``day``."""
-    return {"changelog": view, **_tools(say, links, style)}
+    return {"changelog": view, **tools(say, links, style)}
 
 
-def _tools(say: Words, links: Links | None, style: Style | None) -> dict[str, object]:
+def tools(say: Words, links: Links | None, style: Style | None) -> dict[str, object]:
+    """What every template of ours can call, in the reader's words and zone."""
     style = style or Style()
-    zone = style.zone
-    instant: Callable[[datetime], str] = lambda value: say.instant(value, zone)  # noqa: E731 - three short closures
-    span: Callable[[datetime, datetime], str] = lambda one, two: say.span(one, two, zone)  # noqa: E731
-    day: Callable[[str], str] = lambda text: say.day(datetime.fromisoformat(text).date())  # noqa: E731
-    return {
-        "say": say,
-        "many": say.many,
-        "links": links or Links(),
-        "when": instant,
-        "span": span,
-        "day": day,
-        "style": style,
-    }
+
+    def instant(value: datetime) -> str:
+        return say.instant(value, style.zone)
+
+    def span(start: datetime, end: datetime) -> str:
+        return say.span(start, end, style.zone)
+
+    def day(text: str) -> str:
+        return say.day(datetime.fromisoformat(text).date())
+
+    def moment(shown: Shown) -> str:
+        if "T" in shown.start:
+            return span(datetime.fromisoformat(shown.start), datetime.fromisoformat(shown.end))
+        last = date.fromisoformat(shown.end) - timedelta(days=1)
+        first = date.fromisoformat(shown.start)
+        return say.day(first) if first == last else f"{say.day(first)} - {say.day(last)}"
+
+    named = {"when": instant, "span": span, "day": day, "moment": moment}
+    return {"say": say, "many": say.many, "links": links or Links(), "style": style, **named}
 
 
 def custom(source: str, view: ChangelogView, say: Words, links: Links | None = None, *, html: bool = True) -> str:
