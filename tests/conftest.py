@@ -317,3 +317,22 @@ def make_git_repo(tmp_path: Path) -> Callable[[str], GitRepo]:
 def git_repo(make_git_repo: Callable[[str], GitRepo]) -> GitRepo:
     """An empty repository on the branch ``main``."""
     return make_git_repo("repo")
+
+
+# --- what was not run --------------------------------------------------------------------------------------------
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly, just before the last line, what this machine could not run and whether the linters were content."""
+    reasons: dict[str, int] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reasons[reason] = reasons.get(reason, 0) + 1
+    failed = os.environ.get("CHECKS_FAILED") == "1"
+    if not reasons and not failed:
+        return
+    terminalreporter.section("NOT RUN, NOT CONTENT", sep="!", red=True, bold=True)
+    if failed:
+        terminalreporter.line("Formatting, lint, types or contracts failed; see above.", red=True, bold=True)
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.line(f"{count} not run: {reason.removeprefix('Skipped: ')}", red=True, bold=True)

@@ -12,6 +12,7 @@ from release_mgmt.core.errors import BrokenInvariant, InvalidInput, ReleaseMgmtE
 # command -> (module, one line of help); the function in the module is named as the command with "_" for "-".
 COMMANDS: dict[str, tuple[str, str]] = {
     "classify": ("release_mgmt.cli.classify", "Tell minor from major changes of a repository, with the evidence."),
+    "start": ("release_mgmt.cli.start", "Try it: one repository, from nothing to a served calendar."),
     "init": ("release_mgmt.cli.init", "Make an installation that can be used."),
     "serve": ("release_mgmt.cli.serve", "Serve web, API and feeds."),
     "worker": ("release_mgmt.cli.worker", "Run jobs, nothing else."),

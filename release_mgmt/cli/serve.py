@@ -39,21 +39,22 @@ def serve(config: Path | None, host: str | None, port: int | None, *, with_worke
     settings = read_settings(config)
     settings = replace(settings, host=host or settings.host, port=settings.port if port is None else port)
     prepare(settings)
-    _require_free(settings.host, settings.port)
+    require_free(settings.host, settings.port)
     jobs = with_worker if with_worker is not None else settings.database.startswith("sqlite")
     supervisor = Supervisor(settings, config) if jobs else None
     try:
         if supervisor:
             supervisor.start()
         click.echo(f"release-mgmt listens on {settings.site} (API: {settings.site}/api/v1/docs). Stop with Ctrl-C.")
-        _gunicorn(settings).run()
+        make_server(settings).run()
     finally:
         if supervisor:
             supervisor.stop()
         shutil.rmtree(shared, ignore_errors=True)
 
 
-def _require_free(host: str, port: int) -> None:
+def require_free(host: str, port: int) -> None:
+    """Return if the address can be listened on; InvalidInput with what to do otherwise."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -69,12 +70,14 @@ def _require_free(host: str, port: int) -> None:
 class Supervisor:
     """Keeps one worker process alive under the same name, so that it takes up what it had begun."""
 
-    def __init__(self, settings: Settings, config: Path | None) -> None:
+    def __init__(self, settings: Settings, config: Path | None, log_level: str | None = None) -> None:
         self._command = [sys.executable, "-m", "release_mgmt", "worker", "--with-parent", "--id", settings.worker_id]
         if config:
             self._command += ["--config", str(config)]
         self._environment = {**os.environ}
         self._environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
+        if log_level:
+            self._environment["RELEASE_MGMT_LOG_LEVEL"] = log_level
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = os.getpid()
@@ -110,7 +113,8 @@ class Supervisor:
             process.kill()
 
 
-def _gunicorn(settings: Settings) -> Any:
+def make_server(settings: Settings) -> Any:
+    """gunicorn with our application; ``run`` blocks until it is told to stop."""
     from gunicorn.app.base import BaseApplication
     from prometheus_client import multiprocess
 

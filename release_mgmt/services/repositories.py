@@ -170,7 +170,11 @@ def _free(session: Session, name: str, location: str | None, but: str | None = N
     if taken is None:
         return
     what = "name" if taken.name == name else "address"
-    raise Conflict(f"A repository of this {what} is there already: {taken.name}.", code="already_registered")
+    raise Conflict(
+        f"A repository of this {what} is there already: {taken.name}.",
+        code="already_registered",
+        details={"name": taken.name},
+    )
 
 
 def _pattern(text: str | None) -> str | None:

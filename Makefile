@@ -1,0 +1,63 @@
+# make install   prepare .venv, so that .venv/bin/release-mgmt works
+# make run       try it: your repository (REPO=/path/or/url), its changelog and calendar at http://127.0.0.1:8000
+# make test      everything that the continuous integration runs
+# make test-long the same and the long fault tests
+# make check     formatting, lint, types, contracts
+# make lock      resolve the dependencies again
+VENV ?= .venv
+REPO ?= $(CURDIR)
+PORT ?= 8000
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11
+PYTEST_ARGS ?=
+export VENV
+
+.PHONY: install run test test-long check lock dev clean
+.DELETE_ON_ERROR:
+
+install: $(VENV)/.installed
+
+$(VENV)/bin/python:
+	@python=$$(.ci/find-python) && echo "Making $(VENV) with $$python ..." && "$$python" -m venv $(VENV)
+
+$(VENV)/.installed: requirements.lock .ci/build.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the locked dependencies ..."
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --require-hashes -r .ci/build.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+dev: $(VENV)/.dev
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.installed
+	@echo "Installing what the tests need ..."
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+run: $(VENV)/.installed
+	@$(BIN)/release-mgmt start --repo "$(REPO)" --port $(PORT)
+
+check: $(VENV)/.dev
+	@.ci/check
+
+# The linters come first, so that the last lines are pytest's own summary, whatever they said.
+test: $(VENV)/.dev
+	@.ci/system-packages
+	@failed=0; .ci/check || failed=1; \
+	CHECKS_FAILED=$$failed $(BIN)/python -m pytest -m "not long" $(PYTEST_ARGS) || failed=1; \
+	exit $$failed
+
+test-long: $(VENV)/.dev
+	@.ci/system-packages
+	@failed=0; .ci/check || failed=1; \
+	CHECKS_FAILED=$$failed $(BIN)/python -m pytest $(PYTEST_ARGS) || failed=1; \
+	exit $$failed
+
+lock: $(VENV)/.dev
+	$(BIN)/$(COMPILE) pyproject.toml -o requirements.lock
+	$(BIN)/$(COMPILE) pyproject.toml --group dev --extra redis --extra notify -c requirements.lock -o requirements-dev.lock
+	echo "hatchling>=1.27" | $(BIN)/$(COMPILE) -c requirements.lock - -o .ci/build.lock
+
+clean:
+	rm -rf $(VENV) var
