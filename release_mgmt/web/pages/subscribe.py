@@ -7,18 +7,21 @@ from datetime import datetime
 from typing import Any
 
 from flask import request, url_for
+from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from release_mgmt.core.audience import Audience
 from release_mgmt.core.errors import ReleaseMgmtError
 from release_mgmt.core.permissions import Action
+from release_mgmt.formats.subscribe import Card, card
+from release_mgmt.formats.words import Words
 from release_mgmt.services import directory, feeds
 from release_mgmt.services.feeds import SubscriptionView
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import forms
 from release_mgmt.web.pages.changelogs import WORDS, allowed_audiences
-from release_mgmt.web.pages.parts import FeedLink, Problem
+from release_mgmt.web.pages.parts import Problem
 from release_mgmt.web.pages.site import blueprint, draw
 
 
@@ -48,7 +51,9 @@ def _page(made: SubscriptionView | None = None, problem: Problem | None = None) 
         feeds=[
             FeedLine(one.id, one.name, _what(one, names), one.hint, one.rotated_at or one.created_at) for one in held
         ],
-        made=_links(made) if made else (),
+        made=made,
+        card=_card(made) if made else None,
+        qr=Markup(_card(made).qr) if made else None,  # noqa: S704 - our own drawing of an address of ours
         problem=problem,
         teams=list(names.teams.values()),
         chosen=request.form.getlist("teams") or sorted(context.actor.teams),
@@ -68,16 +73,11 @@ def _what(one: SubscriptionView, names: directory.Directory) -> str:
     return " · ".join(told)
 
 
-def _links(made: SubscriptionView) -> tuple[FeedLink, ...]:
-    base = f"{context.settings.site.rstrip('/')}/feeds/{made.token}"
-    webcal = base.replace("https://", "webcal://").replace("http://", "webcal://")
-    return (
-        FeedLink(
-            f"{made.name}: calendar", f"{base}/calendar.ics", f"{webcal}/calendar.ics",
-            "For Outlook, Google, Apple and Thunderbird: add a calendar from the internet with this address.",
-        ),
-        FeedLink(f"{made.name}: changelog", f"{base}/changelog.atom", None, "For feed readers and chat programs."),
-    )  # fmt: skip
+def _card(made: SubscriptionView) -> Card:
+    """How to subscribe; the token is in every address, so only this page shows it, once."""
+    token = made.token
+    assert token is not None, "a feed that was just made tells its token"
+    return card(context.settings.site.rstrip("/"), token, made.name, Words(made.language))
 
 
 @blueprint.post("/subscribe")
