@@ -13,6 +13,11 @@ from release_mgmt.core.errors import BrokenInvariant, InvalidInput, ReleaseMgmtE
 COMMANDS: dict[str, tuple[str, str]] = {
     "classify": ("release_mgmt.cli.classify", "Tell minor from major changes of a repository, with the evidence."),
     "start": ("release_mgmt.cli.start", "Try it: one repository, from nothing to a served calendar."),
+    "reclassify": (
+        "release_mgmt.cli.reclassify",
+        "Judge stored changes by the rules of today, or show what would change.",
+    ),
+    "override": ("release_mgmt.cli.override", "Correct the level of a change, with a reason."),
     "init": ("release_mgmt.cli.init", "Make an installation that can be used."),
     "serve": ("release_mgmt.cli.serve", "Serve web, API and feeds."),
     "worker": ("release_mgmt.cli.worker", "Run jobs, nothing else."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 
@@ -11,7 +11,7 @@ from release_mgmt.core.classification import Classification, Rules, load_rules
 from release_mgmt.core.history import Commit
 from release_mgmt.services import verdicts
 from release_mgmt.services.tree_walk import TreeWalk
-from release_mgmt.services.verdicts import VerdictCache
+from release_mgmt.services.verdicts import Cache
 from release_mgmt.sources.git import Repository
 from release_mgmt.sources.git.process import GitFailed
 
@@ -31,7 +31,7 @@ def classify_revisions(
     repository: Repository,
     revisions: Sequence[str],
     rules: Rules | None = None,
-    cache: VerdictCache | None = None,
+    cache: Cache | None = None,
     *,
     labels: Labels | None = None,
     processes: int = 1,
@@ -143,8 +143,3 @@ def _pooled(
 
 def _piece(repository: Repository, revisions: list[str], rules: Rules, labels: Labels) -> list[tuple[str, bytes]]:
     return list(_classify(repository, revisions, rules, labels))
-
-
-def levels(results: Iterable[tuple[str, Classification]]) -> dict[str, Classification]:
-    """The verdicts by sha."""
-    return dict(results)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -92,6 +92,16 @@ def cache_folder() -> Path:
     return (Path(given) if given.startswith("/") else Path.home() / ".cache") / "release-mgmt"
 
 
+class Cache(Protocol):
+    """Where verdicts are kept between runs; ``rules`` is their digest."""
+
+    def load(self, rules: str, revisions: Sequence[str], labels: Mapping[str, tuple[str, ...]]) -> dict[str, bytes]:
+        """The packed verdicts that are known."""
+
+    def save(self, rules: str, packed: Mapping[str, bytes], labels: Mapping[str, tuple[str, ...]]) -> None:
+        """Keep verdicts."""
+
+
 class VerdictCache:
     """Verdicts in an SQLite file. A commit's id stands for its tree, its parents and its message, so (commit, labels,
     rules, code) determines the verdict; nothing ever needs to be dropped for being stale."""
@@ -103,7 +113,7 @@ class VerdictCache:
         """The packed verdicts that are known."""
         if not self.path.is_file():
             return {}
-        keys = {_key(rules, sha, labels): sha for sha in revisions}
+        keys = {key_of(rules, sha, labels): sha for sha in revisions}
         found: dict[str, bytes] = {}
         try:
             with closing(sqlite3.connect(self.path, timeout=10)) as connection:
@@ -128,13 +138,14 @@ class VerdictCache:
                 )
                 connection.executemany(
                     "INSERT OR REPLACE INTO verdict VALUES (?, ?)",
-                    [(_key(rules, sha, labels), value) for sha, value in packed.items()],
+                    [(key_of(rules, sha, labels), value) for sha, value in packed.items()],
                 )
                 connection.commit()
         except (sqlite3.Error, OSError):
             return
 
 
-def _key(rules: str, sha: str, labels: Mapping[str, tuple[str, ...]]) -> bytes:
+def key_of(rules: str, sha: str, labels: Mapping[str, tuple[str, ...]]) -> bytes:
+    """Code, rules, labels, and the commit, whose id stands for its tree, parents and message."""
     said = "\0".join(sorted(labels.get(sha, ())))
     return hashlib.sha256(f"{code_version()}\0{rules}\0{sha}\0{said}".encode()).digest()[:20]

@@ -16,6 +16,7 @@ RESOURCES: tuple[str, ...] = (
     "audit",
     "feeds",
     "changelogs",
+    "overrides",
 )
 
 

@@ -1,0 +1,43 @@
+"""``release-mgmt reclassify``: judge the stored changes of a repository by the rules of today."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from release_mgmt.cli.installation import config_option, opened
+from release_mgmt.core.text import one_line
+
+
+@click.command()
+@config_option
+@click.argument("name")
+@click.option("--repo", required=True, type=click.Path(path_type=Path), help="The repository on disk.")
+@click.option(
+    "--rules", "rules_file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Rules to try."
+)
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+def reclassify(config: Path | None, name: str, repo: Path, rules_file: Path | None, *, dry_run: bool) -> None:
+    """Judge the changes of repository NAME again where content, rules or code are new; overrides stay."""
+    from release_mgmt.services import classification
+    from release_mgmt.services.classify import default_rules
+    from release_mgmt.sources.git import open_repository
+
+    installation = opened(config)
+    done = classification.classify_repository(
+        installation.store,
+        installation.actor,
+        installation.now,
+        name,
+        open_repository(repo),
+        rules=default_rules(rules_file.read_text("utf-8")) if rules_file else None,
+        dry_run=dry_run,
+        processes=len(os.sched_getaffinity(0)),
+    )
+    for one in done.moved:
+        kept = f" (stays {one.in_force}: a person decided)" if one.in_force != one.after else ""
+        click.echo(f"{one.change}  {one.before or '-'} -> {one.after}{kept}  {one.rule}  {one_line(one.title, 80)}")
+    verb = "would move" if dry_run else "moved"
+    click.echo(f"{len(done.moved)} of {done.judged} judged changes {verb}.")

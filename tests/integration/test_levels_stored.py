@@ -1,0 +1,215 @@
+"""Levels of stored changes: classification into the database, overrides, and who may set them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from release_mgmt import clock
+from release_mgmt.core.classification import load_rules
+from release_mgmt.core.errors import Conflict, Forbidden, InvalidInput, StaleVersion
+from release_mgmt.core.permissions import EVERYWHERE, Actor, Role, Scope, Via, trusted
+from release_mgmt.services import changes, classification, people, tokens
+from release_mgmt.services.classify import default_rules
+from release_mgmt.sources.git import open_repository
+from release_mgmt.store.models import repositories as tables
+from release_mgmt.store.models.people import AuditRow
+from release_mgmt.store.session import Store
+from tests.conftest import GitRepo
+
+JOB = trusted("classify", Via.JOB)
+
+
+def engineer(name: str = "Grace") -> Actor:
+    return Actor(f"p_{name.lower()}", name, frozenset({Role.ENGINEER}), via=Via.SESSION)
+
+
+def manager(name: str = "Mary") -> Actor:
+    return Actor(f"p_{name.lower()}", name, frozenset({Role.RELEASE_MANAGER}), frozenset({"pricing"}), via=Via.SESSION)
+
+
+def fill(store: Store, repo: GitRepo, now: datetime) -> list[str]:
+    """A repository with one change a commit: a new library, a parameter, more logic."""
+    shas = [
+        repo.commit("Use torch", {"a.py": "import torch\n"}, author="Ada"),
+        repo.commit("Tune", {"params.yaml": "lr: 0.1\n"}, author="Ada"),
+        repo.commit("Logic", {"a.py": "import torch\nx = torch.ones(1)\n"}, author="Ada"),
+    ]
+    with store.write() as session:
+        session.add(
+            tables.Repository(
+                id="r1", name="shop", location=str(repo.path), calendar="pricing", adopted_at=now, created_at=now,
+                updated_at=now,
+            )
+        )  # fmt: skip
+        session.flush()
+        for place, sha in enumerate(shas):
+            session.add(
+                tables.Commit(
+                    repository_id="r1", sha=sha, position=place, parents=" ".join(shas[max(0, place - 1) : place]),
+                    author="Ada", subject="x",
+                )
+            )  # fmt: skip
+            session.add(
+                tables.Change(
+                    id=f"c{place}", repository_id="r1", key=f"k{place}", title=f"Change {place}", author="Ada",
+                    state="draft", happened_at=now, created_at=now, updated_at=now, rank=place,
+                )
+            )  # fmt: skip
+            session.flush()
+            session.add(tables.ChangeCommit(change_id=f"c{place}", sha=sha, repository_id="r1", position=0))
+    return shas
+
+
+def judge(store: Store, repo: GitRepo, now: datetime, **more: object) -> classification.Reclassified:
+    return classification.classify_repository(store, JOB, now, "shop", open_repository(repo.path), **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.acceptance("CHG-C1")
+def test_verdicts_are_stored_with_their_evidence_and_judged_once(
+    store: Store, git_repo: GitRepo, now: datetime
+) -> None:
+    fill(store, git_repo, now)
+    done = judge(store, git_repo, now)
+    assert (done.judged, [one.after for one in done.moved]) == (3, ["major", "minor", "minor"])
+    found = changes.get(store, JOB, "c0")
+    assert (found.change.level, found.change.kind, found.rule) == ("major", "new_library", "new-library")
+    assert found.new_libraries[0]["name"] == "torch"
+    assert found.evidence[0]["line"] == 1
+    assert judge(store, git_repo, now).judged == 0
+
+
+def test_a_change_of_the_rules_shows_first_what_would_move(store: Store, git_repo: GitRepo, now: datetime) -> None:
+    fill(store, git_repo, now)
+    judge(store, git_repo, now)
+    milder = default_rules("[policy]\nlibrary_new = 'minor'\n")
+    would = judge(store, git_repo, now, rules=milder, dry_run=True)
+    assert [(one.change, one.before, one.after) for one in would.moved] == [("c0", "major", "minor")]
+    assert changes.get(store, JOB, "c0").change.level == "major"
+    done = judge(store, git_repo, now, rules=milder)
+    assert done.moved == would.moved
+    assert changes.get(store, JOB, "c0").change.level == "minor"
+    with store.read() as session:
+        (row,) = session.scalars(select(AuditRow).where(AuditRow.action == "change.reclassify"))
+        assert '"c0":"minor"' in (row.after or "")
+
+
+def test_the_rules_of_a_repository_win_over_ours(store: Store, git_repo: GitRepo, now: datetime) -> None:
+    fill(store, git_repo, now)
+    with store.write() as session:
+        repository = session.get(tables.Repository, "r1")
+        assert repository is not None
+        repository.settings = {classification.RULES_SETTING: "[policy]\nlibrary_new = 'minor'\n"}
+    judge(store, git_repo, now)
+    assert changes.get(store, JOB, "c0").change.level == "minor"
+
+
+@pytest.mark.acceptance("CHG-C1")
+def test_an_override_wins_survives_and_leaves_a_trace(store: Store, git_repo: GitRepo, now: datetime) -> None:
+    fill(store, git_repo, now)
+    judge(store, git_repo, now)
+    classification.override(store, engineer(), now, "c1", "major", "Prices move for everybody")
+    stricter = default_rules("[policy]\ncode_logic = 'major'\n")
+    judge(store, git_repo, now, rules=stricter)
+    found = changes.get(store, JOB, "c1")
+    assert (found.change.level, found.classified_level, found.change.overridden) == ("major", "minor", True)
+    (one,) = found.overrides
+    assert (one.previous_level, one.reason, one.made_by, one.made_at) == (
+        "minor", "Prices move for everybody", "p_grace", now,
+    )  # fmt: skip
+    with store.read() as session:
+        (row,) = session.scalars(select(AuditRow).where(AuditRow.subject == "change:c1"))
+        assert (row.action, row.reason, row.actor) == ("level.raise", "Prices move for everybody", "p_grace")
+
+
+def test_any_engineer_raises_and_only_a_manager_who_is_not_the_author_lowers(
+    store: Store, git_repo: GitRepo, now: datetime
+) -> None:
+    fill(store, git_repo, now)
+    judge(store, git_repo, now)
+    with pytest.raises(Forbidden):
+        classification.override(store, engineer(), now, "c0", "minor", "It is small")
+    with pytest.raises(Forbidden, match="author"):
+        classification.override(store, manager("Ada"), now, "c0", "minor", "It is small")
+    elsewhere = Actor("p_x", "X", frozenset({Role.RELEASE_MANAGER}), frozenset({"other"}), via=Via.SESSION)
+    with pytest.raises(Forbidden):
+        classification.override(store, elsewhere, now, "c0", "minor", "It is small")
+    classification.override(store, manager(), now, "c0", "minor", "Only used in a report")
+    assert changes.get(store, JOB, "c0").change.level == "minor"
+    classification.override(store, engineer(), now + timedelta(hours=1), "c0", "major", "No, in production too")
+    reader = Actor("p_r", "R", frozenset({Role.READER}), via=Via.SESSION)
+    with pytest.raises(Forbidden):
+        classification.override(store, reader, now, "c1", "major", "I think so")
+
+
+def test_an_override_is_refused_without_a_reason_twice_or_on_an_old_version(
+    store: Store, git_repo: GitRepo, now: datetime
+) -> None:
+    fill(store, git_repo, now)
+    judge(store, git_repo, now)
+    with pytest.raises(InvalidInput, match="reason"):
+        classification.override(store, engineer(), now, "c1", "major", " \u200b ")
+    with pytest.raises(InvalidInput, match="level"):
+        classification.override(store, engineer(), now, "c1", "huge", "Because")
+    with pytest.raises(StaleVersion):
+        classification.override(store, engineer(), now, "c1", "major", "Because", version=9)
+    version = classification.override(store, engineer(), now, "c1", "major", "Because", version=1)
+    with pytest.raises(Conflict):
+        classification.override(store, engineer(), now, "c1", "major", "Because", version=version)
+
+
+def test_taking_an_override_back_needs_who_may_go_there(store: Store, git_repo: GitRepo, now: datetime) -> None:
+    fill(store, git_repo, now)
+    judge(store, git_repo, now)
+    classification.override(store, engineer(), now, "c1", "major", "Prices move")
+    with pytest.raises(Forbidden):
+        classification.withdraw_override(store, engineer("Linus"), now, "c1", "No they do not")
+    classification.withdraw_override(store, manager(), now, "c1", "No they do not")
+    found = changes.get(store, JOB, "c1")
+    assert (found.change.level, found.change.overridden) == ("minor", False)
+    assert found.overrides[0].withdrawn_at == now
+
+
+def test_over_http(app: Flask, sqlite_store: Store, git_repo: GitRepo, now: datetime) -> None:
+    fill(sqlite_store, git_repo, now)
+    judge(sqlite_store, git_repo, now)
+    operator = trusted("operator", Via.CLI)
+
+    def call(role: Role, **request: object) -> Callable[..., object]:
+        grant = people.Grant(role, "pricing" if role is Role.RELEASE_MANAGER else EVERYWHERE)
+        person = people.add(
+            sqlite_store, operator, clock.now(), name=role.value, login=f"{role.value}@example.org", grants=(grant,)
+        )
+        made = tokens.create(sqlite_store, operator, clock.now(), name="t", scopes=tuple(Scope), person=person.id)
+        headers = {"Authorization": f"Bearer {made.secret}"}
+        return lambda method, path, **more: app.test_client().open(
+            path, method=method, headers={**headers, **more.pop("headers", {})}, **more
+        )
+
+    ask, decide = call(Role.ENGINEER), call(Role.RELEASE_MANAGER)
+    path, body = "/api/v1/changes/c1/override", {"level": "major", "reason": "Prices move"}
+    raised = ask("PUT", path, json=body)
+    assert (raised.status_code, raised.json["level"], raised.json["classified_level"]) == (200, "major", "minor")
+    stale = ask("PUT", path, json=body, headers={"If-Match": '"1"'})
+    assert (stale.status_code, stale.content_type) == (412, "application/problem+json")
+    assert ask("DELETE", path, query_string={"reason": "I changed my mind"}).status_code == 403
+    assert ask("PUT", path, json={"level": "major"}).status_code == 422
+    back = decide("DELETE", path, query_string={"reason": "It is small"})
+    assert (back.status_code, back.json["level"], back.json["overridden"]) == (200, "minor", False)
+    assert app.test_client().put(path, json=body).status_code == 401
+
+
+def test_rules_that_are_wrong_are_told_with_their_line() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        load_rules(
+            "[policy]\nlibrary_new = 'huge'\n\n[[rules]]\nname = 'a'\nfact = 'nonsense'\n"
+            "level = 'major'\nkind = 'new_library'\ncolour = 'red'\n"
+        )
+    faults = {(fault.path, fault.message.split()[0]) for fault in caught.value.errors}
+    assert ("line 2", "library_new") in faults
+    assert ("line 6", "fact") in faults
+    assert ("line 9", "unknown") in faults
