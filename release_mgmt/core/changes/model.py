@@ -1,4 +1,4 @@
-"""From commits and pull requests to changes: the unit that is classified, placed, approved and published."""
+"""What the forges tell of pull requests, in neutral words."""
 
 from __future__ import annotations
 

@@ -1,0 +1,285 @@
+"""History -> the record of every release: each commit of each range is shown, folded, cancelled or accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from release_mgmt.core.changelog.record import Accounting, Changelog, Entry, Previous, PullRequestRef, Section
+from release_mgmt.core.changes.groups import Change, ChangeBook, is_bot
+from release_mgmt.core.changes.messages import Facts
+from release_mgmt.core.changes.model import Provider, PullRequest
+from release_mgmt.core.changes.reverts import Reverts, Settled
+from release_mgmt.core.changes.twins import Joiner, Patches, Twins
+from release_mgmt.core.errors import BrokenInvariant
+from release_mgmt.core.history.graph import Graph
+from release_mgmt.core.history.releases import Prereleases, Release, Releases, TagAt, assign
+from release_mgmt.core.versions import newest_first
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What was read of a repository. Lists go by commit number; ``tags_at`` names all tags of a commit's sha."""
+
+    repository: str
+    graph: Graph
+    facts: Sequence[Facts]
+    authors: Sequence[str]
+    names: Mapping[str, str]
+    tags: Sequence[TagAt]
+    tags_at: Mapping[int, tuple[str, ...]]
+    forge: Provider = "unknown"
+    diagnostics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a changelog is made. ``touched`` maps a package to the commits that touch its paths, where it has any.
+
+    With ``base`` everything is compared with that commit, and what it contains has no section.
+    """
+
+    prereleases: Prereleases = "fold"
+    package: str | None = None
+    pulls: tuple[PullRequest, ...] = ()
+    base: TagAt | None = None
+    touched: Mapping[str, frozenset[int]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Part:
+    """A section on its way: its place, what it is the first to hold, and what became of it."""
+
+    place: int
+    release: Release | None
+    commits: Sequence[int]
+    excluded: int = 0
+    plain: int = 0
+    settled: Settled = field(default_factory=lambda: Settled([]))
+
+
+def assemble(history: History, options: Options, patches: Patches | None = None) -> Changelog:
+    """The changelog of all releases; ``patches`` gives patch-ids of shas and is asked only for what nothing else joins.
+
+    Raises BrokenInvariant when a commit of a range is not accounted for.
+    """
+    return _Assembly(history, options, patches).changelog()
+
+
+class _Assembly:
+    def __init__(self, history: History, options: Options, patches: Patches | None) -> None:
+        self.history = history
+        self.options = options
+        self.patches = patches
+        self.graph = history.graph
+        chosen = [tag for tag in history.tags if options.package in {None, tag.named.package}]
+        self.releases: Releases = assign(self.graph, chosen, options.prereleases, options.base)
+        self.book = ChangeBook(self.graph, history.facts, history.authors, options.pulls, history.forge, history.names)
+        self.diagnostics = [*history.diagnostics, *self.releases.diagnostics]
+        self.firsts = _FirstTimers(self.graph, history.authors)
+        self.entries: dict[tuple[object, ...], Entry] = {}
+        head = self.releases.before_head
+        self.head_mask = 0
+        if self.graph.head is not None:
+            for place, release in enumerate(self.releases.order):
+                if self.graph.contains(self.graph.head, release.commit):
+                    self.head_mask |= 1 << place
+        self.head_package = self.releases.order[head].package if head is not None else None
+
+    def changelog(self) -> Changelog:
+        order = self.releases.order
+        sections: dict[int, Section] = {}
+        packages = dict.fromkeys([release.package for release in order])
+        unreleased_of = self.head_package if self.head_package in packages or not packages else next(iter(packages))
+        unreleased: Section | None = None
+        for package in packages or {None: None}:
+            parts = [_Part(place, order[place], order[place].commits)
+                     for place in range(len(order)) if order[place].package == package]  # fmt: skip
+            if package == unreleased_of or not packages:
+                parts.append(_Part(len(order), None, self.releases.unreleased))
+            for section, part in zip(self._sections(parts, package), parts, strict=True):
+                if part.release is None:
+                    unreleased = section
+                else:
+                    sections[part.place] = section
+        assert unreleased is not None
+        places = {id(release.version): place for place, release in enumerate(order)}
+        named = newest_first([release.named for release in order[0 if self.options.base is None else 1 :]])
+        listed = tuple(sections[places[id(one.version)]] for one in named)
+        return Changelog(self.history.repository, listed, unreleased, tuple(dict.fromkeys(self.diagnostics)))
+
+    def _sections(self, parts: list[_Part], package: str | None) -> list[Section]:
+        """The sections of one package."""
+        inside = [-1] * len(self.graph)
+        touched = self._touched(package)
+        for part in parts:
+            if touched is not None:
+                kept = [commit for commit in part.commits if commit in touched]
+                part.excluded = len(part.commits) - len(kept)
+                part.commits = kept
+            for commit in part.commits:
+                inside[commit] = part.place
+        by_place = {part.place: part for part in parts}
+        reverts = Reverts(self.book, inside, lambda place: by_place[place].settled.shown)
+        for part in parts:
+            changes, part.plain = self.book.gather(part.commits, inside, part.place)
+            part.settled = reverts.settle(changes)
+            self.diagnostics.extend(part.settled.diagnostics)
+        joiner = Joiner(self.book, {part.place: part.settled.shown for part in parts}, self._linear)
+        twins = joiner.join(self._side([part.place for part in parts]), self.patches)
+        self.diagnostics.extend(twins.diagnostics)
+        return [self._section(part, twins) for part in parts]
+
+    def _touched(self, package: str | None) -> frozenset[int] | set[int] | None:
+        """The commits of a package with paths, with the merges that brought them in."""
+        own = self.options.touched.get(package) if package is not None else None
+        if own is None:
+            return None
+        found = set(own)
+        for commit in own:
+            by = self.book.owner[commit]
+            while by >= 0:
+                found.add(by)
+                by = self.book.owner[by]
+        return found
+
+    def _linear(self, one: int, other: int) -> bool:
+        """Whether one of two places contains the other; the place after the last release is HEAD."""
+        low, high = sorted((one, other))
+        if high == len(self.releases.order):
+            return bool(self.head_mask >> low & 1)
+        masks = self.releases.ancestors
+        return bool(masks[high] >> low & 1 or masks[low] >> high & 1)
+
+    def _side(self, places: Sequence[int]) -> frozenset[int]:
+        """The places that are off the line which ends at HEAD."""
+        last = len(self.releases.order)
+        mask = sum(1 << place for place in places if place < last)
+        if last in places:
+            current = self.head_mask & mask
+        else:
+            current = self.releases.ancestors[places[-1]] & mask if places else 0
+        line = {last}
+        if last not in places and places:
+            line.add(places[-1])
+        while current:
+            nearest = current.bit_length() - 1
+            line.add(nearest)
+            current = self.releases.ancestors[nearest] & mask & ((1 << nearest) - 1)
+        return frozenset(places) - line
+
+    def _section(self, part: _Part, twins: Twins) -> Section:
+        release, order, shas = part.release, self.releases.order, self.graph.shas
+        before_place = self.releases.before_head if release is None else release.previous
+        before = None if before_place is None else order[before_place]
+        tip = self.graph.head if release is None else release.commit
+        size = self.releases.shipped_to_head if release is None else release.range_size
+        entries = tuple(self._entry(change, part, twins) for change in part.settled.shown)
+        names = {name for entry in entries for name in entry.authors}
+        old = None if before is None else before.commit
+        newcomers = self.firsts.among(names, old)
+        previous = None if before is None else Previous(before.version.text, shas[before.commit])
+        sha = None if tip is None else shas[tip]
+        cancelled = tuple(
+            (self._key(target, part.place, twins), self._key(by, part.place, twins))
+            for target, by in part.settled.cancelled
+        )
+        return Section(
+            version=None if release is None else release.version.text,
+            package=None if release is None else release.package,
+            tag=None if release is None else release.tag,
+            tags=() if release is None else self._tags(release),
+            sha=sha,
+            previous=previous,
+            range=sha if previous is None or sha is None else f"{previous.sha}..{sha}",
+            date=None if release is None else release.date,
+            prerelease=False if release is None else release.version.prerelease,
+            accounting=self._account(part, size, len(entries)),
+            entries=entries,
+            cancelled=cancelled,
+            first_time_contributors=newcomers,
+        )
+
+    def _tags(self, release: Release) -> tuple[str, ...]:
+        others = self.history.tags_at.get(release.commit, ())
+        return (*release.tags, *(tag for tag in others if tag not in release.tags))
+
+    def _account(self, part: _Part, size: int, entries: int) -> Accounting:
+        shown = entries
+        gone = part.settled.gone
+        held = sum(len(change.commits) for change in part.settled.shown)
+        folded = held - entries + part.plain
+        own = len(part.commits) + part.excluded
+        accounting = Accounting(size, shown, folded, gone, size - own, part.excluded)
+        total = shown + folded + gone + accounting.already_shipped + part.excluded
+        if total != size or held + part.plain + gone != len(part.commits) or accounting.already_shipped < 0:
+            where = part.release.tag if part.release is not None else "what is unreleased"
+            raise BrokenInvariant(
+                f"the commits of {where} do not add up: {accounting}",
+                hint="please report this with the repository or its shape",
+            )
+        return accounting
+
+    def _key(self, change: Change, place: int, twins: Twins) -> str:
+        return twins.same.get((place, change.newest), change.key)
+
+    def _entry(self, change: Change, part: _Part, twins: Twins) -> Entry:
+        link = part.settled.links.get(change.newest)
+        also = twins.also.get((part.place, change.newest))
+        key = self._key(change, part.place, twins)
+        release = part.release
+        first_in = release.first_in.get(change.newest) if release is not None else None
+        cached = (change.commits, key, release is None, first_in)
+        if link is None and not also and cached in self.entries:
+            return self.entries[cached]
+        title, reverts, kind = change.title, None, None
+        if link is not None:
+            title = f"{'Reapplied' if link.again else 'Reverted'}: {link.title}"
+            kind = None if link.again else "revert"
+            if link.target is not None and link.place is not None:
+                reverts = self._key(link.target, link.place, twins)
+        shas = self.graph.shas
+        entry = Entry(
+            id=key,
+            title=title,
+            details=change.details,
+            level=None,
+            kind=kind,
+            state="draft" if release is None else "released",
+            first_in=first_in,
+            pull_request=None if change.number is None else PullRequestRef(change.provider, change.number[1]),
+            commits=tuple([shas[commit] for commit in change.commits]),
+            authors=change.authors,
+            also_in=self._versions(also or ()),
+            reverts=reverts,
+        )
+        if link is None and not also:
+            self.entries[cached] = entry
+        return entry
+
+    def _versions(self, places: Iterable[int]) -> tuple[str, ...]:
+        last = len(self.releases.order)
+        return tuple(self.releases.order[place].version.text for place in sorted(places) if place < last)
+
+
+class _FirstTimers:
+    """Who has no commit before a release: by reachability, never by date."""
+
+    def __init__(self, graph: Graph, authors: Sequence[str]) -> None:
+        self._graph = graph
+        self._authors = authors
+        self._earliest: dict[str, int] = {}
+        for commit, author in enumerate(authors):
+            place = graph.introduced(commit)
+            if place < self._earliest.get(author, len(authors) + 1):
+                self._earliest[author] = place
+
+    def among(self, names: set[str], before: int | None) -> tuple[str, ...]:
+        """Those of ``names`` who wrote nothing that the commit ``before`` contains."""
+        people = {name for name in names if not is_bot(name)}
+        if before is not None:
+            reach = self._graph.reach(before)
+            people = {name for name in people if self._earliest.get(name, reach + 1) > reach}
+            if people:
+                people -= {self._authors[commit] for commit in self._graph.beside(before)}
+        return tuple(sorted(people))

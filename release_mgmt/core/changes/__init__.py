@@ -1,0 +1,7 @@
+"""From commits and pull requests to changes: the unit that is classified, placed, approved and published."""
+
+from release_mgmt.core.changes.groups import Change, ChangeBook
+from release_mgmt.core.changes.messages import Facts, read_message
+from release_mgmt.core.changes.model import Provider, PullRequest, Review, WorkItem
+
+__all__ = ["Change", "ChangeBook", "Facts", "Provider", "PullRequest", "Review", "WorkItem", "read_message"]

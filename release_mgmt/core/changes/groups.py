@@ -1,0 +1,269 @@
+"""Commits -> changes: which commits came by one pull request."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from release_mgmt.core.changes.messages import Facts, PrKey, title_key
+from release_mgmt.core.changes.model import Provider, PullRequest
+from release_mgmt.core.history.graph import Graph
+
+_NATIVE_SPACE = {"gitlab": "gitlab", "azure": "azure", "bitbucket": "bitbucket"}
+BOTS = frozenset({
+    "dependabot", "dependabot-preview", "renovate", "renovate-bot", "github-actions", "pre-commit-ci",
+    "allcontributors", "greenkeeper", "snyk-bot", "mergify", "codecov", "web-flow", "github-merge-queue", "copilot", "actions-user",
+    "gitlab-bot", "project bot", "pyup-bot", "imgbot", "restyled-io", "weblate", "transifex-integration",
+})  # fmt: skip
+
+
+def is_bot(name: str) -> bool:
+    """Whether a name is that of a program, by its form or by the list."""
+    lowered = name.lower()
+    return lowered.endswith("[bot]") or lowered.replace(" ", "-") in BOTS or lowered in BOTS
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change as one section holds it. ``commits`` are numbers of the graph, newest first; ``key`` is its identity.
+
+    ``whole`` are the commits that stand for all of it: the merge or squash commit, or all that are no merges.
+    """
+
+    key: str
+    title: str
+    number: PrKey | None
+    provider: Provider
+    commits: tuple[int, ...]
+    authors: tuple[str, ...]
+    details: tuple[str, ...]
+
+    @property
+    def newest(self) -> int:
+        """The commit that completed it."""
+        return self.commits[0]
+
+
+class ChangeBook:
+    """Finds the changes of any set of commits of one history.
+
+    What is learnt once for the whole history (who brought what in, identities) is shared between sections, since the
+    packages of a monorepo each have sections over the same commits.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        facts: Sequence[Facts],
+        authors: Sequence[str],
+        pulls: Iterable[PullRequest] = (),
+        forge: Provider = "unknown",
+        names: Mapping[str, str] | None = None,
+    ) -> None:
+        """``facts`` and ``authors`` go by commit number; ``names`` maps known authors' addresses to names."""
+        self.graph = graph
+        self.facts = list(facts)
+        self.authors = authors
+        self._forge = forge
+        self._names = names or {}
+        self._pulls: dict[PrKey, PullRequest] = {}
+        for pull in sorted(pulls, key=lambda pull: (pull.provider, pull.number)):
+            if pull.state == "merged":
+                self._pulls[_NATIVE_SPACE.get(pull.provider, "#"), pull.number] = pull
+        self._place_pulls()
+        self.owner = self._owners()
+        self._made: dict[tuple[int, ...], Change] = {}
+        self._ordinals: dict[int, int] | None = None
+        self.aliases: dict[str, str] = {}
+
+    def _place_pulls(self) -> None:
+        """Give commits that name no number that of the pull request which the forge says they came by."""
+        for key, pull in self._pulls.items():
+            for commit in self._merged_by(pull):
+                if self.facts[commit].number is None:
+                    self.facts[commit] = self.facts[commit]._replace(number=key)
+
+    def _merged_by(self, pull: PullRequest) -> list[int]:
+        number = self.graph.number
+        named = [number[sha] for sha in pull.commits or () if sha in number]
+        tip = self.find(pull.merge_sha) if pull.merge_sha else None
+        if tip is None:
+            return named
+        known = self.facts[tip].number
+        squashed = known is not None or len(self.graph.parents[tip]) > 1
+        count = 1 if squashed or title_key(self.facts[tip].title) == title_key(pull.title) else len(pull.commits or ())
+        chain = [tip]
+        while len(chain) < count and len(self.graph.parents[chain[-1]]) == 1:
+            before = self.graph.parents[chain[-1]][0]
+            if self.facts[before].number is not None or len(self.graph.parents[before]) > 1:
+                break
+            chain.append(before)
+        return sorted({*named, *chain})
+
+    def find(self, sha: str) -> int | None:
+        """The commit of a sha, which may be abbreviated to seven characters or more; None when unknown or ambiguous."""
+        exact = self.graph.number.get(sha)
+        if exact is not None or len(sha) < 7 or len(sha) >= 40:
+            return exact
+        found = [commit for full, commit in self.graph.number.items() if full.startswith(sha)]
+        return found[0] if len(found) == 1 else None
+
+    def _owners(self) -> list[int]:
+        """For each commit the innermost merge with a pull request's number that brought it to its line; -1 for none.
+
+        Each line (first parents) is followed once, oldest merge first, so every commit is looked at once.
+        """
+        graph, facts = self.graph, self.facts
+        owner = [-2] * len(graph)
+        tips = [*range(len(graph) - 1, -1, -1)] if graph.head is None else [graph.head, *range(len(graph) - 1, -1, -1)]
+        for first in tips:
+            if owner[first] != -2:
+                continue
+            lines = [(first, -1)]
+            while lines:
+                tip, by = lines.pop()
+                at = tip
+                merges = []
+                while owner[at] == -2:
+                    owner[at] = by
+                    parents = graph.parents[at]
+                    if len(parents) > 1:
+                        merges.append(at)
+                    if not parents:
+                        break
+                    at = parents[0]
+                for merge in merges:
+                    inner = merge if facts[merge].number is not None else by
+                    lines.extend((parent, inner) for parent in graph.parents[merge][:0:-1])
+        return owner
+
+    def gather(self, commits: Sequence[int], inside: Sequence[int], place: int) -> tuple[list[Change], int]:
+        """The changes of a section and how many of its commits belong to none (plain merges).
+
+        ``commits`` come newest first; ``inside[c] == place`` says that commit c is in the section.
+        """
+        facts, owner, parents = self.facts, self.owner, self.graph.parents
+        groups: dict[PrKey | int, list[int]] = {}
+        plain = 0
+        for commit in commits:
+            key: PrKey | int | None = facts[commit].number
+            if key is None:
+                by = owner[commit]
+                while by >= 0 and inside[by] != place:
+                    by = owner[by]
+                if by >= 0:
+                    key = facts[by].number
+                    assert key is not None
+                elif len(parents[commit]) > 1:
+                    plain += 1
+                    continue
+                else:
+                    key = commit
+            members = groups.get(key)
+            if members is None:
+                groups[key] = [commit]
+            else:
+                members.append(commit)
+        return [self._change(tuple(members), key) for key, members in groups.items()], plain
+
+    def _change(self, commits: tuple[int, ...], key: PrKey | int) -> Change:
+        change = self._made.get(commits)
+        if change is None:
+            number = None if isinstance(key, int) else key
+            change = self._made[commits] = self._make(commits, number)
+        return change
+
+    def _make(self, commits: tuple[int, ...], number: PrKey | None) -> Change:
+        lead = self.lead(commits, number)
+        facts = self.facts[lead]
+        title, provider = facts.title, facts.provider
+        if number is None:
+            return Change(self._direct_key(lead), title, None, "unknown", commits, self._people(commits), facts.details)
+        pull = self._pulls.get(number)
+        if pull is not None:
+            title = pull.title or title
+            provider = _provider(pull.provider)
+        elif provider in {"unknown", "github"} and self._forge != "unknown":
+            provider = self._forge
+        space, count = number
+        key = f"pr-{count}" if space == "#" else f"{space}-{count}"
+        return Change(key, title, number, provider, commits, self._people(commits), facts.details)
+
+    def lead(self, commits: Sequence[int], number: PrKey | None) -> int:
+        """The commit whose message speaks for a change: the newest that names its number, merges before others."""
+        if number is None:
+            return commits[0]
+        named = [commit for commit in commits if self.facts[commit].number == number]
+        merges = [commit for commit in named if len(self.graph.parents[commit]) > 1]
+        return (merges or named or list(commits))[0]
+
+    def stands_for(self, change: Change, shas: Iterable[int]) -> bool:
+        """Whether commits are all of a change: its lead, or each of its commits that is no merge."""
+        named = set(shas)
+        if self.lead(change.commits, change.number) in named:
+            return True
+        own = {commit for commit in change.commits if len(self.graph.parents[commit]) < 2}
+        return bool(own) and own <= named
+
+    def _people(self, commits: Sequence[int]) -> tuple[str, ...]:
+        """Who wrote a change, in the order of their first commit: authors, then co-authors; no bots, no addresses."""
+        own = [commit for commit in commits if len(self.graph.parents[commit]) < 2] or commits
+        found: dict[str, None] = {}
+        for commit in reversed(own):
+            found.setdefault(self.authors[commit])
+        for commit in reversed(commits):
+            for name, email in self.facts[commit].co_authors:
+                found.setdefault(self._names.get(email, name))
+        return tuple(name for name in found if name and not is_bot(name))
+
+    def _direct_key(self, commit: int) -> str:
+        """The identity of a direct commit: its author, its title, and how many such commits it was built on."""
+        if self._ordinals is None:
+            self._ordinals = self._count_titles()
+        title = title_key(self.facts[commit].title)
+        text = "\0".join((self.authors[commit], title, str(self._ordinals.get(commit, 0))))
+        return "c-" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+    def _count_titles(self) -> dict[int, int]:
+        """For commits whose author wrote the same title before: how many of those are among their ancestors, in a row.
+
+        Ancestors never change, so neither does the number; a cherry-pick on another line gets that of its original.
+        """
+        same: dict[tuple[str, str], list[int]] = {}
+        for commit, facts in enumerate(self.facts):
+            if len(self.graph.parents[commit]) < 2:
+                same.setdefault((self.authors[commit], facts.title), []).append(commit)
+        merged: dict[tuple[str, str], list[int]] = {}
+        for (author, title), commits in same.items():
+            merged.setdefault((author, title_key(title)), []).extend(commits)
+        ordinals: dict[int, int] = {}
+        for commits in merged.values():
+            if len(commits) > 1:
+                self._count_in_a_row(sorted(commits), ordinals)
+        return ordinals
+
+    def _count_in_a_row(self, commits: Sequence[int], ordinals: dict[int, int]) -> None:
+        highest = 0
+        for place, commit in enumerate(commits):
+            best = -1
+            for before in reversed(commits[:place]):
+                if ordinals[before] > best and self.graph.contains(commit, before):
+                    best = ordinals[before]
+                    if best == highest:
+                        break
+            ordinals[commit] = best + 1
+            highest = max(highest, best + 1)
+
+
+def _provider(word: str) -> Provider:
+    known: dict[str, Provider] = {
+        "github": "github",
+        "gitlab": "gitlab",
+        "gitea": "gitea",
+        "forgejo": "gitea",
+        "bitbucket": "bitbucket",
+        "bitbucket_server": "bitbucket_server",
+        "azure": "azure",
+    }
+    return known.get(word, "unknown")

@@ -1,0 +1,189 @@
+"""What a commit message says: the pull request it came by, what it takes back, what it was picked from, who helped.
+
+Only anchored forms count. Free text names pull requests for many reasons, and a list of changes that believed it
+would show what never shipped.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from release_mgmt.core.changes.model import Provider
+from release_mgmt.core.text import one_line
+
+TITLE_LIMIT = 300
+
+# Numbers of merge requests, of Azure and of Bitbucket Cloud are counted apart from those that are written "#n",
+# since one repository may have moved from one forge to another.
+Space = str
+PrKey = tuple[Space, int]
+
+_TRAILING = re.compile(r"\s*\(#(\d{1,9})\)\s*$")
+_MERGE = re.compile(r"Merge pull request #(\d{1,9})(?: from \S+| in \S+ from .+|\b)")
+_GITEA = re.compile(r"Merge pull request '(?P<title>.+)' \(#(?P<number>\d{1,9})\) from \S+")
+_AZURE = re.compile(r"Merged PR (\d{1,9}): *(.*)")
+_BITBUCKET = re.compile(r"Merged in \S+ \(pull request #(\d{1,9})\)")
+_GITLAB = re.compile(r"^See merge request (?:[\w.\-/]+)?!(\d{1,9})\s*$", re.MULTILINE)
+
+_REVERT = re.compile(
+    r'(?:\w+(?:\([^)]*\))?!?: *)?(Revert|Reapply|Reland) "(.*)"\s*(?:\(#\d+\))?\s*$', re.IGNORECASE | re.DOTALL
+)
+_REVERTS = re.compile(
+    r"^This (?P<part>partially )?reverts (?P<many>commits?) "
+    r"(?P<shas>[0-9a-f]{7,64}(?:(?:,? and |,\s*)[0-9a-f]{7,64})*)",
+    re.MULTILINE | re.IGNORECASE,
+)
+_PICKED = re.compile(r"^\(cherry picked from commit ([0-9a-f]{7,64})\)\s*$", re.MULTILINE)
+_CO_AUTHOR = re.compile(r"^co-authored-by:\s*([^<\n]*?)\s*<([^>\n]*)>", re.MULTILINE | re.IGNORECASE)
+_BULLET = re.compile(r"^[*-] +(\S.*)$", re.MULTILINE)
+_TRAILER = re.compile(r"^[A-Za-z][A-Za-z-]*-(?:by|on): ", re.MULTILINE)
+_SHA = re.compile(r"[0-9a-f]{7,64}")
+
+
+class Undo(NamedTuple):
+    """What a message takes back: shas as written, the quoted title, whether it puts something back instead
+    (``again``), and whether it says of itself that it does so in part only.
+    """
+
+    shas: tuple[str, ...]
+    title: str | None
+    again: bool
+    part: bool
+
+
+class Facts(NamedTuple):
+    """What a commit's message says. ``title`` is fit to show, ``others`` are numbers before the last of a subject."""
+
+    title: str
+    number: PrKey | None = None
+    provider: Provider = "unknown"
+    others: tuple[int, ...] = ()
+    undo: Undo | None = None
+    picked: tuple[str, ...] = ()
+    co_authors: tuple[tuple[str, str], ...] = ()
+    details: tuple[str, ...] = ()
+
+
+def read_message(message: str, *, merge: bool) -> Facts:
+    """Read one message; ``merge`` says whether the commit has several parents."""
+    text = message.strip()
+    subject, separator, rest = text.partition("\n")
+    if not separator:
+        return _of_subject(_shown(subject), "")
+    body = rest
+    while body and not body.startswith("\n"):
+        line, _, after = body.partition("\n")
+        if line.startswith(("* ", "- ")) or _TRAILER.match(line):
+            break
+        subject, body = f"{subject} {line}", after
+    facts = _of_subject(_shown(subject), body)
+    return _with_body(facts, body, merge=merge)
+
+
+def _shown(subject: str) -> str:
+    # Most subjects are plain words, for which cleaning would change nothing and cost most of the reading.
+    if subject.isascii() and subject.isprintable() and len(subject) <= TITLE_LIMIT and "  " not in subject:
+        return subject.strip()
+    return one_line(subject, TITLE_LIMIT)
+
+
+def _of_subject(subject: str, body: str) -> Facts:
+    if subject.startswith("Merge"):
+        found = _of_merge(subject, body)
+        if found is not None:
+            return found
+    if not subject.endswith(")"):
+        return Facts(subject, undo=_undone(subject))
+    number = _TRAILING.search(subject)
+    if number is None:
+        return Facts(subject, undo=_undone(subject))
+    title = subject[: number.start()]
+    others = []
+    earlier = _TRAILING.search(title)
+    while earlier is not None:
+        others.append(int(earlier[1]))
+        earlier = _TRAILING.search(title[: earlier.start()])
+    return Facts(title or subject, ("#", int(number[1])), "unknown", tuple(others), _undone(title))
+
+
+def _of_merge(subject: str, body: str) -> Facts | None:
+    """The forms in which forges write merge commits; the title is the first line of the body where there is one."""
+    gitea = _GITEA.match(subject)
+    if gitea:
+        return Facts(gitea["title"], ("#", int(gitea["number"])), "gitea", undo=_undone(gitea["title"]))
+    azure = _AZURE.match(subject)
+    if azure:
+        return Facts(azure[2] or subject, ("azure", int(azure[1])), "azure", undo=_undone(azure[2]))
+    merge = _MERGE.match(subject)
+    if merge:
+        title = _first_line(body) or subject
+        server = " in " in merge[0]
+        return Facts(title, ("#", int(merge[1])), "bitbucket_server" if server else "github", undo=_undone(title))
+    bitbucket = _BITBUCKET.match(subject)
+    if bitbucket:
+        title = _first_line(body) or subject
+        return Facts(title, ("bitbucket", int(bitbucket[1])), "bitbucket", undo=_undone(title))
+    return None
+
+
+def _first_line(body: str) -> str:
+    for line in body.split("\n"):
+        words = line.strip()
+        if words:
+            return "" if words.startswith("See merge request ") or _TRAILER.match(words) else _shown(words)
+    return ""
+
+
+def _undone(title: str) -> Undo | None:
+    if '"' not in title:
+        return None
+    found = _REVERT.match(title)
+    if found is None:
+        return None
+    return Undo((), found[2], found[1].lower() != "revert", part=False)
+
+
+def _with_body(facts: Facts, body: str, *, merge: bool) -> Facts:
+    changed: dict[str, object] = {}
+    if "ee merge request" in body:
+        request = _GITLAB.search(body)
+        if request:
+            title = (_first_line(body) if merge else "") or facts.title
+            changed |= {"number": ("gitlab", int(request[1])), "provider": "gitlab", "title": title, "others": ()}
+            if facts.undo is None:
+                changed["undo"] = _undone(title)
+    if "everts commit" in body:
+        undo = changed.get("undo") or facts.undo
+        assert undo is None or isinstance(undo, Undo)
+        changed["undo"] = _named(body, undo)
+    if "cherry picked from commit" in body:
+        changed["picked"] = tuple(_PICKED.findall(body))
+    if "uthored-" in body:
+        changed["co_authors"] = tuple((one_line(name, 200), email.lower()) for name, email in _CO_AUTHOR.findall(body))
+    squashed = not merge and (facts.number is not None or "number" in changed)
+    if squashed and ("\n* " in body or "\n- " in body or body.startswith(("* ", "- "))):
+        changed["details"] = tuple(one_line(line, TITLE_LIMIT) for line in _BULLET.findall(body))
+    return facts._replace(**changed) if changed else facts  # type: ignore[arg-type]  # the values fit their names
+
+
+def _named(body: str, undo: Undo | None) -> Undo | None:
+    shas: list[str] = []
+    part = False
+    for found in _REVERTS.finditer(body):
+        named = _SHA.findall(found["shas"])
+        shas.extend(named if found["many"].lower() == "commits" else named[:1])
+        part = part or bool(found["part"])
+    if not shas:
+        return undo
+    title, again = (undo.title, undo.again) if undo is not None else (None, False)
+    return Undo(tuple(dict.fromkeys(shas)), title, again, part)
+
+
+_NUMBERS = re.compile(r"(?:\s*\(#\d+\))+\s*$")
+
+
+def title_key(title: str) -> str:
+    """A title as it is compared: without trailing numbers, spaces and case."""
+    bare = _NUMBERS.sub("", title) if title.endswith(")") else title
+    return " ".join(bare.split()).casefold()

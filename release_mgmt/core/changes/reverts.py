@@ -1,0 +1,185 @@
+"""What takes back what: reverts, re-applies and chains of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from release_mgmt.core.changes.groups import Change, ChangeBook
+from release_mgmt.core.changes.messages import Undo, title_key
+
+_QUOTED_NUMBER = re.compile(r"\(#(\d{1,9})\)\s*$")
+_LAYER = re.compile(r'^(?:\w+(?:\([^)]*\))?!?: *)?(?:Revert|Reapply|Reland) "(.*)"\s*(?:\(#\d+\))?\s*$', re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a shown revert takes back: a change of an earlier section, or None when only its title is known."""
+
+    target: Change | None
+    place: int | None
+    title: str
+    again: bool
+
+
+@dataclass(slots=True)
+class Settled:
+    """One section after its reverts: what is shown, the pairs that cancelled out, what the shown reverts point at."""
+
+    shown: list[Change]
+    cancelled: list[tuple[Change, Change]] = field(default_factory=list)
+    links: dict[int, Link] = field(default_factory=dict)
+    diagnostics: list[str] = field(default_factory=list)
+
+    @property
+    def gone(self) -> int:
+        """How many commits the cancelled changes have."""
+        both = {change.newest: change for pair in self.cancelled for change in pair}
+        hidden = both.keys() - {change.newest for change in self.shown}
+        return sum(len(both[newest].commits) for newest in hidden)
+
+
+def bare_title(title: str) -> str:
+    """A title without the layers of ``Revert "..."`` around it."""
+    found = _LAYER.match(title)
+    while found is not None:
+        title = found[1]
+        found = _LAYER.match(title)
+    return _QUOTED_NUMBER.sub("", title).strip()
+
+
+class Reverts:
+    """Settles the sections of one package, oldest first."""
+
+    def __init__(self, book: ChangeBook, inside: Sequence[int], shown_at: Callable[[int], Sequence[Change]]) -> None:
+        """``inside[c]`` is the place of commit c's section, ``shown_at`` gives what an earlier section shows."""
+        self._book = book
+        self._inside = inside
+        self._shown_at = shown_at
+        self._titles: dict[str, list[int]] | None = None
+        self.undoing = frozenset(number for number, facts in enumerate(book.facts) if facts.undo is not None)
+
+    def settle(self, changes: list[Change]) -> Settled:
+        """Cancel what a section itself takes back and link what it takes back of earlier ones; order is kept."""
+        if self.undoing.isdisjoint({commit for change in changes for commit in change.commits}):
+            return Settled(changes)
+        settled = Settled(changes)
+        oldest_first = sorted(changes, key=lambda change: change.newest)
+        by_commit = {commit: change for change in changes for commit in change.commits}
+        reverters: dict[int, list[Change]] = {}
+        shipped: dict[int, Link] = {}
+        has_targets: set[int] = set()
+        for at, change in enumerate(oldest_first):
+            undo = self._undo(change)
+            if undo is None or undo.part:
+                continue
+            inside, link = self._targets(change, undo, oldest_first[:at], by_commit)
+            for target in inside:
+                reverters.setdefault(target.newest, []).append(change)
+                has_targets.add(change.newest)
+            if link is not None:
+                shipped[change.newest] = link
+            elif not inside:
+                settled.diagnostics.append(
+                    f"{self._book.graph.shas[change.newest]} takes back something that is not in its history: "
+                    f"{change.title}"
+                )
+        effective: dict[int, bool] = {}
+        hidden: set[int] = set()
+        for change in reversed(oldest_first):
+            by = next((r for r in reversed(reverters.get(change.newest, [])) if effective[r.newest]), None)
+            effective[change.newest] = by is None
+            if by is not None:
+                settled.cancelled.append((change, by))
+                hidden.add(change.newest)
+                if by.newest not in shipped:
+                    hidden.add(by.newest)
+        hidden |= {newest for newest in has_targets if effective[newest] and newest not in shipped}
+        settled.cancelled.reverse()
+        settled.shown = [change for change in changes if change.newest not in hidden]
+        settled.links = {newest: link for newest, link in shipped.items() if newest not in hidden}
+        return settled
+
+    def _undo(self, change: Change) -> Undo | None:
+        """What a change takes back as a whole: by its lead, or by its only own commit."""
+        facts, parents = self._book.facts, self._book.graph.parents
+        lead = facts[self._book.lead(change.commits, change.number)].undo
+        own = [commit for commit in change.commits if len(parents[commit]) < 2]
+        inner = [undo for commit in own if (undo := facts[commit].undo) is not None]
+        if lead is None:
+            return inner[0] if len(own) == 1 and inner else None
+        if lead.shas or not inner:
+            return lead
+        shas = tuple(dict.fromkeys(sha for undo in inner for sha in undo.shas))
+        return lead._replace(shas=shas, part=any(undo.part for undo in inner))
+
+    def _targets(
+        self, change: Change, undo: Undo, older: Sequence[Change], by_commit: dict[int, Change]
+    ) -> tuple[list[Change], Link | None]:
+        """What a revert takes back in its own section, and what of an earlier one."""
+        book = self._book
+        found = [commit for sha in undo.shas if (commit := book.find(sha)) is not None]
+        inside: dict[int, Change] = {}
+        link: Link | None = None
+        for commit in found:
+            target = by_commit.get(commit)
+            if target is not None and target is not change:
+                if book.stands_for(target, found):
+                    inside[target.newest] = target
+            elif target is None and book.graph.contains(change.newest, commit):
+                link = self._link(commit, undo)
+        if inside or link is not None or (found and all(by_commit.get(commit) is not None for commit in found)):
+            return list(inside.values()), link
+        title = undo.title
+        if title is None and found:
+            title = book.facts[found[0]].title
+        if title is None:
+            return [], None
+        return self._by_title(change, title, again=undo.again and not undo.shas, older=older, undo=undo)
+
+    def _by_title(
+        self, change: Change, quoted: str, *, again: bool, older: Sequence[Change], undo: Undo
+    ) -> tuple[list[Change], Link | None]:
+        """The newest earlier change with the quoted number or title; to re-apply is to take back its revert."""
+        number = _QUOTED_NUMBER.search(quoted)
+        keys = (
+            {title_key(f'Revert "{quoted}"'), title_key(f'Revert "{bare_title(quoted)}"')}
+            if again
+            else {title_key(quoted)}
+        )
+        wanted = ("#", int(number[1])) if number and not again else None
+        for candidate in reversed(older):
+            same_number = wanted is not None and candidate.number == wanted
+            if same_number or title_key(candidate.title) in keys or (again and self._reverts(candidate, quoted)):
+                return [candidate], None
+        if self._titles is None:
+            self._titles = {}
+            for commit, facts in enumerate(self._book.facts):
+                self._titles.setdefault(title_key(facts.title), []).append(commit)
+                if facts.number is not None:
+                    self._titles.setdefault(f"{facts.number[0]}{facts.number[1]}", []).append(commit)
+        for key in ([f"#{wanted[1]}"] if wanted else []) + sorted(keys):
+            for commit in reversed(self._titles.get(key, ())):
+                if commit in change.commits or not self._book.graph.contains(change.newest, commit):
+                    continue
+                return [], self._link(commit, undo)
+        return [], None
+
+    def _reverts(self, candidate: Change, title: str) -> bool:
+        undo = self._undo(candidate)
+        return (
+            undo is not None
+            and not undo.again
+            and title_key(bare_title(candidate.title)) == title_key(bare_title(title))
+        )
+
+    def _link(self, commit: int, undo: Undo) -> Link:
+        """The shown change of an earlier section that holds a commit."""
+        place = self._inside[commit]
+        target = None
+        if place >= 0:
+            target = next((change for change in self._shown_at(place) if commit in change.commits), None)
+        title = target.title if target is not None else self._book.facts[commit].title
+        again = undo.again or _LAYER.match(self._book.facts[commit].title) is not None
+        return Link(target, place if target is not None else None, bare_title(title), again)

@@ -1,0 +1,207 @@
+"""One change on several lines: cherry-picks and backports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from release_mgmt.core.changes.groups import Change, ChangeBook
+from release_mgmt.core.changes.messages import title_key
+
+Item = tuple[int, Change]
+Patches = Callable[[Iterable[str]], dict[str, str]]
+
+PATCH_LIMIT = 400
+"""Commits whose patches are compared in one reading; a patch costs as much as hundreds of messages."""
+
+
+@dataclass(slots=True)
+class Twins:
+    """For (place, newest commit) of a change: ``also``, the other places that hold it; ``same``, its common key."""
+
+    also: dict[tuple[int, int], set[int]] = field(default_factory=dict)
+    same: dict[tuple[int, int], str] = field(default_factory=dict)
+    diagnostics: list[str] = field(default_factory=list)
+
+
+class Joiner:
+    """Finds the twins among the sections of one package.
+
+    ``shown[place]`` is what a section shows; ``linear(a, b)`` says that one of two places contains the other.
+    """
+
+    def __init__(
+        self, book: ChangeBook, shown: dict[int, Sequence[Change]], linear: Callable[[int, int], bool]
+    ) -> None:
+        self._book = book
+        self._shown = shown
+        self._linear = linear
+        self._class: dict[tuple[int, int], list[Item]] = {}
+        self._by_commit: dict[int, Item] = {}
+
+    def join(self, side: frozenset[int], patches: Patches | None) -> Twins:
+        """By number, by trailer, by title and author, then by patch; ``side`` are the places off the main line."""
+        picked = [number for number, facts in enumerate(self._book.facts) if facts.picked]
+        found = Twins()
+        if not side and not picked:
+            return found
+        for place, changes in self._shown.items():
+            for change in changes:
+                for commit in change.commits:
+                    self._by_commit[commit] = (place, change)
+        if side:
+            self._numbers()
+        self._trailers(picked)
+        if side:
+            self._titles(side)
+            if patches is not None:
+                self._patches(side, patches, found)
+        self._tell(found)
+        return found
+
+    def _numbers(self) -> None:
+        by_number: dict[tuple[str, int], list[Item]] = {}
+        for place, changes in self._shown.items():
+            for change in changes:
+                if change.number is not None:
+                    by_number.setdefault(change.number, []).append((place, change))
+        for items in by_number.values():
+            for at, item in enumerate(items[1:], 1):
+                for other in items[:at]:
+                    self._unite(other, item, apart=True)
+        for place, changes in self._shown.items():
+            for change in changes:
+                others = self._book.facts[self._book.lead(change.commits, change.number)].others
+                for earlier in others:
+                    for item in by_number.get(("#", earlier), ()):
+                        if title_key(item[1].title) == title_key(change.title):
+                            self._unite(item, (place, change), apart=True)
+
+    def _trailers(self, picked: Sequence[int]) -> None:
+        from_same: dict[str, Item] = {}
+        for commit in picked:
+            item = self._by_commit.get(commit)
+            if item is None:
+                continue
+            for sha in self._book.facts[commit].picked:
+                source = self._book.find(sha)
+                original = self._by_commit.get(source) if source is not None else None
+                if original is not None:
+                    self._unite(original, item)
+                elif sha in from_same:
+                    self._unite(from_same[sha], item)
+                else:
+                    from_same[sha] = item
+
+    def _titles(self, side: frozenset[int]) -> None:
+        """Same title and a common author, at least one of the two off the main line; the oldest unmatched first."""
+        wanted: set[str] = set()
+        for place in side:
+            wanted.update(change.title for change in self._shown.get(place, ()))
+        keys = {title_key(title) for title in wanted}
+        by_title: dict[str, list[Item]] = {}
+        for place, changes in self._shown.items():
+            for change in changes:
+                key = title_key(change.title)
+                if key in keys:
+                    by_title.setdefault(key, []).append((place, change))
+        for items in by_title.values():
+            items.sort(key=lambda item: item[1].newest)
+            for item in items:
+                if item[0] not in side:
+                    continue
+                for other in items:
+                    if other[0] == item[0] or self._joined(other, item) or self._taken(other, item[0]):
+                        continue
+                    if set(other[1].authors) & set(item[1].authors) and self._unite(other, item, apart=True):
+                        break
+
+    def _taken(self, item: Item, place: int) -> bool:
+        """Whether a change has its twin on the line of a place already."""
+        return any(
+            other is not item and (other[0] == place or self._linear(other[0], place)) for other in self._members(item)
+        )
+
+    def _patches(self, side: frozenset[int], patches: Patches, found: Twins) -> None:
+        """Equal patches, only for single commits left alone so far, and only between neighbouring lines."""
+        alone = [item for place in sorted(side) for item in self._single(place)]
+        if not alone:
+            return
+        near = {place for place, _ in alone} | self._neighbours({place for place, _ in alone}, side)
+        candidates = [item for place in sorted(near) for item in self._single(place)]
+        if len({place for place, _ in candidates}) < 2:
+            return
+        if len(candidates) > PATCH_LIMIT:
+            people = {name for _, change in alone for name in change.authors}
+            titles = {title_key(change.title) for _, change in alone}
+            candidates = [
+                item for item in candidates if people & set(item[1].authors) or title_key(item[1].title) in titles
+            ]
+        if len(candidates) > PATCH_LIMIT:
+            found.diagnostics.append(
+                f"the patches of {len(alone)} changes on maintenance lines were not compared with "
+                f"{len(candidates)} others: too many; backports with another title and no number may be listed twice"
+            )
+            return
+        by_patch: dict[str, list[Item]] = {}
+        shas = self._book.graph.shas
+        ids = patches([shas[change.newest] for _, change in candidates])
+        for item in candidates:
+            patch = ids.get(shas[item[1].newest])
+            if patch:
+                by_patch.setdefault(patch, []).append(item)
+        for items in by_patch.values():
+            for at, item in enumerate(items[1:], 1):
+                for other in items[:at]:
+                    self._unite(other, item)
+
+    def _single(self, place: int) -> list[Item]:
+        """Changes of one commit that nothing else was joined with."""
+        return [
+            (place, change)
+            for change in self._shown.get(place, ())
+            if len(change.commits) == 1 and (place, change.newest) not in self._class
+        ]
+
+    def _neighbours(self, places: set[int], side: frozenset[int]) -> set[int]:
+        """For each place the next one of the main line that is on another line than it."""
+        main = sorted(place for place in self._shown if place not in side)
+        found = set()
+        for place in places:
+            found.update([other for other in main if not self._linear(place, other)][:1])
+        return found
+
+    def _members(self, item: Item) -> list[Item]:
+        return self._class.get((item[0], item[1].newest), [item])
+
+    def _joined(self, one: Item, other: Item) -> bool:
+        return any(member[0] == other[0] and member[1] is other[1] for member in self._members(one))
+
+    def _unite(self, one: Item, other: Item, *, apart: bool = False) -> bool:
+        """Join two classes unless that joined a change with one it was built on; ``apart``: nor linear places."""
+        first, second = self._members(one), self._members(other)
+        if self._joined(one, other):
+            return False
+        for place, change in first:
+            for other_place, other_change in second:
+                if place == other_place or (apart and self._linear(place, other_place)):
+                    return False
+                newer, older = sorted((change.newest, other_change.newest), reverse=True)
+                if self._book.graph.contains(newer, older):
+                    return False
+        united = [*first, *second]
+        for place, change in united:
+            self._class[place, change.newest] = united
+        return True
+
+    def _tell(self, found: Twins) -> None:
+        for (place, newest), members in self._class.items():
+            found.also[place, newest] = {other for other, _ in members if other != place}
+            found.same[place, newest] = min(members, key=self._originality)[1].key
+
+    def _originality(self, item: Item) -> tuple[bool, bool, bool, int]:
+        """What is likeliest the original: not picked from elsewhere, on the main line, by a pull request, oldest."""
+        change, graph = item[1], self._book.graph
+        picked = any(self._book.facts[commit].picked for commit in change.commits)
+        on_main = graph.introduced(change.newest) < len(graph)
+        return picked, not on_main, change.number is None, change.newest

@@ -1,0 +1,165 @@
+"""The commits of a repository as numbers in one order that no date and no sha has a say in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from release_mgmt.core.errors import RepositoryRefused
+
+
+class Graph:
+    """Commits numbered from 0, each after its parents: the reverse of "newest first, branch after branch".
+
+    The order depends on the order of ``tips`` and of each commit's parents alone. ``shas[n]`` is commit n,
+    ``parents[n]`` its parents' numbers, ``number`` the way back.
+    """
+
+    __slots__ = ("_introduced", "_line", "_reaches", "head", "number", "parents", "shas")
+
+    def __init__(self, parents: Mapping[str, Sequence[str]], tips: Iterable[str], head: str | None) -> None:
+        """``parents`` maps every sha to its parents; ``tips`` are walked in order, ``head`` before them.
+
+        Raises RepositoryRefused when a parent is missing.
+        """
+        self.shas: list[str] = []
+        self.number: dict[str, int] = {}
+        ordered = tips if head is None else [head, *tips]
+        for tip in ordered:
+            self._walk(parents, tip)
+        number = self.number
+        self.parents: list[tuple[int, ...]] = [tuple([number[p] for p in parents[sha]]) for sha in self.shas]
+        self.head = None if head is None else number[head]
+        self._line: list[int] = []
+        self._introduced: list[int] = []
+        self._reaches: list[int] = []
+        self._follow_the_main_line()
+
+    def __len__(self) -> int:
+        return len(self.shas)
+
+    def _walk(self, parents: Mapping[str, Sequence[str]], tip: str) -> None:
+        """Depth first, first parents first, a commit when its parents are done."""
+        number, shas = self.number, self.shas
+        if tip in number:
+            return
+        open_commits: list[tuple[str, int]] = [(tip, 0)]
+        while open_commits:
+            sha, at = open_commits.pop()
+            try:
+                of_sha = parents[sha]
+            except KeyError:
+                raise RepositoryRefused(
+                    f"commit {sha} is missing", code="repository_incomplete", hint="git fetch --unshallow --tags"
+                ) from None
+            while at < len(of_sha) and of_sha[at] in number:
+                at += 1
+            if at < len(of_sha):
+                open_commits.append((sha, at + 1))
+                open_commits.append((of_sha[at], 0))
+            elif sha not in number:
+                number[sha] = len(shas)
+                shas.append(sha)
+
+    def _follow_the_main_line(self) -> None:
+        """Learn when the main line (first parents of HEAD) took each commit in, and how much of it each contains."""
+        size = len(self.shas)
+        introduced = [size] * size  # place on the main line of the first commit that contains it; ``size`` for none
+        at = self.head
+        while at is not None:
+            self._line.append(at)
+            at = self.parents[at][0] if self.parents[at] else None
+        self._line.reverse()
+        for place, commit in enumerate(self._line):
+            introduced[commit] = place
+        for place, commit in enumerate(self._line):
+            ahead = list(self.parents[commit][1:])
+            while ahead:
+                other = ahead.pop()
+                if introduced[other] == size:
+                    introduced[other] = place
+                    ahead.extend(self.parents[other])
+        reaches = [-1] * size
+        on_line = set(self._line)
+        for commit, parents in enumerate(self.parents):
+            if commit in on_line:
+                reaches[commit] = introduced[commit]
+            elif parents:
+                reaches[commit] = max([reaches[parent] for parent in parents])
+        self._introduced, self._reaches = introduced, reaches
+
+    def beside(self, commit: int) -> list[int]:
+        """What a commit contains (itself included) beyond the part of the main line that it reaches."""
+        if commit < 0:
+            return []
+        reach, introduced, parents = self._reaches[commit], self._introduced, self.parents
+        if introduced[commit] <= reach:
+            return []
+        seen = {commit}
+        ahead = [commit]
+        while ahead:
+            for parent in parents[ahead.pop()]:
+                if parent not in seen and introduced[parent] > reach:
+                    seen.add(parent)
+                    ahead.append(parent)
+        return list(seen)
+
+    def reach(self, commit: int) -> int:
+        """The place on the main line up to which a commit contains it; -1 for none."""
+        return self._reaches[commit]
+
+    def introduced(self, commit: int) -> int:
+        """The place on the main line where a commit came in; the number of all commits when it never did."""
+        return self._introduced[commit]
+
+    def main_line_sizes(self) -> list[int]:
+        """How many commits each place of the main line contains."""
+        counts = [0] * (len(self._line) + 1)
+        for place in self._introduced:
+            if place < len(self._line):
+                counts[place] += 1
+        total = 0
+        for place, count in enumerate(counts[:-1]):
+            total += count
+            counts[place] = total
+        return counts[:-1]
+
+    def contains(self, later: int, earlier: int) -> bool:
+        """Whether ``earlier`` is ``later`` or one of its ancestors."""
+        if earlier >= later:
+            return earlier == later
+        if self._introduced[earlier] <= self._reaches[later]:
+            return True
+        if self._introduced[later] <= self._reaches[later]:
+            return False
+        reach, introduced, parents = self._reaches[later], self._introduced, self.parents
+        seen: set[int] = set()
+        ahead = [later]
+        while ahead:
+            for parent in parents[ahead.pop()]:
+                if parent == earlier:
+                    return True
+                if parent > earlier and parent not in seen and introduced[parent] > reach:
+                    seen.add(parent)
+                    ahead.append(parent)
+        return False
+
+    def difference(self, tip: int, base: int | None) -> list[int]:
+        """Commits of ``tip`` that ``base`` does not contain, newest first: a true set difference over the parents."""
+        if base is None:
+            without: set[int] = set()
+            reach = -1
+        else:
+            without, reach = set(self.beside(base)), self._reaches[base]
+        seen = {tip}
+        ahead = [tip]
+        found = []
+        while ahead:
+            commit = ahead.pop()
+            if commit in without or self._introduced[commit] <= reach:
+                continue
+            found.append(commit)
+            for parent in self.parents[commit]:
+                if parent not in seen:
+                    seen.add(parent)
+                    ahead.append(parent)
+        return sorted(found, reverse=True)
