@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Judge stored changes by the rules of today, or show what would change.",
     ),
     "override": ("release_mgmt.cli.override", "Correct the level of a change, with a reason."),
+    "changelog": ("release_mgmt.cli.changelog", "What each release of a repository holds."),
     "init": ("release_mgmt.cli.init", "Make an installation that can be used."),
     "serve": ("release_mgmt.cli.serve", "Serve web, API and feeds."),
     "worker": ("release_mgmt.cli.worker", "Run jobs, nothing else."),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 import zoneinfo
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from release_mgmt.cli.installation import config_option, read_settings
 from release_mgmt.core.errors import ReleaseMgmtError
 from release_mgmt.services import health
 from release_mgmt.settings import Settings
+from release_mgmt.sources.git.process import git_version
 from release_mgmt.store import migrate
 from release_mgmt.store.session import Store
 
@@ -67,10 +67,9 @@ def _look(config: Path | None) -> Iterator[Finding]:
 def git() -> Finding:
     """Whether git is there and new enough for the protections that are used."""
     advice = f"Install git {'.'.join(map(str, LEAST_GIT))} or later."
-    program = shutil.which("git")
-    if program is None:
+    if shutil.which("git") is None:
         return Finding("git", False, "not found", advice)
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    said = git_version()
     numbers = said.removeprefix("git version ").split(".")
     well = len(numbers) >= 2 and all(one.isdigit() for one in numbers[:2])
     return Finding("git", well and (int(numbers[0]), int(numbers[1])) >= LEAST_GIT, said, advice)

@@ -123,9 +123,9 @@ class _Assembly:
         reverts = Reverts(self.book, inside, lambda place: by_place[place].settled.shown)
         for part in parts:
             changes, part.plain = self.book.gather(part.commits, inside, part.place)
-            part.settled = reverts.settle(changes)
+            part.settled = reverts.settle(changes, part.commits)
             self.diagnostics.extend(part.settled.diagnostics)
-        joiner = Joiner(self.book, {part.place: part.settled.shown for part in parts}, self._linear)
+        joiner = Joiner(self.book, inside, {part.place: part.settled.shown for part in parts}, self._linear)
         twins = joiner.join(self._side([part.place for part in parts]), self.patches)
         self.diagnostics.extend(twins.diagnostics)
         return [self._section(part, twins) for part in parts]
@@ -269,10 +269,12 @@ class _FirstTimers:
         self._graph = graph
         self._authors = authors
         self._earliest: dict[str, int] = {}
+        self._lowest: dict[str, int] = {}
         for commit, author in enumerate(authors):
             place = graph.introduced(commit)
             if place < self._earliest.get(author, len(authors) + 1):
                 self._earliest[author] = place
+            self._lowest.setdefault(author, commit)
 
     def among(self, names: set[str], before: int | None) -> tuple[str, ...]:
         """Those of ``names`` who wrote nothing that the commit ``before`` contains."""
@@ -280,6 +282,7 @@ class _FirstTimers:
         if before is not None:
             reach = self._graph.reach(before)
             people = {name for name in people if self._earliest.get(name, reach + 1) > reach}
-            if people:
+            # An ancestor has a lower number, so most newcomers are known without a walk.
+            if any(self._lowest.get(name, before) < before for name in people):
                 people -= {self._authors[commit] for commit in self._graph.beside(before)}
         return tuple(sorted(people))

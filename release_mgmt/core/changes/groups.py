@@ -13,7 +13,8 @@ from release_mgmt.core.history.graph import Graph
 _NATIVE_SPACE = {"gitlab": "gitlab", "azure": "azure", "bitbucket": "bitbucket"}
 BOTS = frozenset({
     "dependabot", "dependabot-preview", "renovate", "renovate-bot", "github-actions", "pre-commit-ci",
-    "allcontributors", "greenkeeper", "snyk-bot", "mergify", "codecov", "web-flow", "github-merge-queue", "copilot", "actions-user",
+    "allcontributors", "greenkeeper", "snyk-bot", "mergify", "codecov", "web-flow", "github-merge-queue",
+    "copilot", "actions-user",
     "gitlab-bot", "project bot", "pyup-bot", "imgbot", "restyled-io", "weblate", "transifex-integration",
 })  # fmt: skip
 
@@ -75,7 +76,10 @@ class ChangeBook:
         self.owner = self._owners()
         self._made: dict[tuple[int, ...], Change] = {}
         self._ordinals: dict[int, int] | None = None
-        self.aliases: dict[str, str] = {}
+        self._titles: dict[str, list[int]] | None = None
+        self.undoing = frozenset(number for number, one in enumerate(self.facts) if one.undo is not None)
+        self.picked = tuple(number for number, one in enumerate(self.facts) if one.picked)
+        self.renumbered = frozenset(number for number, one in enumerate(self.facts) if one.others)
 
     def _place_pulls(self) -> None:
         """Give commits that name no number that of the pull request which the forge says they came by."""
@@ -100,6 +104,16 @@ class ChangeBook:
                 break
             chain.append(before)
         return sorted({*named, *chain})
+
+    def titles(self) -> dict[str, list[int]]:
+        """Commits by the form in which titles are compared, and by ``#`` and number; oldest first."""
+        if self._titles is None:
+            self._titles = {}
+            for commit, facts in enumerate(self.facts):
+                self._titles.setdefault(title_key(facts.title), []).append(commit)
+                if facts.number is not None:
+                    self._titles.setdefault(f"{facts.number[0]}{facts.number[1]}", []).append(commit)
+        return self._titles
 
     def find(self, sha: str) -> int | None:
         """The commit of a sha, which may be abbreviated to seven characters or more; None when unknown or ambiguous."""

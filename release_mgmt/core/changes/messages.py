@@ -180,10 +180,10 @@ def _named(body: str, undo: Undo | None) -> Undo | None:
     return Undo(tuple(dict.fromkeys(shas)), title, again, part)
 
 
-_NUMBERS = re.compile(r"(?:\s*\(#\d+\))+\s*$")
+_NUMBERS = re.compile(r"(?:\s*\(#\d+\))+$")
 
 
 def title_key(title: str) -> str:
-    """A title as it is compared: without trailing numbers, spaces and case."""
+    """A cleaned title as it is compared: without trailing numbers and case."""
     bare = _NUMBERS.sub("", title) if title.endswith(")") else title
-    return " ".join(bare.split()).casefold()
+    return bare.strip().casefold()

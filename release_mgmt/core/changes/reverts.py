@@ -57,12 +57,14 @@ class Reverts:
         self._book = book
         self._inside = inside
         self._shown_at = shown_at
-        self._titles: dict[str, list[int]] | None = None
-        self.undoing = frozenset(number for number, facts in enumerate(book.facts) if facts.undo is not None)
+        self.undoing = book.undoing
 
-    def settle(self, changes: list[Change]) -> Settled:
-        """Cancel what a section itself takes back and link what it takes back of earlier ones; order is kept."""
-        if self.undoing.isdisjoint({commit for change in changes for commit in change.commits}):
+    def settle(self, changes: list[Change], commits: Sequence[int]) -> Settled:
+        """Cancel what a section itself takes back and link what it takes back of earlier ones; order is kept.
+
+        ``commits`` are all of the section's.
+        """
+        if self.undoing.isdisjoint(commits):
             return Settled(changes)
         settled = Settled(changes)
         oldest_first = sorted(changes, key=lambda change: change.newest)
@@ -71,7 +73,7 @@ class Reverts:
         shipped: dict[int, Link] = {}
         has_targets: set[int] = set()
         for at, change in enumerate(oldest_first):
-            undo = self._undo(change)
+            undo = None if self.undoing.isdisjoint(change.commits) else self._undo(change)
             if undo is None or undo.part:
                 continue
             inside, link = self._targets(change, undo, oldest_first[:at], by_commit)
@@ -153,26 +155,20 @@ class Reverts:
             same_number = wanted is not None and candidate.number == wanted
             if same_number or title_key(candidate.title) in keys or (again and self._reverts(candidate, quoted)):
                 return [candidate], None
-        if self._titles is None:
-            self._titles = {}
-            for commit, facts in enumerate(self._book.facts):
-                self._titles.setdefault(title_key(facts.title), []).append(commit)
-                if facts.number is not None:
-                    self._titles.setdefault(f"{facts.number[0]}{facts.number[1]}", []).append(commit)
+        titles = self._book.titles()
         for key in ([f"#{wanted[1]}"] if wanted else []) + sorted(keys):
-            for commit in reversed(self._titles.get(key, ())):
+            for commit in reversed(titles.get(key, ())):
                 if commit in change.commits or not self._book.graph.contains(change.newest, commit):
                     continue
                 return [], self._link(commit, undo)
         return [], None
 
     def _reverts(self, candidate: Change, title: str) -> bool:
+        if self.undoing.isdisjoint(candidate.commits):
+            return False
         undo = self._undo(candidate)
-        return (
-            undo is not None
-            and not undo.again
-            and title_key(bare_title(candidate.title)) == title_key(bare_title(title))
-        )
+        same = title_key(bare_title(candidate.title)) == title_key(bare_title(title))
+        return undo is not None and not undo.again and same
 
     def _link(self, commit: int, undo: Undo) -> Link:
         """The shown change of an earlier section that holds a commit."""

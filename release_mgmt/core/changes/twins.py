@@ -31,24 +31,36 @@ class Joiner:
     """
 
     def __init__(
-        self, book: ChangeBook, shown: dict[int, Sequence[Change]], linear: Callable[[int, int], bool]
+        self,
+        book: ChangeBook,
+        inside: Sequence[int],
+        shown: dict[int, Sequence[Change]],
+        linear: Callable[[int, int], bool],
     ) -> None:
         self._book = book
+        self._inside = inside
         self._shown = shown
         self._linear = linear
         self._class: dict[tuple[int, int], list[Item]] = {}
-        self._by_commit: dict[int, Item] = {}
+        self._by_commit: dict[int, dict[int, Change]] = {}
+
+    def _item(self, commit: int) -> Item | None:
+        """The place and the change that show a commit."""
+        place = self._inside[commit]
+        if place not in self._shown:
+            return None
+        held = self._by_commit.get(place)
+        if held is None:
+            held = {one: change for change in self._shown[place] for one in change.commits}
+            self._by_commit[place] = held
+        return (place, held[commit]) if commit in held else None
 
     def join(self, side: frozenset[int], patches: Patches | None) -> Twins:
         """By number, by trailer, by title and author, then by patch; ``side`` are the places off the main line."""
-        picked = [number for number, facts in enumerate(self._book.facts) if facts.picked]
+        picked = self._book.picked
         found = Twins()
         if not side and not picked:
             return found
-        for place, changes in self._shown.items():
-            for change in changes:
-                for commit in change.commits:
-                    self._by_commit[commit] = (place, change)
         if side:
             self._numbers()
         self._trailers(picked)
@@ -67,25 +79,24 @@ class Joiner:
                     by_number.setdefault(change.number, []).append((place, change))
         for items in by_number.values():
             for at, item in enumerate(items[1:], 1):
-                for other in items[:at]:
-                    self._unite(other, item, apart=True)
-        for place, changes in self._shown.items():
-            for change in changes:
-                others = self._book.facts[self._book.lead(change.commits, change.number)].others
-                for earlier in others:
-                    for item in by_number.get(("#", earlier), ()):
-                        if title_key(item[1].title) == title_key(change.title):
-                            self._unite(item, (place, change), apart=True)
+                for earlier in items[:at]:
+                    self._unite(earlier, item, apart=True)
+        for commit in sorted(self._book.renumbered):
+            found = self._item(commit)
+            for number in self._book.facts[commit].others:
+                for original in by_number.get(("#", number), ()):
+                    if found is not None and title_key(original[1].title) == title_key(found[1].title):
+                        self._unite(original, found, apart=True)
 
     def _trailers(self, picked: Sequence[int]) -> None:
         from_same: dict[str, Item] = {}
         for commit in picked:
-            item = self._by_commit.get(commit)
+            item = self._item(commit)
             if item is None:
                 continue
             for sha in self._book.facts[commit].picked:
                 source = self._book.find(sha)
-                original = self._by_commit.get(source) if source is not None else None
+                original = self._item(source) if source is not None else None
                 if original is not None:
                     self._unite(original, item)
                 elif sha in from_same:

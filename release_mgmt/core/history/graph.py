@@ -123,6 +123,57 @@ class Graph:
             counts[place] = total
         return counts[:-1]
 
+    def sizes(self, commits: Iterable[int]) -> dict[int, int]:
+        """How many commits each of ``commits`` contains, itself included.
+
+        Lines beside the main one are followed once from their root, so that many releases of one line cost no more
+        than the line.
+        """
+        on_line = self.main_line_sizes()
+        wanted = set(commits)
+        found: dict[int, int] = {}
+        followed: set[int] = set()
+        for tip in sorted(wanted, reverse=True):
+            if tip in found:
+                continue
+            chain = []
+            at: int | None = tip
+            while at is not None and self._introduced[at] > self._reaches[at] and at not in followed:
+                chain.append(at)
+                at = self.parents[at][0] if self.parents[at] else None
+            if at is not None and at in followed:
+                reach = self._reaches[tip]
+                found[tip] = (on_line[reach] if reach >= 0 else 0) + len(self.beside(tip))
+                continue
+            followed.update(chain)
+            found.update(self._along(chain[::-1], at, on_line, wanted))
+        return found
+
+    def _along(
+        self, chain: Sequence[int], root: int | None, on_line: Sequence[int], wanted: set[int]
+    ) -> dict[int, int]:
+        """The sizes of the wanted commits of a line that leaves the main one at ``root``."""
+        introduced, parents = self._introduced, self.parents
+        reach = -1 if root is None else self._reaches[root]
+        found = {}
+        if root is not None and root in wanted:
+            found[root] = on_line[reach]
+        own: set[int] = set()
+        for commit in chain:
+            if self._reaches[commit] > reach:
+                reach = self._reaches[commit]
+                own = {one for one in own if introduced[one] > reach}
+            ahead = [commit]
+            own.add(commit)
+            while ahead:
+                for parent in parents[ahead.pop()]:
+                    if introduced[parent] > reach and parent not in own:
+                        own.add(parent)
+                        ahead.append(parent)
+            if commit in wanted:
+                found[commit] = (on_line[reach] if reach >= 0 else 0) + len(own)
+        return found
+
     def contains(self, later: int, earlier: int) -> bool:
         """Whether ``earlier`` is ``later`` or one of its ancestors."""
         if earlier >= later:

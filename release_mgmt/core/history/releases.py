@@ -90,7 +90,11 @@ def assign(
     ancestors = _ancestors(graph, every)
     rank_of = {id(release): rank for rank, release in enumerate(every)}
     order: list[Release] = []
-    first = None if base is None else Release(base.named.version, base.named.package, (base.named.tag,), base.commit)
+    first = (
+        None
+        if base is None
+        else Release(base.named.version, base.named.package, (base.named.tag,), base.commit, base.date)
+    )
     for package in sorted(groups, key=lambda name: (name is not None, name or "")):
         group = groups[package]
         kept, folded = _fold(group) if prereleases == "fold" else (group, {})
@@ -102,7 +106,8 @@ def assign(
             order.append(replace(release, commits=commits, folded=before, first_in=_first_in(graph, before, commits)))
         diagnostics.extend(_left_behind(graph, order[start:]))
     if first is not None:
-        order.insert(0, replace(first, commits=_flood(graph, [first], None)[0]))
+        shipped = _flood(graph, [first], None)[0]
+        order.insert(0, replace(first, commits=shipped, range_size=len(shipped)))
     order = [replace(release, rank=rank) for rank, release in enumerate(order)]
     masks = _ancestors(graph, order)
     order = _compared(graph, order, masks, prereleases) if first is None else _against_first(graph, order)
@@ -264,17 +269,14 @@ def _compared(graph: Graph, order: Sequence[Release], masks: Sequence[int], prer
     """Each release with the one before it and the size of the range between the two."""
     packages: dict[str | None, int] = {}
     finals: dict[str | None, int] = {}
-    sizes = graph.main_line_sizes()
-    contained: list[int] = []
+    sizes = graph.sizes(release.commit for release in order)
     compared: list[Release] = []
     for place, release in enumerate(order):
-        reach = graph.reach(release.commit)
-        contained.append((sizes[reach] if reach >= 0 else 0) + len(graph.beside(release.commit)))
         only_finals = prereleases == "fold" and not release.version.prerelease
         among = (finals if only_finals else packages).get(release.package, 0)
         candidates = masks[place] & among
         previous = candidates.bit_length() - 1 if candidates else None
-        size = contained[place] - (contained[previous] if previous is not None else 0)
+        size = sizes[release.commit] - (sizes[order[previous].commit] if previous is not None else 0)
         compared.append(replace(release, previous=previous, range_size=size))
         packages[release.package] = packages.get(release.package, 0) | (1 << place)
         if not release.version.prerelease:

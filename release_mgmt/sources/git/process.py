@@ -227,6 +227,17 @@ def scrub(text: str) -> str:
     return one_line(re.sub(r"://[^/\s@]*@", "://", text), 400)
 
 
+def git_version() -> str:
+    """What ``git --version`` says; empty when there is no git."""
+    try:
+        done = subprocess.run(
+            ["git", "--version"], env=environment(), capture_output=True, text=True, check=False, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()
+
+
 def run(
     git_dir: Path,
     arguments: Sequence[str],

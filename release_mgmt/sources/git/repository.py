@@ -15,7 +15,7 @@ from release_mgmt.core.history import Commit
 from release_mgmt.sources.git import log as git_log
 from release_mgmt.sources.git.blobs import SIZE_LIMIT, BlobReader, MissingBlob, questions, read_stream
 from release_mgmt.sources.git.process import TIME_LIMIT, environment, run, start
-from release_mgmt.sources.git.shadow import Shadow, is_partial
+from release_mgmt.sources.git.shadow import Shadow, configuration, is_partial
 
 _FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 # What `git check-ref-format` allows, with ^ and ~ steps, and without the syntax of reflogs, paths and ranges.
@@ -24,6 +24,7 @@ _REF_FORMAT = (
     "%(refname)%00%(objectname)%00%(objecttype)%00%(*objectname)%00%(*objecttype)%00"
     "%(taggerdate:iso-strict)%00%(creatordate:iso-strict)"
 )
+_ORIGIN = re.compile(r'^\s*\[remote "origin"\][^\[]*?^\s*url\s*=\s*(\S+)\s*$', re.MULTILINE)
 _HINT = "give the path of a checkout or a bare repository"
 
 Merges = Literal["none", "first-parent"]
@@ -97,6 +98,11 @@ class Repository:
     def objects_env(self) -> dict[str, str]:
         """The environment in which objects are read."""
         return {**self.env, **self.shadow.env} if self.shadow else self.env
+
+    def origin(self) -> str | None:
+        """The address of the remote ``origin`` as the repository's own configuration has it; no process is started."""
+        found = _ORIGIN.search(configuration(_common(self.git_dir)))
+        return found[1].strip() if found else None
 
     def refs(self) -> Refs:
         """Tags, branches and HEAD by one ``for-each-ref``."""

@@ -1,0 +1,63 @@
+"""A changelog as one document in any format, without server or database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from release_mgmt.core.audience import Annotation, Audience, SectionView, view
+from release_mgmt.core.changelog import Changelog, Section
+from release_mgmt.core.classification import Classification
+from release_mgmt.formats import atom, changelog_json, html, markdown
+from release_mgmt.formats.links import Links
+from release_mgmt.formats.words import Words
+
+Format = Literal["markdown", "html", "json", "atom"]
+
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """For whom, in which form and language; ``remote`` is the address that links to the forge are made from."""
+
+    form: Format = "markdown"
+    audience: Audience = Audience.ENGINEERING
+    language: str = "en"
+    remote: str | None = None
+
+
+def document(record: Changelog, style: Style, verdicts: Mapping[str, Classification] | None = None) -> Iterable[bytes]:
+    """The document piece by piece. The same record gives the same bytes: there is no "now" in it."""
+    if style.form == "json":
+        yield from changelog_json.pieces(record)
+        return
+    say = Words(style.language)
+    notes = {change: Annotation(classification=verdict) for change, verdict in (verdicts or {}).items()}
+    shown = view(record, style.audience, say, notes)
+    links = Links.of_remote(style.remote)
+    if style.form == "markdown":
+        for piece in markdown.pieces(shown, say, links):
+            yield piece.encode()
+    elif style.form == "html":
+        for piece in html.page_pieces(shown, say, links):
+            yield piece.encode()
+    else:
+        dates = {(section.package, section.version): _date(section) for section in record.releases}
+        newest = max(dates.values(), default=_NEVER)
+
+        def updated(section: SectionView) -> datetime:
+            return dates.get((section.package, section.version), newest)
+
+        yield atom.render(shown, say, atom.Address(page=lambda _: None), updated=updated, links=links)
+
+
+def _date(section: Section) -> datetime:
+    if section.date is None:
+        return _NEVER
+    try:
+        return datetime.fromisoformat(section.date).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return _NEVER

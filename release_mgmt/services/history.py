@@ -1,0 +1,254 @@
+"""Reading a repository's history whole: one ``for-each-ref``, one ``git log``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from release_mgmt.core.changelog import Changelog, History, Options, assemble
+from release_mgmt.core.changes import Facts, Provider, PullRequest, read_message
+from release_mgmt.core.errors import InvalidInput, RepositoryRefused
+from release_mgmt.core.history import Commit, Graph, TagAt
+from release_mgmt.core.history.releases import Prereleases
+from release_mgmt.core.text import one_line
+from release_mgmt.core.versions import NamedVersion, Version, name_tags
+from release_mgmt.sources.git import Refs, Repository, TagRef
+
+Progress = Callable[[int], None]
+Paths = Mapping[str, tuple[str, ...]]
+
+_FORGES: tuple[tuple[str, Provider], ...] = (
+    (r"(?:^|[.@/])github\.", "github"),
+    (r"(?:^|[.@/])gitlab\.", "gitlab"),
+    (r"(?:^|[.@/])bitbucket\.org\b", "bitbucket"),
+    (r"dev\.azure\.com|\.visualstudio\.com", "azure"),
+    (r"(?:^|[.@/])(?:codeberg\.org|gitea\.|forgejo\.)", "gitea"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Which changelog is wanted.
+
+    ``start`` and ``end`` are names that git knows (a tag, a branch, a commit). With ``every`` all releases are given,
+    without it the newest one that ``end`` contains. ``paths`` maps packages to the folders that are theirs.
+    """
+
+    name: str
+    start: str | None = None
+    end: str | None = None
+    every: bool = False
+    package: str | None = None
+    prereleases: Prereleases = "fold"
+    pulls: tuple[PullRequest, ...] = ()
+    forge: Provider | None = None
+    paths: Paths | None = None
+
+
+class Reading:
+    """Takes in commits one by one and keeps only what changes are made of."""
+
+    def __init__(self, paths: Paths | None = None) -> None:
+        self.parents: dict[str, tuple[str, ...]] = {}
+        self.facts: dict[str, Facts] = {}
+        self.authors: dict[str, str] = {}
+        self.names: dict[str, str] = {}
+        self._people: dict[str, str] = {}
+        self._touching = _Touching(paths) if paths else None
+
+    def take(self, commit: Commit) -> None:
+        """Keep one commit. With paths, commits must come before their parents."""
+        parents = commit.parents
+        author = self._people.get(commit.author)
+        if author is None:
+            author = self._people[commit.author] = one_line(commit.author, 200)
+            self.names.setdefault(commit.author_email.lower(), author)
+        self.parents[commit.sha] = parents
+        self.authors[commit.sha] = author
+        self.facts[commit.sha] = read_message(commit.message, merge=len(parents) > 1)
+        if self._touching is not None:
+            self._touching.take(commit)
+
+    @property
+    def touched(self) -> dict[str, set[str]]:
+        """Package -> shas of the commits that touch its paths."""
+        return self._touching.shas if self._touching is not None else {}
+
+
+class _Touching:
+    """Which commits touch the paths of which package, renames followed back in time."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._prefixes = {name: tuple(path.strip("/") for path in given) for name, given in paths.items()}
+        self._files: dict[str, set[str]] = {name: set() for name in paths}
+        self.shas: dict[str, set[str]] = {name: set() for name in paths}
+
+    def take(self, commit: Commit) -> None:
+        for name, prefixes in self._prefixes.items():
+            files = self._files[name]
+            for change in commit.files:
+                if _below(change.path, prefixes) or change.path in files:
+                    self.shas[name].add(commit.sha)
+                    if change.status == "R":
+                        files.add(change.old_path)
+                elif change.status == "R" and _below(change.old_path, prefixes):
+                    self.shas[name].add(commit.sha)
+
+
+def _below(path: str, prefixes: Sequence[str]) -> bool:
+    return any(path == prefix or path.startswith(f"{prefix}/") or not prefix for prefix in prefixes)
+
+
+def repository_name(path: Path) -> str:
+    """What a repository is called when nobody says so: its folder, without ``.git``."""
+    resolved = path.resolve()
+    folder = resolved.parent if resolved.name == ".git" else resolved
+    return folder.name.removesuffix(".git") or "repository"
+
+
+def forge_of(url: str | None) -> Provider:
+    """The forge that the address of a remote belongs to, by its host; ``unknown`` for hosts of one's own."""
+    for pattern, provider in _FORGES:
+        if url and re.search(pattern, url):
+            return provider
+    return "unknown"
+
+
+def read_changelog(
+    repository: Repository, request: Request, *, refs: Refs | None = None, progress: Progress | None = None
+) -> Changelog:
+    """The changelog of a repository on disk.
+
+    Raises RepositoryRefused for repositories that cannot be read whole, NotFound for unknown revisions.
+    """
+    found = refs or repository.refs()
+    head = repository.resolve(request.end) if request.end else found.head.sha
+    versions, diagnostics = name_tags([tag.name for tag in found.tags], request.name)
+    at = {tag.name: tag for tag in found.tags}
+    named = []
+    for one in versions:
+        if at[one.tag].commit is None:
+            diagnostics.append(f"tag {one.tag!r} names no commit and was left out")
+        else:
+            named.append(one)
+    named.sort(key=lambda one: (one.package or "", one.version.key, one.tag))
+    if request.package is not None and request.package not in {one.package for one in named}:
+        known = sorted({one.package for one in named if one.package})
+        raise InvalidInput.at("package", f"no tags of a package {request.package!r}", ", ".join(known) or "none known")
+    base = repository.resolve(request.start) if request.start else None
+    wanted = [head] if head else []
+    if request.end is None:
+        wanted += [sha for one in named if (sha := at[one.tag].commit)]
+    wanted += [base] if base else []
+    reading = read_commits(repository, wanted, request.paths, progress, diagnostics)
+    named = [one for one in named if at[one.tag].commit in reading.parents]
+    if base is not None and not request.every:
+        named = [one for one in named if at[one.tag].commit in {head, base}]
+    history = to_history(request, reading, named, {one.tag: at[one.tag] for one in named}, head, wanted, diagnostics)
+    history = _with_every_tag(history, found)
+    options = _options(request, reading, history, base)
+    record = assemble(history, options, repository.patch_ids)
+    return _selected(record, request, head, found)
+
+
+def read_commits(
+    repository: Repository,
+    wanted: Sequence[str],
+    paths: Paths | None = None,
+    progress: Progress | None = None,
+    diagnostics: list[str] | None = None,
+) -> Reading:
+    """Everything that ``wanted`` (full shas) contain, streamed. With ``paths`` the changed files are read too."""
+    reading = Reading(paths)
+    told = diagnostics if diagnostics is not None else []
+    trees: list[str] = []
+    stream = repository.log(
+        wanted,
+        files=bool(paths),
+        merges="first-parent" if paths else "none",
+        topological=bool(paths),
+        on_missing=lambda words: told.append(f"files are missing, renames were found by equal content only: {words}"),
+    )
+    for count, commit in enumerate(stream, 1):
+        reading.take(commit)
+        trees.append(commit.tree)
+        if progress is not None and count % 1000 == 0:
+            progress(count)
+    if trees:
+        missing = repository.missing(dict.fromkeys(trees))
+        if missing:
+            raise RepositoryRefused(
+                f"the repository lacks {len(missing)} trees that its history needs, {min(missing)} among them",
+                code="repository_incomplete",
+                hint="git fetch --refetch --no-filter origin   (or clone again without --filter=tree:0)",
+            )
+    return reading
+
+
+def to_history(
+    request: Request,
+    reading: Reading,
+    named: Sequence[NamedVersion],
+    at: Mapping[str, TagRef],
+    head: str | None,
+    wanted: Sequence[str],
+    diagnostics: Sequence[str],
+) -> History:
+    """Commits and tags as the core takes them: numbered, newest tags last."""
+    graph = Graph(reading.parents, wanted, head)
+    tags = []
+    for one in named:
+        tag = at[one.tag]
+        assert tag.commit is not None
+        tags.append(TagAt(one, graph.number[tag.commit], tag.date))
+    return History(
+        request.name,
+        graph,
+        [reading.facts[sha] for sha in graph.shas],
+        [reading.authors[sha] for sha in graph.shas],
+        reading.names,
+        tags,
+        {},
+        request.forge or "unknown",
+        tuple(diagnostics),
+    )
+
+
+def _with_every_tag(history: History, refs: Refs) -> History:
+    tags_at: dict[int, tuple[str, ...]] = {}
+    for tag in refs.tags:
+        number = history.graph.number.get(tag.commit or "")
+        if number is not None:
+            tags_at[number] = (*tags_at.get(number, ()), tag.name)
+    return replace(history, tags_at=tags_at)
+
+
+def _options(request: Request, reading: Reading, history: History, base: str | None) -> Options:
+    number = history.graph.number
+    touched = {name: frozenset(number[sha] for sha in shas if sha in number) for name, shas in reading.touched.items()}
+    at = None
+    if base is not None:
+        at = next((tag for tag in history.tags if history.graph.shas[tag.commit] == base), None)
+        if at is None:
+            name = str(request.start)
+            lowest = Version(name, (-1, (), (0, ()), (0, 0), (0, 0), ""), prerelease=False, base=(-1, (), (0, 0)))
+            at = TagAt(NamedVersion(name, lowest, None), number[base])
+    return Options(request.prereleases, request.package, request.pulls, at, touched)
+
+
+def _selected(record: Changelog, request: Request, head: str | None, refs: Refs) -> Changelog:
+    """The sections that were asked for."""
+    if request.every:
+        return record
+    if request.end is not None:
+        tags = {tag.name for tag in refs.tags if tag.commit == head}
+        here = [section for section in record.releases if section.tag in tags]
+        if here:
+            return replace(record, releases=tuple(here[:1]))
+    if request.start is not None:
+        return replace(record, releases=())
+    contained = record.unreleased.previous
+    newest = [section for section in record.releases if contained and section.sha == contained.sha]
+    return replace(record, releases=tuple(newest[:1]))
