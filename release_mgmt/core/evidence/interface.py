@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from release_mgmt.core.evidence.bounded import Unreadable, decode
 
 _LIMIT = 1_000_000
-_EXPORT = re.compile(r"^\s*export(?:Pattern|Classes|Methods)?\(([^)]*)\)", re.MULTILINE)
-_S3 = re.compile(r"^\s*S3method\(([^)]*)\)", re.MULTILINE)
+_EXPORT = re.compile(r"^[ \t]*export(?:Pattern|Classes|Methods)?\(([^)]*)\)", re.MULTILINE)
+_S3 = re.compile(r"^[ \t]*S3method\(([^)]*)\)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from release_mgmt.core.evidence.dependencies.versions import bound
 
 _SPEC = re.compile(r"(?:[\w./:-]+::)?([A-Za-z0-9_][\w.-]*)\s*(\[[^\]]*\])?\s*(.*)\Z")
 _NO_LIBRARY = PLATFORM | frozenset(("r-base", "r", "conda", "mamba", "nodejs", "julia", "anaconda"))
-_TEMPLATE = re.compile(r"\{\{.*?\}\}")
-_STATEMENT = re.compile(r"\{%.*?%\}")
+_TEMPLATE = re.compile(r"\{\{[^{}\n]{0,200}\}\}")
+_STATEMENT = re.compile(r"\{%[^{}\n]{0,300}%\}")
 _SECTIONS = {"run": Group.RUNTIME, "build": Group.BUILD, "host": Group.BUILD}
 _LIST = re.compile(r"^([A-Za-z0-9_][\w.-]*)=([\w.!+]+)=[\w.]+$")
 

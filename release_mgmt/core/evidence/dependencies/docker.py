@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from posixpath import dirname
 
 from release_mgmt.core.evidence.bounded import decode
 from release_mgmt.core.evidence.dependencies.installs import include_files, installs
 from release_mgmt.core.evidence.dependencies.model import Group, Include, Manifest, Requirement, requirement
-from release_mgmt.core.evidence.dependencies.scope import group_of_path
+from release_mgmt.core.evidence.dependencies.scope import beside, group_of_path
 
 _FROM = re.compile(r"FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?", re.IGNORECASE)
 _ARG = re.compile(r"(?:ARG|ENV)\s+(\w+)(?:=|\s+)[\"']?([^\s\"']+)", re.IGNORECASE)
@@ -104,9 +103,8 @@ def read_script(path: str, data: bytes) -> Manifest:
     group = group_of_path(path)
     found: list[Requirement] = []
     includes: list[Include] = []
-    folder = dirname(path)
     for number, command in instructions(decode(data, 500_000)):
         found += installs(command, group, number)
         includes += include_files(command, number)
-    placed = tuple(Include(f"{folder}/{one.path}".lstrip("/"), line=one.line) for one in includes)
+    placed = tuple(Include(beside(path, one.path), line=one.line) for one in includes)
     return Manifest(path, "pypi", tuple(found), placed)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import islice
 
 from release_mgmt.core.evidence.dependencies.conda import spec
 from release_mgmt.core.evidence.dependencies.model import Group, Include, Requirement, requirement, word_set
 from release_mgmt.core.evidence.dependencies.pep508 import PLATFORM, parse
 
 _LIMIT = 200_000
+_CALLS = 200
 _SEPARATOR = re.compile(r"&&|\|\||[;|\n&]")
 _WITH_VALUE = word_set(
     """
@@ -173,8 +175,8 @@ def _npm(words: list[str], group: Group, line: int | None) -> Iterator[tuple[Req
 def r_installs(text: str, group: Group = Group.RUNTIME, line: int | None = None) -> list[Requirement]:
     """The R packages that calls such as ``install.packages(c("a", "b"))`` install; counts lines when ``line`` is
     None."""
-    found = []
-    for call in _R_CALL.finditer(text):
+    found: list[Requirement] = []
+    for call in islice(_R_CALL.finditer(text), _CALLS):
         inside = _arguments_of_call(text, call.end())
         at = line if line is not None else text.count("\n", 0, call.start()) + 1
         for keyword, value in _QUOTED.findall(inside):
@@ -183,14 +185,15 @@ def r_installs(text: str, group: Group = Group.RUNTIME, line: int | None = None)
             match = None if "://" in value else _R_NAME.match(value.removeprefix("bioc::").removeprefix("github::"))
             if match:
                 url = value if "/" in value else None
-                found.append(requirement(match.group(1), "cran", group, version=match.group(2), url=url, line=at))
+                version = match.group(2) if (match.group(2) or "")[:1].isdigit() else None
+                found.append(requirement(match.group(1), "cran", group, version=version, url=url, line=at))
     return found
 
 
 def _arguments_of_call(text: str, start: int) -> str:
-    """What stands between the brackets of a call, at most 20,000 characters."""
+    """What stands between the brackets of a call, at most 5,000 characters."""
     depth = 1
-    for offset, character in enumerate(text[start : start + 20_000]):
+    for offset, character in enumerate(text[start : start + 5_000]):
         if character == "(":
             depth += 1
         elif character == ")":

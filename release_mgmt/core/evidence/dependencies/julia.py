@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from release_mgmt.core.evidence.bounded import decode, load_toml
@@ -10,6 +11,7 @@ from release_mgmt.core.evidence.dependencies.pyproject import line_index, table
 from release_mgmt.core.evidence.dependencies.scope import group_of_path
 from release_mgmt.core.evidence.dependencies.versions import bound
 
+_HEAD = re.compile(r"\[\[(?:deps\.)?(\w+)\]\]")
 _STANDARD = word_set(
     """
     ArgTools Artifacts Base64 CRC32c Core Dates DelimitedFiles Distributed Downloads FileWatching Future
@@ -54,6 +56,11 @@ def read_manifest(path: str, data: bytes) -> Manifest:
     """What a Manifest.toml pins; its first form has the packages at the top, the second under ``deps``."""
     document = load_toml(data)
     packages: Any = table(document, "deps") or document
+    lines: dict[str, int] = {}
+    for number, line in enumerate(decode(data).split("\n"), 1):
+        head = _HEAD.match(line)
+        if head:
+            lines.setdefault(head.group(1), number)
     found = []
     for name, entries in packages.items():
         if name in _STANDARD or not isinstance(entries, list):
@@ -63,7 +70,13 @@ def read_manifest(path: str, data: bytes) -> Manifest:
             if isinstance(version, str):
                 found.append(
                     requirement(
-                        name, "julia", Group.LOCK_TRANSITIVE, specifier=f"=={version}", version=version, pinned=True
+                        name,
+                        "julia",
+                        Group.LOCK_TRANSITIVE,
+                        specifier=f"=={version}",
+                        version=version,
+                        pinned=True,
+                        line=lines.get(name),
                     )
                 )
     return Manifest(path, "julia", tuple(found), lock=True, settled=False)

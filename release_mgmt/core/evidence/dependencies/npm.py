@@ -57,6 +57,7 @@ def read_lock(path: str, data: bytes) -> Manifest:
     direct = table(root, "dependencies").keys() | table(root, "peerDependencies").keys()
     development = table(root, "devDependencies").keys()
     found = []
+    lines = line_index(decode(data))
     entries = {key[13:]: value for key, value in packages.items() if key.startswith("node_modules/")}
     for name, entry in (entries or table(document, "dependencies")).items():
         version = entry.get("version") if isinstance(entry, dict) else None
@@ -65,5 +66,6 @@ def read_lock(path: str, data: bytes) -> Manifest:
         group = Group.LOCK_DIRECT if name in direct else Group.LOCK_TRANSITIVE
         if name in development or entry.get("dev") is True:
             group = Group.DEVELOPMENT
-        found.append(requirement(name, "npm", group, specifier=f"=={version}", version=version, pinned=True))
+        line = lines.get(f"node_modules/{name}" if entries else name)
+        found.append(requirement(name, "npm", group, specifier=f"=={version}", version=version, pinned=True, line=line))
     return Manifest(path, "npm", tuple(found), lock=True, settled=bool(root))

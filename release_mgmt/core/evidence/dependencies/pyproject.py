@@ -12,7 +12,7 @@ from release_mgmt.core.evidence.dependencies.pep508 import PLATFORM, parse_all
 from release_mgmt.core.evidence.dependencies.scope import beside, group_of_name
 from release_mgmt.core.evidence.dependencies.versions import bound
 
-_QUOTED = re.compile(r"""["']([^"'\n]{1,300})["']""")
+_QUOTED = re.compile(r""""([^"\n]{1,300})"|'([^'\n]{1,300})'""")
 _KEY = re.compile(r"""^\s*["']?([A-Za-z0-9][\w.-]*)["']?\s*=""")
 
 
@@ -58,8 +58,8 @@ def line_index(text: str) -> dict[str, int]:
     for number, line in enumerate(text.split("\n"), 1):
         if len(line) > 5000:
             continue
-        for quoted in _QUOTED.findall(line):
-            found.setdefault(quoted.strip(), number)
+        for double, single in _QUOTED.findall(line):
+            found.setdefault((double or single).strip(), number)
         key = _KEY.match(line)
         if key:
             found.setdefault(key.group(1), number)

@@ -162,13 +162,10 @@ def line_index_of_keys(text: str) -> dict[str, int]:
 def read_packrat(path: str, data: bytes) -> Manifest:
     """What a packrat.lock pins, settled like an renv.lock."""
     found = []
-    number = 1
-    for block in re.split(r"\n(?=\s*\n)", decode(data)):
-        fields = dcf(block.lstrip("\n"))
-        lead = len(block) - len(block.lstrip("\n"))
+    for start, block in _blocks(decode(data)):
+        fields = dcf(block)
         name, version = fields.get("Package", ("", 0))[0], fields.get("Version", ("", 0))[0]
         if name and name not in R_BASE and name != "packrat":
-            line = number + lead + fields["Package"][1] - 1
             found.append(
                 requirement(
                     name,
@@ -177,8 +174,18 @@ def read_packrat(path: str, data: bytes) -> Manifest:
                     specifier=f"=={version}" if version else "",
                     version=version or None,
                     pinned=bool(version),
-                    line=line,
+                    line=start + fields["Package"][1] - 1,
                 )
             )
-        number += block.count("\n") + 1
     return Manifest(path, "cran", tuple(found), lock=True, settled=False)
+
+
+def _blocks(text: str) -> Iterator[tuple[int, str]]:
+    """(line, text) of the parts that blank lines separate."""
+    block: list[str] = []
+    for number, line in enumerate([*text.split("\n"), ""], 1):
+        if line.strip():
+            block.append(line)
+        elif block:
+            yield number - len(block), "\n".join(block)
+            block = []

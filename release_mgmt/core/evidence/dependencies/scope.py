@@ -19,7 +19,7 @@ _DEVELOPMENT = word_set(
 )
 _BUILD = word_set(
     """
-    build setup wheel
+    build wheel
     """
 )
 _CONSTRAINT = frozenset(("constraint", "constraints"))

@@ -14,10 +14,11 @@ from release_mgmt.core.evidence.dependencies.scope import beside, group_of_name
 
 _LIMIT = 400_000
 _DEPTH = 40
+_STEPS = 20_000
 _FILE = re.compile(r"[\w./-]*(?:req|constraint|depend)[\w./-]*\.(?:txt|in|pip)\Z", re.IGNORECASE)
 
 # Old setup.py files print: enough is repaired for the rest to be read.
-_PRINT = re.compile(r"^(\s*)print\s+(?!\().*$", re.MULTILINE)
+_PRINT = re.compile(r"^([ \t]*)print[ \t]+(?!\().*$", re.MULTILINE)
 
 _KEYWORDS = {
     "install_requires": Group.RUNTIME,
@@ -83,6 +84,7 @@ class _Reader:
     """Constant values of names, as far as reading tells them."""
 
     def __init__(self, tree: ast.Module) -> None:
+        self.steps = 0
         self.nodes = list(ast.walk(tree))
         self.names: dict[str, list[ast.expr]] = {}
         for node in self.nodes:
@@ -119,7 +121,8 @@ class _Reader:
 
     def texts(self, node: ast.expr | None, depth: int = 0) -> list[Text]:
         """Every text that an expression holds, in order."""
-        if node is None or depth > _DEPTH:
+        self.steps += 1
+        if node is None or depth > _DEPTH or self.steps > _STEPS:
             return []
         if isinstance(node, ast.Constant):
             return [(node.value, node.lineno)] if isinstance(node.value, str) else []
@@ -165,7 +168,8 @@ class _Reader:
 
     def table(self, node: ast.expr | None, depth: int = 0) -> list[tuple[str, ast.expr]]:
         """The pairs of a dictionary with text keys."""
-        if node is None or depth > _DEPTH:
+        self.steps += 1
+        if node is None or depth > _DEPTH or self.steps > _STEPS:
             return []
         if isinstance(node, ast.Name):
             return [pair for value in self.names.get(node.id, [])[:50] for pair in self.table(value, depth + 8)]

@@ -35,7 +35,7 @@ def bound(specifier: str) -> tuple[str | None, bool]:
         if operator in ("==", "===", "=", ""):
             return version.rstrip(".*") or None, True
         if best is None or _numbers(version) > _numbers(best):
-            best = version
+            best = version.rstrip(".*")
     return best, False
 
 
