@@ -186,6 +186,7 @@ def upgrade() -> None:
         sa.Column("sha", sa.Text(), nullable=False),
         sa.Column("object_sha", sa.Text(), nullable=True),
         sa.Column("tagged_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tagger_key", sa.Text(), nullable=True),
         sa.Column("message", sa.Text(), nullable=True),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("moved", sa.Integer(), nullable=False),

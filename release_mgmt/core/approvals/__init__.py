@@ -1,9 +1,10 @@
 """Approvals: votes on a change in its window, and the permission to break the rules with a trace.
 
-``model`` holds the words, ``counting`` says what votes come to, ``breakglass`` what a permission breaks.
+``model`` holds the words, ``counting`` says what votes come to, ``breakglass`` who may break the
+rules and for how long.
 """
 
-from release_mgmt.core.approvals.breakglass import Blocker, Permission
+from release_mgmt.core.approvals.breakglass import Blocker
 from release_mgmt.core.approvals.model import (
     MANAGER,
     Discount,
@@ -31,7 +32,6 @@ __all__ = [
     "Lack",
     "Party",
     "PartyKind",
-    "Permission",
     "Policy",
     "Proposal",
     "Quorum",

@@ -1,14 +1,14 @@
 """Break-glass: a permission for one change and one environment that names what it breaks, for four hours at most.
 
 It must be granted by somebody else as soon as the calendar has a second active release manager, and is reviewed
-afterwards, within one business day. What it does not name still denies; when it is over, the gate says so.
+afterwards, within one business day. What it breaks, and that it is over, the gate says (``core.gate.BreakGlass``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from release_mgmt.core.errors import FieldError, Forbidden, InvalidInput
 
@@ -23,31 +23,6 @@ class Blocker:
 
     code: str
     ref: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Permission:
-    """A granted break-glass: which blockers it breaks, from when to when (UTC, half-open)."""
-
-    id: str
-    change: str
-    environment: str
-    blockers: frozenset[Blocker]
-    starts: datetime
-    ends: datetime
-
-    def active(self, now: datetime) -> bool:
-        """Whether it holds at ``now``."""
-        return self.starts <= now < self.ends
-
-    def breaks(self, blocker: Blocker) -> bool:
-        """Whether it names ``blocker``; one named without a reference breaks every one of its code.
-
-        A freeze is always broken by its own reference: one that was added later was not weighed.
-        """
-        if blocker in self.blockers:
-            return True
-        return blocker.code != "freeze" and Blocker(blocker.code) in self.blockers
 
 
 def check_request(blockers: Iterable[Blocker], reason: str, ticket: str, duration: timedelta) -> None:
@@ -74,34 +49,7 @@ def check_request(blockers: Iterable[Blocker], reason: str, ticket: str, duratio
 def check_grant(granter: str, requester: str | None, involved: Iterable[str], managers: frozenset[str]) -> None:
     """Raise Forbidden when ``granter`` asked for it, or made the change, while another active manager could decide."""
     others = managers - {granter}
-    if granter == requester and others:
+    if others and (granter == requester or granter in set(involved)):
         raise Forbidden(
             "Nobody grants their own emergency while the calendar has another release manager.", code="self_approval"
         )
-    if granter in set(involved) and others:
-        raise Forbidden(
-            "Nobody grants an emergency for a change they made while there is another release manager.",
-            code="self_approval",
-        )
-
-
-def remaining(
-    blockers: Iterable[Blocker], permissions: Iterable[Permission], now: datetime
-) -> tuple[tuple[Blocker, ...], Permission | None, bool]:
-    """What still denies at ``now``, the permission used, and whether one that would have helped is over.
-
-    ``permissions`` are those of the change and environment asked for. The one that breaks most is used, alone.
-    """
-    asked = tuple(blockers)
-    best, best_left = None, asked
-    expired = False
-    for permission in sorted(permissions, key=lambda one: (one.starts, one.id)):
-        left = tuple(blocker for blocker in asked if not permission.breaks(blocker))
-        if len(left) == len(asked):
-            continue
-        if permission.active(now):
-            if len(left) < len(best_left):
-                best, best_left = permission, left
-        elif now >= permission.ends:
-            expired = True
-    return best_left, best, expired and best is None

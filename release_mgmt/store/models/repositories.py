@@ -62,6 +62,7 @@ class Tag(Base):
     sha: Mapped[str]
     object_sha: Mapped[str | None]
     tagged_at: Mapped[datetime | None]
+    tagger_key: Mapped[str | None]
     message: Mapped[str | None]
     seen_at: Mapped[datetime]
     moved: Mapped[int] = mapped_column(default=0)

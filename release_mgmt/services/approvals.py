@@ -1,0 +1,331 @@
+"""Voting: one vote, all votes of a window, taking one back, asking again after a veto, the plan for when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from release_mgmt.core.approvals import Slot, Status, Verdict, Vote
+from release_mgmt.core.approvals.counting import capacities, check_votable, count, discount
+from release_mgmt.core.errors import Conflict, Forbidden, InvalidInput, NotFound, ReleaseMgmtError, StaleVersion
+from release_mgmt.core.permissions import Action, Actor, allows, require
+from release_mgmt.core.text import clean
+from release_mgmt.services import audit, proposals, secret
+from release_mgmt.services.proposals import Case
+from release_mgmt.store.models.approvals import RollbackPlanRow, VoteRow
+from release_mgmt.store.models.people import Person
+from release_mgmt.store.models.repositories import Change
+from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, WindowRow
+from release_mgmt.store.session import Store
+
+LONGEST_REASON = 2_000
+LONGEST_PLAN = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackPlan:
+    """What to do when a change goes wrong; ``contact`` is a person's id or a way to reach somebody on call."""
+
+    how: str
+    contact: str | None
+    updated_by: str | None
+    updated_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalView:
+    """A change in its slot with its votes and what they come to; ``digest`` is what a vote binds to."""
+
+    change: str
+    environment: str
+    digest: str
+    level: str
+    slot: Slot
+    status: Status
+    votes: tuple[Vote, ...]
+    plan: RollbackPlan | None
+    may_vote: bool
+    why_not: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one click on a window did for one change: the vote's id, or the code and text of why there is none."""
+
+    change: str
+    vote: str | None
+    code: str | None = None
+    message: str | None = None
+
+
+def status(session: Session, change: str, environment: str, now: datetime) -> Status:
+    """What the votes on a change come to in its present slot; the gate's and the plan's question.
+
+    Raises Conflict (``not_placed``) when it has no window.
+    """
+    return tally(session, proposals.load(session, change, environment, now), now)
+
+
+def tally(session: Session, case: Case, now: datetime) -> Status:
+    """What the standing votes come to for a case that is loaded already.
+
+    Votes for another environment in which the change still stands are about that one; a veto is about the change.
+    """
+    put = case.proposal
+    standing = proposals.votes(session, put.change)
+    others = {vote.slot.environment for vote in standing} - {put.slot.environment}
+    if others:
+        others &= set(
+            session.scalars(
+                select(PlacementRow.environment).where(
+                    PlacementRow.change_id == put.change, PlacementRow.window.is_not(None)
+                )
+            )
+        )
+    here = [vote for vote in standing if vote.verdict is Verdict.REJECT or vote.slot.environment not in others]
+    return count(put, here, case.policy, case.electorate, now)
+
+
+def view(store: Store, actor: Actor, now: datetime, change: str, environment: str) -> ApprovalView:
+    """Votes and status of a change, and whether the one who asks may vote."""
+    require(actor, Action.READ_APPROVALS)
+    with store.read() as session:
+        case = proposals.load(session, change, environment, now)
+        votes = proposals.votes(session, change)
+        refusal: ReleaseMgmtError | None = None
+        try:
+            _voter(session, actor, case, None)
+            check_votable(case.proposal, Verdict.APPROVE, now)
+        except (Forbidden, Conflict) as error:
+            refusal = error
+        return ApprovalView(
+            change=change, environment=environment, digest=case.proposal.digest, level=case.proposal.level.value,
+            slot=case.proposal.slot, status=tally(session, case, now), votes=tuple(votes), plan=_plan(session, change),
+            may_vote=refusal is None, why_not=refusal.message if refusal else None,
+        )  # fmt: skip
+
+
+def _voter(session: Session, actor: Actor, case: Case, on_behalf_of: str | None) -> tuple[str, frozenset[str]]:
+    """The person who votes and as what; Forbidden for everybody else."""
+    if not allows(actor, Action.APPROVE, calendar=case.proposal.slot.calendar):
+        require(actor, Action.SIGN_OFF)
+    person = session.get(Person, actor.person) if actor.person else None
+    if person is None or person.kind != "person":
+        raise Forbidden("Only people vote, not programs.", code="not_a_person")
+    return person.id, capacities(case.proposal, case.electorate, person.id, on_behalf_of)
+
+
+def vote(
+    store: Store,
+    actor: Actor,
+    now: datetime,
+    change: str,
+    environment: str,
+    verdict: Verdict,
+    *,
+    reason: str | None = None,
+    digest: str | None = None,
+    on_behalf_of: str | None = None,
+) -> Vote:
+    """Vote on a change in its present slot.
+
+    ``digest`` is what the voter saw: other content by now raises StaleVersion. Raises Forbidden (``self_approval``,
+    ``not_a_voter``, ...) and Conflict (``already_voted``, ``voting_closed``, ``no_rollback_plan``, ``not_placed``).
+    A rejection needs a reason.
+    """
+    if verdict is Verdict.REJECT and not (reason or "").strip():
+        raise InvalidInput.at("reason", "must not be empty", "why the change cannot go like this")
+    with store.write() as session:
+        case = proposals.load(session, change, environment, now)
+        if digest is not None and digest != case.proposal.digest:
+            raise StaleVersion("The change has other content by now.", hint="Look at it again before you vote.")
+        return _cast(session, actor, now, case, verdict, reason, on_behalf_of)
+
+
+def _cast(
+    session: Session, actor: Actor, now: datetime, case: Case, verdict: Verdict, reason: str | None,
+    on_behalf_of: str | None,
+) -> Vote:  # fmt: skip
+    put = case.proposal
+    person, held = _voter(session, actor, case, on_behalf_of)
+    check_votable(put, verdict, now)
+    _supersede(session, case, person, verdict, now)
+    row = VoteRow(
+        id=secret.identifier("v"), change_id=put.change, environment=put.slot.environment, person_id=person,
+        on_behalf_of=on_behalf_of, verdict=verdict.value, capacities=sorted(held),
+        reason=clean(reason, LONGEST_REASON) if reason else None, digest=put.digest, level=put.level.value,
+        calendar=put.slot.calendar, window=put.slot.window, slot_start=put.slot.start, at=now,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()  # the unique index decides between two clicks of one person; the loser gets a Conflict
+    after: dict[str, object] = {
+        "vote": row.id, "verdict": verdict.value, "window": put.slot.window, "environment": put.slot.environment,
+        "digest": put.digest, "as": sorted(held), "on_behalf_of": on_behalf_of,
+    }  # fmt: skip
+    audit.record(session, actor, now, action=Action.APPROVE, subject=f"change:{put.change}", reason=reason, after=after)
+    return proposals.vote_of(row)
+
+
+def _supersede(session: Session, case: Case, person: str, verdict: Verdict, now: datetime) -> None:
+    """End the person's earlier vote here when it no longer says the same; Conflict when it still does."""
+    put = case.proposal
+    row = session.scalar(
+        select(VoteRow).where(
+            VoteRow.change_id == put.change,
+            VoteRow.environment == put.slot.environment,
+            VoteRow.person_id == person,
+            VoteRow.ended_at.is_(None),
+        )
+    )
+    if row is None:
+        return
+    standing = proposals.vote_of(row)
+    if standing.verdict is verdict and discount(standing, put, case.policy, case.electorate, now) is None:
+        raise Conflict("You have voted on this already.", code="already_voted")
+    row.ended_at, row.ended_why, row.ended_by = now, "superseded", person
+    session.flush()
+
+
+def vote_on_window(
+    store: Store, actor: Actor, now: datetime, calendar: str, window: str, *, reason: str | None = None
+) -> list[Outcome]:
+    """One click: approve each change in a window that the voter may approve, in the order of release.
+
+    The answer tells for each of the others why not. Raises Forbidden when there is none that the voter may vote on.
+    """
+    with store.write() as session:
+        row = session.scalar(select(CalendarRow).where(CalendarRow.slug == calendar))
+        if row is None or session.get(WindowRow, (row.id, window)) is None:
+            raise NotFound("There is no such window.")
+        loaded = proposals.calendar_of(row, now)
+        outcomes, refusals = [], []
+        for placement, change in _placed(session, row.id, window):
+            slot = Slot(calendar, window, placement.starts_at or now, placement.environment)
+            case = proposals.case(session, change, slot, loaded, now)
+            try:
+                done = _cast(session, actor, now, case, Verdict.APPROVE, reason, None)
+            except (Forbidden, Conflict) as error:
+                outcomes.append(Outcome(change.id, None, error.code, error.message))
+                refusals.append(error)
+            else:
+                outcomes.append(Outcome(change.id, done.id))
+        if refusals and len(refusals) == len(outcomes) and all(isinstance(one, Forbidden) for one in refusals):
+            raise refusals[0]
+        return outcomes
+
+
+def _placed(session: Session, calendar: str, window: str) -> list[tuple[PlacementRow, Change]]:
+    rows = session.execute(
+        select(PlacementRow, Change)
+        .join(Change, Change.id == PlacementRow.change_id)
+        .where(PlacementRow.calendar_id == calendar, PlacementRow.window == window, Change.state != "withdrawn")
+        .order_by(PlacementRow.position, PlacementRow.change_id, PlacementRow.environment)
+    )
+    return [(placement, change) for placement, change in rows]
+
+
+def window_status(session: Session, calendar: str, window: str, now: datetime) -> dict[str, Status]:
+    """The status of every change in a window (``<change>/<environment>``): it is approved when all of them are."""
+    row = session.scalar(select(CalendarRow).where(CalendarRow.slug == calendar))
+    if row is None:
+        raise NotFound("There is no such calendar.")
+    loaded = proposals.calendar_of(row, now)
+    found = {}
+    for placement, change in _placed(session, row.id, window):
+        slot = Slot(calendar, window, placement.starts_at or now, placement.environment)
+        case = proposals.case(session, change, slot, loaded, now)
+        found[f"{change.id}/{placement.environment}"] = tally(session, case, now)
+    return found
+
+
+def statuses(store: Store, actor: Actor, now: datetime, calendar: str, window: str) -> Mapping[str, Status]:
+    """:func:`window_status` for whoever may read approvals."""
+    require(actor, Action.READ_APPROVALS)
+    with store.read() as session:
+        return window_status(session, calendar, window, now)
+
+
+def withdraw(
+    store: Store, actor: Actor, now: datetime, change: str, vote_id: str, *, reason: str | None = None
+) -> None:
+    """Take one's own vote back, until the window starts. A vote on another change is not found here (404)."""
+    require(actor, Action.SIGN_OFF)
+    with store.write() as session:
+        row = session.get(VoteRow, vote_id)
+        if row is None or row.change_id != change or row.ended_at is not None:
+            raise NotFound("There is no such vote on this change.")
+        if row.person_id != actor.person:
+            raise Forbidden("Only who voted takes a vote back.", code="not_your_vote")
+        placement = session.get(PlacementRow, (change, row.environment))
+        start = placement.starts_at if placement is not None and placement.starts_at is not None else row.slot_start
+        if now >= start:
+            raise Conflict("The window has started; votes are closed.", code="voting_closed")
+        row.ended_at, row.ended_why, row.ended_by = now, "withdrawn", actor.person
+        audit.record(
+            session, actor, now, action="approval.withdraw", subject=f"change:{change}", reason=reason,
+            before={"vote": row.id, "verdict": row.verdict},
+        )  # fmt: skip
+
+
+def resubmit(store: Store, actor: Actor, now: datetime, change: str, *, reason: str) -> int:
+    """Ask again after a veto: every standing rejection ends. Who asks cannot vote on it any more (requester).
+
+    Returns how many rejections ended; Conflict when there is none.
+    """
+    require(actor, Action.EDIT_CHANGE)
+    if not reason.strip():
+        raise InvalidInput.at("reason", "must not be empty", "what was changed or cleared up")
+    with store.write() as session:
+        proposals.find_change(session, change)
+        rows = session.scalars(
+            select(VoteRow).where(
+                VoteRow.change_id == change, VoteRow.ended_at.is_(None), VoteRow.verdict == Verdict.REJECT.value
+            )
+        ).all()
+        if not rows:
+            raise Conflict("Nobody rejected this change.", code="not_rejected")
+        for row in rows:
+            row.ended_at, row.ended_why, row.ended_by = now, "resubmitted", actor.person
+        audit.record(
+            session, actor, now, action="change.resubmit", subject=f"change:{change}", reason=reason,
+            after={"votes": [row.id for row in rows]},
+        )  # fmt: skip
+        return len(rows)
+
+
+def _plan(session: Session, change: str) -> RollbackPlan | None:
+    row = session.get(RollbackPlanRow, change)
+    return RollbackPlan(row.how, row.contact, row.updated_by, row.updated_at, row.version) if row else None
+
+
+def put_plan(
+    store: Store, actor: Actor, now: datetime, change: str, *, how: str, contact: str | None = None,
+    version: int | None = None,
+) -> RollbackPlan:  # fmt: skip
+    """Write the plan for when a change goes wrong: how it is taken back and who is called."""
+    require(actor, Action.EDIT_CHANGE)
+    told = clean(how, LONGEST_PLAN).strip()
+    if not told:
+        raise InvalidInput.at("how", "must not be empty")
+    with store.write() as session:
+        proposals.find_change(session, change)
+        row = session.get(RollbackPlanRow, change)
+        if version is not None and version != (row.version if row else 0):
+            raise StaleVersion("Somebody else changed this plan in the meantime.")
+        before = {"how": row.how, "contact": row.contact} if row else None
+        if row is None:
+            row = RollbackPlanRow(change_id=change, how=told, contact=contact, updated_by=actor.person, updated_at=now)
+            session.add(row)
+        else:
+            row.how, row.contact, row.updated_by, row.updated_at = told, contact, actor.person, now
+        session.flush()
+        audit.record(
+            session, actor, now, action=Action.EDIT_CHANGE, subject=f"change:{change}", before=before,
+            after={"how": told, "contact": contact},
+        )  # fmt: skip
+        return RollbackPlan(row.how, row.contact, row.updated_by, row.updated_at, row.version)

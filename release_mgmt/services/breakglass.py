@@ -1,0 +1,236 @@
+"""Break-glass: asked for with a reason and a ticket, granted by somebody else, over after hours, then reviewed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from release_mgmt.core.approvals import Blocker
+from release_mgmt.core.approvals.breakglass import check_grant, check_request
+from release_mgmt.core.errors import Conflict, Forbidden, InvalidInput, NotFound
+from release_mgmt.core.gate import BreakGlass
+from release_mgmt.core.permissions import Action, Actor, require
+from release_mgmt.core.text import clean, one_line
+from release_mgmt.core.windows import BusinessDays, ReleaseCalendar, resolve, zone
+from release_mgmt.services import audit, parties, proposals, secret
+from release_mgmt.store.models.approvals import BreakGlassRow
+from release_mgmt.store.models.repositories import Repository
+from release_mgmt.store.models.scheduling import CalendarRow, ChangeTerms, PlacementRow
+from release_mgmt.store.session import Store
+
+DECIDE_WITHIN = timedelta(hours=24)
+"""A request that nobody decides is void after this: the blockers it names are those of then."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlassView:
+    """A permission as shown. ``state``: requested, void, refused, active, over or reviewed; people are ids."""
+
+    id: str
+    change: str
+    environment: str
+    calendar: str
+    blockers: tuple[Blocker, ...]
+    reason: str
+    ticket: str
+    minutes: int
+    state: str
+    requested_by: str | None
+    requested_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    decision_note: str | None
+    starts_at: datetime | None
+    expires_at: datetime | None
+    review_due_at: datetime | None
+    review_overdue: bool
+    reviewed_by: str | None
+    reviewed_at: datetime | None
+    review_note: str | None
+    version: int
+
+
+def _state(row: BreakGlassRow, now: datetime) -> str:
+    if row.reviewed_at is not None:
+        return "reviewed"
+    if row.granted is None:
+        return "requested" if now < row.requested_at + DECIDE_WITHIN else "void"
+    if not row.granted:
+        return "refused"
+    return "active" if row.expires_at is not None and now < row.expires_at else "over"
+
+
+def _view(row: BreakGlassRow, now: datetime) -> BreakGlassView:
+    due = row.review_due_at
+    return BreakGlassView(
+        row.id, row.change_id, row.environment, row.calendar, _blockers(row), row.reason, row.ticket, row.minutes,
+        _state(row, now), row.requested_by, row.requested_at, row.decided_by, row.decided_at, row.decision_note,
+        row.starts_at, row.expires_at, due, due is not None and row.reviewed_at is None and now >= due,
+        row.reviewed_by, row.reviewed_at, row.review_note, row.version,
+    )  # fmt: skip
+
+
+def _blockers(row: BreakGlassRow) -> tuple[Blocker, ...]:
+    return tuple(Blocker(one["code"], one.get("ref")) for one in row.blockers)
+
+
+def _calendar(session: Session, change: str, environment: str) -> CalendarRow:
+    """The calendar that the change goes by: that of its placement, else of its repository."""
+    placement = session.get(PlacementRow, (change, environment))
+    if placement is not None:
+        row = session.get(CalendarRow, placement.calendar_id)
+    else:
+        slug = session.scalar(
+            select(Repository.calendar).where(Repository.id == proposals.find_change(session, change).repository_id)
+        )
+        row = session.scalar(select(CalendarRow).where(CalendarRow.slug == slug)) if slug else None
+    if row is None:
+        raise Conflict("No calendar decides about this change, so there is nothing to break.", code="no_calendar")
+    return row
+
+
+def request(
+    store: Store, actor: Actor, now: datetime, *, change: str, environment: str, blockers: Sequence[Blocker],
+    reason: str, ticket: str, minutes: int = 240,
+) -> BreakGlassView:  # fmt: skip
+    """Ask for a permission that names each blocker it breaks, for one change and one environment."""
+    require(actor, Action.REQUEST_BREAK_GLASS)
+    if actor.person is None:
+        raise Forbidden("Somebody has to answer for it: ask as a person.", code="not_a_person")
+    named = sorted(set(blockers), key=lambda one: (one.code, one.ref or ""))
+    check_request(named, reason, ticket, timedelta(minutes=minutes))
+    with store.write() as session:
+        proposals.find_change(session, change)
+        calendar = _calendar(session, change, environment)
+        row = BreakGlassRow(
+            id=secret.identifier("b"), change_id=change, environment=environment, calendar=calendar.slug,
+            blockers=[{"code": one.code, "ref": one.ref} for one in named], reason=clean(reason, 2000).strip(),
+            ticket=one_line(ticket, 300), minutes=minutes, requested_by=actor.person, requested_at=now,
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
+        audit.record(
+            session, actor, now, action=Action.REQUEST_BREAK_GLASS, subject=f"change:{change}", reason=row.reason,
+            after={"break_glass": row.id, "environment": environment, "blockers": row.blockers, "ticket": row.ticket},
+        )  # fmt: skip
+        return _view(row, now)
+
+
+def _find(session: Session, key: str) -> BreakGlassRow:
+    row = session.get(BreakGlassRow, key)
+    if row is None:
+        raise NotFound("There is no such break-glass.")
+    return row
+
+
+def decide(
+    store: Store, actor: Actor, now: datetime, key: str, *, grant: bool, note: str | None = None
+) -> BreakGlassView:
+    """Grant (from now, for the minutes asked) or refuse. Never one's own while another manager could decide."""
+    with store.write() as session:
+        row = _find(session, key)
+        require(actor, Action.GRANT_BREAK_GLASS, calendar=row.calendar)
+        if actor.person is None:
+            raise Forbidden("Somebody has to answer for it: decide as a person.", code="not_a_person")
+        if _state(row, now) != "requested":
+            raise Conflict("This was decided already, or is too old.", code="already_decided")
+        if grant:
+            change = proposals.find_change(session, row.change_id)
+            managers = proposals.electorate(session, row.calendar, (), now).managers
+            involved = [party.person for party in parties.of(session, change) if party.person]
+            check_grant(actor.person, row.requested_by, involved, managers)
+            calendar = session.scalar(select(CalendarRow).where(CalendarRow.slug == row.calendar))
+            row.starts_at, row.expires_at = now, now + timedelta(minutes=row.minutes)
+            days = proposals.calendar_of(calendar, now) if calendar is not None else None
+            row.review_due_at = review_due(row.expires_at, days)
+            _mark_emergency(session, row, now)
+        row.granted, row.decided_by, row.decided_at = grant, actor.person, now
+        row.decision_note = clean(note, 2000) if note else None
+        session.flush()
+        audit.record(
+            session, actor, now, action=Action.GRANT_BREAK_GLASS, subject=f"change:{row.change_id}", reason=note,
+            after={"break_glass": row.id, "granted": grant, "until": row.expires_at, "blockers": row.blockers},
+        )  # fmt: skip
+        return _view(row, now)
+
+
+def review_due(end: datetime, calendar: ReleaseCalendar | None) -> datetime:
+    """When the review is due: the cut-off of the first business day after the day on which the permission ends."""
+    days = calendar.business_days if calendar is not None else BusinessDays()
+    day = days.earliest(end, 1)
+    return resolve(datetime.combine(day, days.cut_off), zone(days.time_zone)).instant
+
+
+def _mark_emergency(session: Session, row: BreakGlassRow, now: datetime) -> None:
+    """Plan and feeds show the change as an emergency from here on."""
+    terms = session.get(ChangeTerms, row.change_id)
+    if terms is None:
+        terms = ChangeTerms(change_id=row.change_id, updated_at=now)
+        session.add(terms)
+    terms.emergency, terms.emergency_reason, terms.updated_at = True, row.reason, now
+
+
+def review(store: Store, actor: Actor, now: datetime, key: str, *, note: str) -> BreakGlassView:
+    """Look back at a permission that was used: what happened, what follows. Not by who asked for it or granted it,
+    while the calendar has another release manager."""
+    if not note.strip():
+        raise InvalidInput.at("note", "must not be empty", "what happened and what follows from it")
+    with store.write() as session:
+        row = _find(session, key)
+        require(actor, Action.REVIEW_BREAK_GLASS, calendar=row.calendar)
+        if _state(row, now) not in {"active", "over"}:
+            raise Conflict("There is nothing to review.", code="not_granted")
+        others = proposals.electorate(session, row.calendar, (), now).managers - {row.requested_by, row.decided_by}
+        if actor.person in {row.requested_by, row.decided_by} and others:
+            raise Forbidden("Somebody else reviews what you asked for or granted.", code="self_approval")
+        row.reviewed_by, row.reviewed_at, row.review_note = actor.person, now, clean(note, 5000)
+        session.flush()
+        audit.record(
+            session, actor, now, action=Action.REVIEW_BREAK_GLASS, subject=f"change:{row.change_id}", reason=note,
+            after={"break_glass": row.id},
+        )  # fmt: skip
+        return _view(row, now)
+
+
+def get(store: Store, actor: Actor, now: datetime, key: str) -> BreakGlassView:
+    """One permission."""
+    require(actor, Action.READ_APPROVALS)
+    with store.read() as session:
+        return _view(_find(session, key), now)
+
+
+def search(
+    store: Store, actor: Actor, now: datetime, *, change: str | None = None, calendar: str | None = None,
+    to_review: bool = False, limit: int = 200,
+) -> list[BreakGlassView]:  # fmt: skip
+    """The newest permissions, for a change or a calendar, or those whose review is missing."""
+    require(actor, Action.READ_APPROVALS)
+    with store.read() as session:
+        statement = select(BreakGlassRow).order_by(BreakGlassRow.requested_at.desc(), BreakGlassRow.id).limit(limit)
+        if change is not None:
+            statement = statement.where(BreakGlassRow.change_id == change)
+        if calendar is not None:
+            statement = statement.where(BreakGlassRow.calendar == calendar)
+        if to_review:
+            statement = statement.where(BreakGlassRow.granted.is_(True), BreakGlassRow.reviewed_at.is_(None))
+        return [_view(row, now) for row in session.scalars(statement)]
+
+
+def for_gate(session: Session, change: str, environment: str) -> BreakGlass | None:
+    """The permission that the gate weighs: the one granted last, whether it still holds or is over."""
+    row = session.scalar(
+        select(BreakGlassRow)
+        .where(
+            BreakGlassRow.change_id == change, BreakGlassRow.environment == environment, BreakGlassRow.granted.is_(True)
+        )
+        .order_by(BreakGlassRow.expires_at.desc(), BreakGlassRow.id)
+        .limit(1)
+    )
+    if row is None or row.expires_at is None:
+        return None
+    named = tuple(f"{one.code}:{one.ref}" if one.ref else one.code for one in _blockers(row))
+    return BreakGlass(named, row.expires_at)

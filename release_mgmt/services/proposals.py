@@ -1,0 +1,158 @@
+"""What votes are about, loaded: a change in its slot, the calendar's policy, and who may vote today."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session
+
+from release_mgmt.core.approvals import Electorate, Policy, Proposal, Slot, Verdict, Vote
+from release_mgmt.core.classification import Level
+from release_mgmt.core.errors import Conflict, NotFound
+from release_mgmt.core.permissions import EVERYWHERE, Role
+from release_mgmt.core.windows import Policy as CalendarPolicy
+from release_mgmt.core.windows import ReleaseCalendar
+from release_mgmt.services import parties
+from release_mgmt.sources.calendars import read_document
+from release_mgmt.store.models.approvals import RollbackPlanRow, VoteRow
+from release_mgmt.store.models.people import Person, RoleRow, TeamMember
+from release_mgmt.store.models.repositories import Change, ChangeCommit
+from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A proposal with everything that decides about it."""
+
+    proposal: Proposal
+    policy: Policy
+    electorate: Electorate
+
+
+def calendar_of(row: CalendarRow, now: datetime) -> ReleaseCalendar:
+    """The calendar that a row holds as a document."""
+    return read_document(row.document, now.year)
+
+
+def content_digest(session: Session, change: Change) -> str:
+    """What a vote is bound to: the commits and the final content of a change."""
+    shas = session.scalars(select(ChangeCommit.sha).where(ChangeCommit.change_id == change.id)).all()
+    text = "\n".join([change.head_sha or "", *sorted(shas)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def level_of(change: Change) -> Level:
+    """The level in force; a change that nobody judged yet is treated as major."""
+    return Level(change.level) if change.level in set(Level) else Level.MAJOR
+
+
+def approval_policy(calendar: ReleaseCalendar, window: str, level: Level) -> Policy:
+    """What the calendar (or the window's own series) asks for at ``level``."""
+    series = next((one for one in calendar.series if one.id == window.partition("@")[0]), None)
+    found: CalendarPolicy = (series.policy if series is not None else None) or calendar.policy
+    rule, days = found.approvals.rule(level), found.approvals.expire_days
+    expires = timedelta(days=days) if days is not None else None
+    if level is Level.MINOR and found.minor_lane:
+        return Policy(release_managers=0, each_affected_team=False, expires=expires)
+    return Policy(rule.release_managers, rule.each_affected_team, expires)
+
+
+def electorate(session: Session, calendar: str, teams: Iterable[str], now: datetime) -> Electorate:
+    """Who may vote on things of ``calendar`` that affect ``teams``: active people only, never service accounts."""
+    active = and_(Person.disabled_at.is_(None), Person.erased_at.is_(None), Person.kind == "person")
+    managers = session.scalars(
+        select(RoleRow.person_id)
+        .join(Person, Person.id == RoleRow.person_id)
+        .where(RoleRow.role == Role.RELEASE_MANAGER.value, RoleRow.calendar.in_((calendar, EVERYWHERE)), active)
+    )
+    members: dict[str, set[str]] = {team: set() for team in teams}
+    for team, person in session.execute(
+        select(TeamMember.team, TeamMember.person_id)
+        .join(Person, Person.id == TeamMember.person_id)
+        .where(TeamMember.team.in_(members), active)
+    ):
+        members[team].add(person)
+    deputies: dict[str, set[str]] = {}
+    for principal, deputy in session.execute(
+        select(Person.id, Person.delegate).where(Person.delegate_from <= now, Person.delegate_until > now, active)
+    ):
+        if deputy is not None:
+            deputies.setdefault(deputy, set()).add(principal)
+    return Electorate(
+        frozenset(managers),
+        {team: frozenset(found) for team, found in members.items()},
+        {deputy: frozenset(found) for deputy, found in deputies.items()},
+    )
+
+
+def proposal(session: Session, change: Change, slot: Slot) -> Proposal:
+    """The change as it is put to the vote in ``slot``."""
+    return Proposal(
+        change=change.id,
+        digest=content_digest(session, change),
+        level=level_of(change),
+        slot=slot,
+        affected_teams=frozenset(change.affected_teams or ()),
+        parties=parties.of(session, change),
+        has_rollback_plan=session.get(RollbackPlanRow, change.id) is not None,
+    )
+
+
+def find_change(session: Session, change: str) -> Change:
+    """The change with this id, else NotFound."""
+    found = session.get(Change, change)
+    if found is None:
+        raise NotFound("There is no such change.")
+    return found
+
+
+def load(session: Session, change_id: str, environment: str, now: datetime) -> Case:
+    """The case of a change in the slot that the newest plan gives it.
+
+    Raises Conflict (``not_placed``) when the plan has no window for it there: then there is nothing to vote on.
+    """
+    change = find_change(session, change_id)
+    placement = session.get(PlacementRow, (change_id, environment))
+    if placement is None or placement.window is None or placement.starts_at is None or change.state == "withdrawn":
+        raise Conflict(
+            "This change has no window in this environment, so there is nothing to vote on.", code="not_placed"
+        )
+    row = session.get(CalendarRow, placement.calendar_id)
+    assert row is not None  # a foreign key holds it
+    slot = Slot(row.slug, placement.window, placement.starts_at, environment)
+    return case(session, change, slot, calendar_of(row, now), now)
+
+
+def case(session: Session, change: Change, slot: Slot, calendar: ReleaseCalendar, now: datetime) -> Case:
+    """The case of a change in ``slot`` of a calendar that is loaded already."""
+    put = proposal(session, change, slot)
+    policy = approval_policy(calendar, slot.window, put.level)
+    return Case(put, policy, electorate(session, slot.calendar, put.affected_teams, now))
+
+
+def votes(session: Session, change: str) -> list[Vote]:
+    """The standing votes on a change, in every environment, oldest first."""
+    rows = session.scalars(
+        select(VoteRow).where(VoteRow.change_id == change, VoteRow.ended_at.is_(None)).order_by(VoteRow.at, VoteRow.id)
+    )
+    return [vote_of(row) for row in rows]
+
+
+def vote_of(row: VoteRow) -> Vote:
+    """A row as the core's value."""
+    return Vote(
+        id=row.id,
+        person=row.person_id,
+        verdict=Verdict(row.verdict),
+        capacities=frozenset(row.capacities),
+        digest=row.digest,
+        level=Level(row.level),
+        slot=Slot(row.calendar, row.window, row.slot_start, row.environment),
+        at=row.at,
+        on_behalf_of=row.on_behalf_of,
+        reason=row.reason,
+    )
