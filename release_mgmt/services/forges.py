@@ -133,6 +133,17 @@ def connect(
         return _state(row, source, now)
 
 
+def state(store: Store, actor: Actor, now: datetime, repository: str) -> SourceState:
+    """How one repository's forge is read. NotFound when it is connected to none."""
+    require(actor, Action.READ_REPOSITORY)
+    with store.read() as session:
+        row = _repository(session, repository)
+        source = session.get(ForgeSource, row.id)
+        if source is None:
+            raise NotFound(f"{repository} is not connected to a forge.", hint="Connect it with its name on the forge.")
+        return _state(row, source, now)
+
+
 def states(store: Store, actor: Actor, now: datetime) -> list[SourceState]:
     """How every repository's forge is read, by name."""
     require(actor, Action.READ_REPOSITORY)

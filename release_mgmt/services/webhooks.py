@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 import orjson
 from requests.structures import CaseInsensitiveDict
-from sqlalchemy import case, delete, func, or_, select, update
+from sqlalchemy import and_, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -24,6 +24,7 @@ from release_mgmt.core.errors import Conflict, InvalidInput, NotFound, ReleaseMg
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import one_line
 from release_mgmt.services import audit, pull_requests
+from release_mgmt.services.paging import Page, bounded, page, values
 from release_mgmt.sources.forge import FORGES, forge
 from release_mgmt.sources.forge.model import Event
 from release_mgmt.sources.forge.signatures import WebhookSecret, sender, verify
@@ -35,7 +36,7 @@ PROVIDERS: dict[str, Provider] = {one.provider: one.provider for one in FORGES.v
 LIMIT = 25 * 1024 * 1024  # bytes; GitHub sends no larger body
 MAX_ATTEMPTS = 8
 FIRST_WAIT = timedelta(seconds=30)
-PAGE = 50
+STATUSES = ("waiting", "done", "ignored", "failed")
 # Headers worth keeping; signatures and tokens are not among them.
 KEPT_HEADERS = (
     "X-GitHub-Event", "X-GitHub-Delivery", "X-Gitea-Event", "X-Gitea-Delivery", "X-Forgejo-Event",
@@ -91,7 +92,7 @@ def accept(
         raise InvalidInput.at("forge", f"this delivery comes from {found}", f"send it to /webhooks/{found}")
     event = _event(provider, headers, _payload(body))
     useful = event.kind in {"pull_request", "tag", "push", "release", "comment"}
-    values = {
+    columns = {
         "id": f"w_{secrets.token_hex(8)}",
         "provider": provider,
         "delivery_key": one_line(event.delivery_id or hashlib.sha256(body).hexdigest(), 200),
@@ -107,7 +108,7 @@ def accept(
         "due_at": now if useful else None,
         "processed_at": None if useful else now,
     }
-    return store.transact(lambda session: _insert_once(session, values))
+    return store.transact(lambda session: _insert_once(session, columns))
 
 
 def _payload(body: bytes) -> Mapping[str, object]:
@@ -129,20 +130,20 @@ def _event(provider: Provider, headers: Mapping[str, str], payload: Mapping[str,
         return Event(provider, "other", "unreadable", None)
 
 
-def _insert_once(session: Session, values: Mapping[str, object]) -> Delivery:
+def _insert_once(session: Session, columns: Mapping[str, object]) -> Delivery:
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
     row = WebhookDelivery
     failed = row.status == "failed"
     statement = (
         dialect.insert(row)
-        .values(values)
+        .values(columns)
         .on_conflict_do_update(
             index_elements=[row.provider, row.delivery_key],
             set_={
                 "seen": row.seen + 1,
                 "status": case((failed, "waiting"), else_=row.status),
                 "attempts": case((failed, 0), else_=row.attempts),
-                "due_at": case((failed, values["received_at"]), else_=row.due_at),
+                "due_at": case((failed, columns["received_at"]), else_=row.due_at),
             },
         )
         .returning(row.id)
@@ -230,21 +231,36 @@ def replay(store: Store, actor: Actor, now: datetime, delivery_id: str) -> Deliv
 
 
 def deliveries(
-    store: Store, actor: Actor, *, forge_slug: str | None = None, status: str | None = None, before: str | None = None
-) -> tuple[list[Delivery], str | None]:
-    """Deliveries, newest first, and the id to give as ``before`` for the next page (None at the end)."""
+    store: Store,
+    actor: Actor,
+    *,
+    forge_slug: str | None = None,
+    status: str | None = None,
+    cursor: str | None = None,
+    limit: int | None = None,
+) -> Page[Delivery]:
+    """Deliveries, newest first."""
     require(actor, Action.MANAGE_JOBS)
-    row = WebhookDelivery
-    query = select(row).order_by(row.received_at.desc(), row.id.desc()).limit(PAGE + 1)
-    query = query.where(row.forge_slug == forge_slug) if forge_slug else query
+    row, size = WebhookDelivery, bounded(limit)
+    query = select(row).order_by(row.received_at.desc(), row.id.desc()).limit(size + 1)
+    query = query.where(func.lower(row.forge_slug) == forge_slug.lower()) if forge_slug else query
     query = query.where(row.status == status) if status else query
+    if cursor is not None:
+        instant, last = values(cursor, datetime, str)
+        query = query.where(or_(row.received_at < instant, and_(row.received_at == instant, row.id < last)))
     with store.read() as session:
-        start = session.get(row, before) if before else None
-        if start is not None:
-            older = (row.received_at == start.received_at) & (row.id < start.id)
-            query = query.where(or_(row.received_at < start.received_at, older))
         found = [_shown(one) for one in session.scalars(query)]
-    return found[:PAGE], found[PAGE - 1].id if len(found) > PAGE else None
+    return page(found, size, lambda one: (one.received_at, one.id))
+
+
+def delivery(store: Store, actor: Actor, delivery_id: str) -> Delivery:
+    """One delivery by id."""
+    require(actor, Action.MANAGE_JOBS)
+    with store.read() as session:
+        row = session.get(WebhookDelivery, delivery_id)
+        if row is None:
+            raise NotFound("There is no such delivery.")
+        return _shown(row)
 
 
 def forget(store: Store, now: datetime, days: int) -> int:

@@ -41,7 +41,7 @@ def test_unknown_events_are_answered_like_known_ones_and_counted(
 ) -> None:
     answer = post(forge, b'{"zen": "Keep it simple."}', event)
     assert answer.status_code == 202
-    (shown,), _ = webhooks.deliveries(sqlite_store, OPERATOR)
+    (shown,) = webhooks.deliveries(sqlite_store, OPERATOR).items
     assert (shown.status, shown.event) == ("ignored", event)
 
 
@@ -74,7 +74,7 @@ def test_a_forged_or_unsigned_delivery_is_401(forge: FlaskClient, sqlite_store: 
         answer = post(forge, b"{}", **{"X-Hub-Signature-256": given})
         assert answer.status_code == 401
         assert answer.content_type == "application/problem+json"
-    assert webhooks.deliveries(sqlite_store, OPERATOR) == ([], None)
+    assert webhooks.deliveries(sqlite_store, OPERATOR).items == ()
 
 
 def test_without_a_secret_nothing_comes_in(forge: FlaskClient) -> None:

@@ -83,7 +83,7 @@ def test_the_same_delivery_twenty_times_at_once_is_stored_and_done_once(
         done = list(pool.map(lambda _: webhooks.process(store, now, waiting), range(8)))
     assert done.count(True) == 1
     assert [record["number"] for record in stored(store)] == [7]
-    (shown,), _ = webhooks.deliveries(store, OPERATOR)
+    (shown,) = webhooks.deliveries(store, OPERATOR).items
     assert (shown.status, shown.seen) == ("done", 20)
     with store.read() as session:
         assert session.get_one(Repository, repository).sync_due_at == now
@@ -112,7 +112,7 @@ def test_a_delivery_that_fails_is_tried_again_then_shown_and_can_be_replayed(
             assert not webhooks.process(store, at, accepted.id)
             assert webhooks.due(store, at) == ()  # it waits its turn
             at += timedelta(days=1)
-    (shown,), _ = webhooks.deliveries(store, OPERATOR, status="failed")
+    (shown,) = webhooks.deliveries(store, OPERATOR, status="failed").items
     assert shown.error == "ZeroDivisionError in processing"
     assert stored(store) == []
     assert webhooks.replay(store, OPERATOR, at, accepted.id).status == "waiting"

@@ -17,6 +17,7 @@ RESOURCES: tuple[str, ...] = (
     "feeds",
     "changelogs",
     "overrides",
+    "sources",
 )
 
 
