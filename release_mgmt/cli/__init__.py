@@ -11,6 +11,7 @@ from release_mgmt.core.errors import BrokenInvariant, InvalidInput, ReleaseMgmtE
 
 # command -> (module, one line of help); the function in the module is named as the command with "_" for "-".
 COMMANDS: dict[str, tuple[str, str]] = {
+    "maturity": ("release_mgmt.cli.maturity", "Tell how far a repository has come, why, and the next small step."),
     "webhooks": ("release_mgmt.cli.webhooks", "List and replay what forges sent."),
     "classify": ("release_mgmt.cli.classify", "Tell minor from major changes of a repository, with the evidence."),
     "start": ("release_mgmt.cli.start", "Try it: one repository, from nothing to a served calendar."),
