@@ -45,8 +45,6 @@ class CalendarRow(Base):
     updated_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1)
 
-    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy reads it from the class
-
 
 class CalendarVersion(Base):
     """What a calendar said at each of its versions."""

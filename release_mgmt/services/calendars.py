@@ -1,0 +1,250 @@
+"""Release calendars: apply a document (with a preview), list, look at, and what each said at each version."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from release_mgmt.core.errors import InvalidInput, NotFound, StaleVersion
+from release_mgmt.core.permissions import Action, Actor, Via, allows, require
+from release_mgmt.core.text import clean
+from release_mgmt.services import Store, audit, plans, secret
+from release_mgmt.services.calendar_rows import find, known_names
+from release_mgmt.services.plans import Difference
+from release_mgmt.sources.calendars import read_document
+from release_mgmt.store.models.scheduling import CalendarRow, CalendarVersion
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarView:
+    """A calendar as it is shown; ``document`` has the form of a calendar file, ``version`` is the ETag."""
+
+    id: str
+    slug: str
+    name: str
+    time_zone: str
+    public: bool
+    plan_version: int
+    planned_at: datetime | None
+    updated_at: datetime
+    version: int
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One difference between two versions of a calendar: ``before`` None: added; ``after`` None: taken away."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What applying a document did, or (``dry_run``) would do: its edits and what they do to the plan."""
+
+    slug: str
+    created: bool
+    dry_run: bool
+    edits: tuple[Edit, ...]
+    effects: Difference
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    """One version of a calendar; ``made_by`` is a person's id or the name of what acted."""
+
+    version: int
+    made_by: str
+    made_at: datetime
+    reason: str | None
+
+
+def _view(row: CalendarRow) -> CalendarView:
+    return CalendarView(
+        row.id, row.slug, row.name, row.time_zone, row.public, row.plan_version, row.planned_at, row.updated_at,
+        row.version, row.document,
+    )  # fmt: skip
+
+
+def every(store: Store, actor: Actor) -> list[CalendarView]:
+    """All calendars by name; the public ones for somebody who is not signed in."""
+    require(actor, Action.READ_CALENDAR if actor.signed_in else Action.READ_PUBLIC)
+    with store.read() as session:
+        statement = select(CalendarRow).order_by(CalendarRow.name, CalendarRow.slug)
+        if not actor.signed_in:
+            statement = statement.where(CalendarRow.public.is_(True))
+        return [_view(row) for row in session.scalars(statement)]
+
+
+def get(store: Store, actor: Actor, slug: str) -> CalendarView:
+    """One calendar with its document."""
+    require(actor, Action.READ_CALENDAR)
+    with store.read() as session:
+        return _view(find(session, slug))
+
+
+def versions(store: Store, actor: Actor, slug: str) -> list[VersionView]:
+    """Who changed the calendar when and why, newest first."""
+    require(actor, Action.READ_CALENDAR)
+    with store.read() as session:
+        row = find(session, slug)
+        found = session.scalars(
+            select(CalendarVersion)
+            .where(CalendarVersion.calendar_id == row.id)
+            .order_by(CalendarVersion.version.desc())
+            .limit(200)
+        )
+        return [VersionView(one.version, one.made_by, one.made_at, one.reason) for one in found]
+
+
+def apply(
+    store: Store,
+    actor: Actor,
+    now: datetime,
+    document: Mapping[str, Any],
+    *,
+    slug: str | None = None,
+    version: int | None = None,
+    reason: str | None = None,
+    dry_run: bool = False,
+    action: Action = Action.EDIT_CALENDAR,
+) -> Applied:
+    """Make or replace a calendar by its document, then plan again; with ``dry_run`` tell what that would do.
+
+    ``slug`` names the calendar to replace (else the name in the document does); ``version`` is the one that was seen.
+    Raises InvalidInput with every fault by path, StaleVersion when somebody else edited it in between.
+    """
+    plain = json.loads(json.dumps(document, default=str))
+    with store.write(lock=f"calendar:{slug or ''}") as session:
+        calendar = read_document(plain, now.year, known_names(session))
+        row = session.scalar(select(CalendarRow).where(CalendarRow.slug == (slug or calendar.slug)))
+        if row is None and slug is not None:
+            raise NotFound("There is no such calendar.")
+        if row is None:
+            require(actor, Action.CREATE_CALENDAR)
+        else:
+            require(actor, action, calendar=row.slug)
+            if version is not None and version != row.version:
+                raise StaleVersion("Somebody else changed this calendar in the meantime.")
+        before = row.document if row is not None else {}
+        edits = tuple(difference(before, plain))
+        if dry_run:
+            effects = plans.effects(session, now, row, calendar) if row is not None else Difference()
+            session.rollback()
+            return Applied(
+                row.slug if row else calendar.slug, row is None, True, edits, effects, row.version if row else 0
+            )
+        created = row is None
+        if row is None:
+            row = CalendarRow(
+                id=secret.identifier("cal"), slug=calendar.slug, created_at=now, document={}, plan_version=0, version=0
+            )  # fmt: skip
+            session.add(row)
+        elif not edits:
+            return Applied(row.slug, False, False, (), Difference(), row.version)
+        row.document, row.name, row.time_zone, row.public = plain, calendar.name, calendar.time_zone, calendar.public
+        row.updated_at, row.version = now, row.version + 1
+        session.flush()
+        session.add(
+            CalendarVersion(
+                calendar_id=row.id, version=row.version, document=plain, made_by=actor.person or actor.name,
+                made_at=now, reason=clean(reason, 2000) if reason else None,
+            )
+        )  # fmt: skip
+        effects = plans.make(session, actor, now, row, calendar, reason=reason)
+        audit.record(
+            session, actor, now, action=Action.CREATE_CALENDAR if created else action,
+            subject=f"calendar:{row.slug}", reason=reason,
+            after={"version": row.version, "edits": [edit.path for edit in edits][:100]},
+        )  # fmt: skip
+        return Applied(row.slug, created, False, edits, effects, row.version)
+
+
+def difference(before: Any, after: Any, path: str = "") -> list[Edit]:
+    """What differs between two documents, part by part; lists of things with an ``id`` are matched by it."""
+    if before == after:
+        return []
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        keys = [*before, *(key for key in after if key not in before)]
+        return [
+            edit
+            for key in keys
+            for edit in difference(before.get(key), after.get(key), f"{path}.{key}" if path else str(key))
+        ]
+    named_before, named_after = _by_id(before), _by_id(after)
+    if (named_before or named_after) and named_before is not None and named_after is not None:
+        ids = [*named_before, *(key for key in named_after if key not in named_before)]
+        return [edit for key in ids for edit in _item(f"{path}[{key}]", named_before.get(key), named_after.get(key))]
+    return [Edit(path, before, after)]
+
+
+def _item(path: str, before: Any, after: Any) -> list[Edit]:
+    if before is None or after is None:
+        return [Edit(path, before, after)]
+    return difference(before, after, path)
+
+
+def _by_id(items: Any) -> dict[str, Any] | None:
+    if items is None:
+        return {}
+    if not isinstance(items, list) or not all(isinstance(item, Mapping) and "id" in item for item in items):
+        return None
+    return {str(item["id"]): item for item in items}
+
+
+def edit(
+    store: Store,
+    actor: Actor,
+    now: datetime,
+    slug: str,
+    part: str,
+    item: Mapping[str, Any] | None,
+    *,
+    identity: str,
+    version: int | None = None,
+    reason: str | None = None,
+    dry_run: bool = False,
+) -> Applied:
+    """Add, replace or (``item`` None) take away one series or freeze of a calendar: ``part`` is series or freezes."""
+    with store.read() as session:
+        row = find(session, slug)
+        document, seen = dict(row.document), row.version
+    items = [dict(each) for each in document.get(part) or []]
+    places = [index for index, each in enumerate(items) if str(each.get("id")) == identity]
+    if item is None:
+        if not places:
+            raise NotFound("There is no such thing in this calendar.")
+        del items[places[0]]
+    elif places:
+        items[places[0]] = {**item, "id": identity}
+    else:
+        items.append({**item, "id": identity})
+    document[part] = items
+    action = Action.EDIT_FREEZE if part == "freezes" else Action.EDIT_WINDOW
+    try:
+        return apply(
+            store, actor, now, document, slug=slug, version=version or seen, reason=reason, dry_run=dry_run,
+            action=action,
+        )  # fmt: skip
+    except InvalidInput as error:
+        raise _relative(error, part, places[0] if places else len(items) - 1) from error
+
+
+def _relative(error: InvalidInput, part: str, index: int) -> InvalidInput:
+    """Paths as the sender of one item knows them: ``freezes[3].days`` becomes ``days``."""
+    prefix = f"{part}[{index}]."
+    faults = [type(each)(each.path.removeprefix(prefix), each.message, each.allowed) for each in error.errors]
+    return InvalidInput(error.message, faults, code=error.code, hint=error.hint)
+
+
+def may_edit(actor: Actor, slug: str) -> bool:
+    """Whether to offer editing; the service asks again."""
+    return actor.via is not Via.ANONYMOUS and allows(actor, Action.EDIT_CALENDAR, calendar=slug)

@@ -1,0 +1,185 @@
+"""From stored changes to what the planner places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from release_mgmt.core.classification import Level
+from release_mgmt.core.planning import Announced, Candidate, Request
+from release_mgmt.core.windows import ReleaseCalendar
+from release_mgmt.store.models.repositories import Change, Release, Repository
+from release_mgmt.store.models.scheduling import CalendarRow, ChangeTerms, DependencyRow, PlacementRow, StageRow
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+DONE = ("released", "rolled_back")
+GONE = ("withdrawn",)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The candidates of a calendar, and where what they need stands elsewhere."""
+
+    candidates: list[Candidate]
+    external: dict[str, datetime | None]
+    changes: dict[str, Change]
+    repositories: dict[str, str]
+
+
+def environment_of(calendar: ReleaseCalendar) -> str:
+    """The environment that a calendar's windows release to: that of its first series."""
+    return next((each.environments[0] for each in calendar.series if each.environments), "prod")
+
+
+def repositories_of(session: Session, row: CalendarRow) -> dict[str, str]:
+    """Id -> name of the repositories whose changes go to the calendar; the only calendar takes those that name none."""
+    only = session.scalar(select(func.count()).select_from(CalendarRow)) == 1
+    belongs = (
+        or_(Repository.calendar == row.slug, Repository.calendar.is_(None))
+        if only
+        else (Repository.calendar == row.slug)
+    )
+    statement = select(Repository.id, Repository.name).where(belongs, Repository.archived_at.is_(None))
+    return {row[0]: row[1] for row in session.execute(statement)}
+
+
+def load(session: Session, row: CalendarRow, calendar: ReleaseCalendar) -> Loaded:
+    """Every change that is to be planned: not shipped before its repository was adopted, not done before."""
+    repositories = repositories_of(session, row)
+    environment = environment_of(calendar)
+    statement = (
+        select(Change)
+        .join(Repository, Repository.id == Change.repository_id)
+        .outerjoin(Release, Release.id == Change.release_id)
+        .where(
+            Change.repository_id.in_(repositories),
+            or_(Change.release_id.is_(None), Release.released_at > Repository.adopted_at),
+            or_(
+                Change.state.not_in(DONE + GONE),
+                Change.id.in_(select(PlacementRow.change_id).where(PlacementRow.announced_at.is_not(None))),
+            ),
+        )
+    )
+    changes = {change.id: change for change in session.scalars(statement)}
+    needs = _dependencies(session, changes)
+    terms = {each.change_id: each for each in session.scalars(select(ChangeTerms)) if each.change_id in changes}
+    placements = {
+        each.change_id: each
+        for each in session.scalars(
+            select(PlacementRow).where(PlacementRow.calendar_id == row.id, PlacementRow.environment == environment)
+        )
+    }
+    passed = _passed(session)
+    candidates = [
+        _candidate(
+            change, repositories, environment, calendar, needs.get(change.id, ()), terms.get(change.id),
+            placements.get(change.id), passed,
+        )
+        for change in changes.values()
+    ]  # fmt: skip
+    outside = {need for required in needs.values() for need in required} - set(changes)
+    return Loaded(candidates, _external(session, outside), changes, repositories)
+
+
+def _dependencies(session: Session, changes: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    wanted = set(changes)
+    found: dict[str, list[str]] = {}
+    for change, needs in session.execute(
+        select(DependencyRow.change_id, DependencyRow.needs_id).order_by(DependencyRow.needs_id)
+    ):
+        if change in wanted:
+            found.setdefault(change, []).append(needs)
+    return {change: tuple(required) for change, required in found.items()}
+
+
+def _passed(session: Session) -> dict[tuple[str, str], datetime]:
+    """(change, stage or environment) -> when its latest report said that it passed; a failure takes it back."""
+    found: dict[tuple[str, str], datetime] = {}
+    for stage in session.scalars(select(StageRow).order_by(StageRow.at, StageRow.id)):
+        keys = [(stage.change_id, f"stage:{stage.stage}")]
+        if stage.stage in {"deploy", "stage"}:
+            keys.append((stage.change_id, stage.environment))
+        for key in keys:
+            if stage.state == "done":
+                found[key] = stage.at
+            elif stage.state in {"failed", "rolled_back"}:
+                found.pop(key, None)
+    return found
+
+
+def _external(session: Session, outside: set[str]) -> dict[str, datetime | None]:
+    """Changes of other calendars: when their window starts; done ones long ago."""
+    found: dict[str, datetime | None] = dict.fromkeys(outside)
+    if not outside:
+        return found
+    rows = session.execute(
+        select(Change.id, Change.state, func.max(PlacementRow.starts_at))
+        .outerjoin(PlacementRow, and_(PlacementRow.change_id == Change.id))
+        .where(Change.id.in_(outside))
+        .group_by(Change.id, Change.state)
+    )
+    for change, state, start in rows:
+        found[change] = LONG_AGO if state in DONE else start
+    return found
+
+
+def _candidate(
+    change: Change,
+    repositories: Mapping[str, str],
+    environment: str,
+    calendar: ReleaseCalendar,
+    needs: tuple[str, ...],
+    terms: ChangeTerms | None,
+    placement: PlacementRow | None,
+    passed: Mapping[tuple[str, str], datetime],
+) -> Candidate:
+    rule = next((each for each in calendar.policy.promotions if each.environment == environment), None)
+    level = Level(change.level) if change.level else Level.MINOR
+    ready = change.merged_at if change.level else None
+    if calendar.policy.needs_accepted and ready is not None:
+        accepted = passed.get((change.id, "stage:accept"))
+        ready = max(ready, accepted) if accepted is not None else None
+    return Candidate(
+        id=change.id,
+        title=change.title,
+        repository=repositories[change.repository_id],
+        level=level,
+        ready_at=ready,
+        teams=frozenset(change.affected_teams or ()),
+        environment=environment,
+        priority=change.priority,
+        depends_on=needs,
+        points=terms.points if terms else None,
+        duration=timedelta(minutes=terms.minutes) if terms and terms.minutes else None,
+        earliest=terms.earliest if terms else None,
+        deadline=terms.deadline if terms else None,
+        promoted_at=passed.get((change.id, rule.after)) if rule else None,
+        emergency=bool(terms and terms.emergency),
+        done=change.state in DONE,
+        withdrawn=change.state in GONE,
+        announced=_announced(placement),
+        request=_request(placement),
+    )
+
+
+def _announced(row: PlacementRow | None) -> Announced | None:
+    if row is None or row.announced_at is None or row.announced_window is None or row.announced_start is None:
+        return None
+    return Announced(
+        window=row.announced_window,
+        start=row.announced_start,
+        at=row.announced_at,
+        version=row.announced_version or 0,
+        level=Level(row.announced_level) if row.announced_level else None,
+        origin=row.origin,
+    )
+
+
+def _request(row: PlacementRow | None) -> Request | None:
+    if row is None or row.requested_window is None:
+        return None
+    return Request(row.requested_window, row.requested_reason or "", row.requested_by or "")

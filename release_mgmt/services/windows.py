@@ -1,0 +1,303 @@
+"""Windows, freezes and placements as pages and the API read them. Nothing here writes or plans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from release_mgmt.core.errors import NotFound
+from release_mgmt.core.permissions import Action, Actor, require
+from release_mgmt.core.windows import periods
+from release_mgmt.services import Store, calendar_rows
+from release_mgmt.store.models.repositories import Change, Repository
+from release_mgmt.store.models.scheduling import CalendarRow, MoveRow, PlacementRow, WindowRow
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedChange:
+    """A change as the plan has it. ``window`` None: deferred, ``reasons`` say why; ``suggestion``: where it could
+    return to. ``position`` is its place in the window's order of release."""
+
+    id: str
+    title: str
+    level: str | None
+    kind: str | None
+    state: str
+    repository: str
+    owner: str | None
+    author: str | None
+    teams: tuple[str, ...]
+    environment: str
+    calendar: str
+    window: str | None
+    start: datetime | None
+    end: datetime | None
+    position: int
+    why: str
+    reasons: tuple[Mapping[str, Any], ...]
+    conflicts: tuple[Mapping[str, Any], ...]
+    announced_at: datetime | None
+    suggestion: str | None
+    requested_by: str | None
+    requested_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WindowView:
+    """A window with what it holds. Instants are UTC; ``time_zone`` is the calendar's. ``version`` is the ETag."""
+
+    calendar: str
+    calendar_name: str
+    time_zone: str
+    key: str
+    series: str
+    title: str
+    start: datetime
+    end: datetime
+    state: str
+    flags: tuple[str, ...]
+    levels: tuple[str, ...]
+    environments: tuple[str, ...]
+    points: int | None
+    used: int
+    majors: int
+    most_major: int | None
+    frozen: tuple[str, ...]
+    version: int
+    changes: tuple[PlacedChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeView:
+    """One occurrence of a freeze; ``days`` are its whole local days (both included) when it is given so."""
+
+    calendar: str
+    time_zone: str
+    id: str
+    hard: bool
+    reason: str
+    start: datetime
+    end: datetime
+    days: tuple[date, date] | None
+    repositories: tuple[str, ...]
+    teams: tuple[str, ...]
+    environments: tuple[str, ...]
+    levels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MoveView:
+    """An announced change that went elsewhere; ``actor`` is a person's id or ``planner``."""
+
+    change: str
+    title: str
+    calendar: str
+    plan_version: int
+    from_window: str
+    from_start: datetime | None
+    to_window: str | None
+    to_start: datetime | None
+    reasons: tuple[Mapping[str, Any], ...]
+    actor: str
+    at: datetime
+    teams: tuple[str, ...]
+
+
+def _visible(statement: Any, actor: Actor, calendar: str | None) -> Any:
+    """Calendars that the actor may see: all when signed in, the public ones otherwise."""
+    require(actor, Action.READ_CALENDAR if actor.signed_in else Action.READ_PUBLIC)
+    if not actor.signed_in:
+        statement = statement.where(CalendarRow.public.is_(True))
+    return statement.where(CalendarRow.slug == calendar) if calendar is not None else statement
+
+
+_PLACED = (
+    select(PlacementRow, Change, Repository.name, CalendarRow.slug)
+    .join(Change, Change.id == PlacementRow.change_id)
+    .join(Repository, Repository.id == Change.repository_id)
+    .join(CalendarRow, CalendarRow.id == PlacementRow.calendar_id)
+)
+
+
+def _placed(row: PlacementRow, change: Change, repository: str, calendar: str) -> PlacedChange:
+    return PlacedChange(
+        change.id, change.title, change.level, change.kind, change.state, repository, change.owner, change.author,
+        tuple(change.affected_teams or ()), row.environment, calendar, row.window, row.starts_at, row.ends_at,
+        row.position, row.why, tuple(row.reasons or ()), tuple(row.conflicts or ()), row.announced_at, row.suggestion,
+        row.requested_by, row.requested_reason,
+    )  # fmt: skip
+
+
+def _windows(session: Session, rows: Iterable[Any]) -> list[WindowView]:
+    """Windows with their changes: two queries whatever their number."""
+    found = [(window, calendar) for window, calendar in rows]
+    calendars = {calendar.id for _, calendar in found}
+    keys = {window.key for window, _ in found}
+    content: dict[tuple[str, str | None], list[PlacedChange]] = {}
+    if found:
+        wanted = _PLACED.where(PlacementRow.calendar_id.in_(calendars), PlacementRow.window.is_not(None))
+        if len(keys) <= 500:
+            wanted = wanted.where(PlacementRow.window.in_(keys))
+        for row, change, repository, slug in session.execute(wanted):
+            content.setdefault((row.calendar_id, row.window), []).append(_placed(row, change, repository, slug))
+    return [
+        WindowView(
+            calendar.slug, calendar.name, calendar.time_zone, window.key, window.series, window.title,
+            window.starts_at, window.ends_at, window.state, tuple(window.flags), tuple(window.levels),
+            tuple(window.environments), window.points, window.used, window.majors, window.most_major,
+            tuple(window.frozen), window.version,
+            tuple(sorted(content.get((calendar.id, window.key), ()), key=lambda each: (each.position, each.id))),
+        )
+        for window, calendar in found
+    ]  # fmt: skip
+
+
+def between(
+    store: Store, actor: Actor, start: datetime, end: datetime, *, calendar: str | None = None, team: str | None = None
+) -> list[WindowView]:
+    """The windows that touch [start, end), cancelled ones too, by start; ``team``: those that hold its changes."""
+    statement = (
+        select(WindowRow, CalendarRow)
+        .join(CalendarRow, CalendarRow.id == WindowRow.calendar_id)
+        .where(WindowRow.starts_at < end, WindowRow.ends_at > start)
+        .order_by(WindowRow.starts_at, WindowRow.ends_at, CalendarRow.slug, WindowRow.key)
+        .limit(2_000)
+    )
+    with store.read() as session:
+        found = _windows(session, session.execute(_visible(statement, actor, calendar)))
+    if team is None:
+        return found
+    return [each for each in found if any(team in change.teams for change in each.changes)]
+
+
+def upcoming(
+    store: Store,
+    actor: Actor,
+    now: datetime,
+    *,
+    calendar: str | None = None,
+    limit: int = 20,
+    with_empty: bool = True,
+) -> list[WindowView]:
+    """The next windows that are open or to come, by start, without cancelled ones."""
+    statement = (
+        select(WindowRow, CalendarRow)
+        .join(CalendarRow, CalendarRow.id == WindowRow.calendar_id)
+        .where(WindowRow.ends_at > now, WindowRow.state != "cancelled")
+        .order_by(WindowRow.starts_at, WindowRow.ends_at, CalendarRow.slug, WindowRow.key)
+        .limit(limit)
+    )
+    if not with_empty:
+        holding = select(PlacementRow.window).where(
+            PlacementRow.calendar_id == WindowRow.calendar_id, PlacementRow.window == WindowRow.key
+        )
+        statement = statement.where(holding.exists())
+    with store.read() as session:
+        return _windows(session, session.execute(_visible(statement, actor, calendar)))
+
+
+def detail(store: Store, actor: Actor, calendar: str, key: str) -> WindowView:
+    """One window with its changes. Raises NotFound."""
+    statement = (
+        select(WindowRow, CalendarRow)
+        .join(CalendarRow, CalendarRow.id == WindowRow.calendar_id)
+        .where(WindowRow.key == key)
+    )
+    with store.read() as session:
+        found = _windows(session, session.execute(_visible(statement, actor, calendar)))
+    if not found:
+        raise NotFound("There is no such window.")
+    return found[0]
+
+
+def deferred(store: Store, actor: Actor, *, calendar: str | None = None) -> list[PlacedChange]:
+    """Changes that no window takes, with the reasons."""
+    statement = _visible(_PLACED.where(PlacementRow.window.is_(None)), actor, calendar).order_by(Change.id)
+    with store.read() as session:
+        return [_placed(*row) for row in session.execute(statement.limit(1_000))]
+
+
+def in_conflict(store: Store, actor: Actor, *, calendar: str | None = None) -> list[PlacedChange]:
+    """Changes that wait for a release manager's decision."""
+    statement = _visible(_PLACED, actor, calendar).order_by(PlacementRow.starts_at, Change.id)
+    with store.read() as session:
+        return [found for row in session.execute(statement) if (found := _placed(*row)).conflicts]
+
+
+def of_change(store: Store, actor: Actor, change: str) -> list[PlacedChange]:
+    """Where the plan has a change, one for each environment; empty when it is not planned."""
+    require(actor, Action.READ_CHANGE)
+    with store.read() as session:
+        return [_placed(*row) for row in session.execute(_PLACED.where(PlacementRow.change_id == change))]
+
+
+def moves(
+    store: Store,
+    actor: Actor,
+    *,
+    since: datetime | None = None,
+    calendar: str | None = None,
+    change: str | None = None,
+    limit: int = 100,
+) -> list[MoveView]:
+    """What moved and why, newest first."""
+    statement = (
+        select(MoveRow, Change, CalendarRow.slug)
+        .join(Change, Change.id == MoveRow.change_id)
+        .join(CalendarRow, CalendarRow.id == MoveRow.calendar_id)
+        .order_by(MoveRow.at.desc(), MoveRow.id)
+        .limit(limit)
+    )
+    if since is not None:
+        statement = statement.where(MoveRow.at >= since)
+    if change is not None:
+        statement = statement.where(MoveRow.change_id == change)
+    with store.read() as session:
+        return [
+            MoveView(
+                move.change_id, found.title, slug, move.plan_version, move.from_window, move.from_start,
+                move.to_window, move.to_start, tuple(move.reasons), move.actor, move.at,
+                tuple(found.affected_teams or ()),
+            )
+            for move, found, slug in session.execute(_visible(statement, actor, calendar))
+        ]  # fmt: skip
+
+
+def freezes_between(
+    store: Store, actor: Actor, now: datetime, start: datetime, end: datetime, *, calendar: str | None = None
+) -> list[FreezeView]:
+    """The freezes that touch [start, end), by start."""
+    with store.read() as session:
+        rows = session.scalars(_visible(select(CalendarRow), actor, calendar).order_by(CalendarRow.slug)).all()
+        found = [
+            FreezeView(
+                row.slug, period.freeze.time_zone, period.freeze.id, period.freeze.hard, period.freeze.reason,
+                period.start, period.end, period.whole_days, period.freeze.scope.repositories,
+                period.freeze.scope.teams, period.freeze.scope.environments,
+                tuple(level.value for level in period.freeze.scope.levels),
+            )
+            for row in rows
+            for period in periods(calendar_rows.value(row, now).freezes, start, end)
+        ]  # fmt: skip
+    return sorted(found, key=lambda each: (each.start, each.end, each.calendar, each.id))
+
+
+def holidays_between(
+    store: Store, actor: Actor, now: datetime, first: date, last: date, *, calendar: str | None = None
+) -> dict[date, tuple[str, ...]]:
+    """Days off with their names (the calendar's name where they have none), both days included."""
+    found: dict[date, list[str]] = {}
+    with store.read() as session:
+        for row in session.scalars(_visible(select(CalendarRow), actor, calendar).order_by(CalendarRow.slug)):
+            days = calendar_rows.value(row, now).business_days
+            for day in sorted(days.days_off):
+                if first <= day <= last:
+                    name = days.name_of(day) or row.name
+                    if name not in found.setdefault(day, []):
+                        found[day].append(name)
+    return {day: tuple(names) for day, names in sorted(found.items())}

@@ -1,0 +1,122 @@
+"""Calendars and plans in the database: applied, planned again, moved with reasons, told to feeds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from release_mgmt.core.errors import InvalidInput, StaleVersion
+from release_mgmt.services import calendars, plans, windows
+from release_mgmt.store.models.publishing import FeedEventRow
+from release_mgmt.store.models.repositories import Change
+from release_mgmt.store.models.scheduling import DependencyRow, PlanRow
+from release_mgmt.store.session import Store
+from tests.integration.scheduling.builders import NOW, OPERATOR, apply, at, document, freeze, seed, where
+
+W1, W2, W3, W4 = (f"w@2026-{day}T18:00" for day in ("11-24", "12-01", "12-08", "12-15"))
+
+
+@pytest.fixture(name="planned")
+def _planned(store: Store) -> Store:
+    seed(store)
+    with store.write() as session:
+        session.add(DependencyRow(change_id="m3", needs_id="M1", made_by="p", made_at=NOW))
+    apply(store)
+    return store
+
+
+@pytest.mark.acceptance("SCH-C1")
+def test_applying_a_calendar_places_and_announces_what_is_ready(planned: Store):
+    assert where(planned) == {
+        "m1": W1, "m2": W1, "m4": W1, "m5": W1, "M1": W2, "m3": W2, "M2": W3, "m6": W3
+    }  # fmt: skip
+    with planned.read() as session:
+        assert set(session.scalars(select(Change.state))) == {"announced"}
+    [window] = [each for each in windows.upcoming(planned, OPERATOR, NOW) if each.key == W2]
+    assert (window.used, window.points, window.majors) == (4, 4, 1)
+    assert [each.id for each in window.changes] == ["M1", "m3"]
+    assert window.changes[0].reasons[0]["code"] == "notice"
+    assert windows.detail(planned, OPERATOR, "releases", W2) == window
+
+
+@pytest.mark.acceptance("SCH-S1")
+def test_planning_again_without_a_difference_writes_nothing(planned: Store):
+    def look() -> tuple[object, ...]:
+        with planned.read() as session:
+            events = session.execute(select(FeedEventRow.uid, FeedEventRow.audience, FeedEventRow.sequence)).all()
+            return (
+                session.scalar(select(func.count()).select_from(PlanRow)),
+                sorted(map(tuple, events)),
+                sorted(session.scalars(select(FeedEventRow.last_modified))),
+            )
+
+    before = look()
+    assert before[1]
+    told = plans.replan(planned, OPERATOR, NOW + timedelta(hours=1), "releases")
+    assert told.hits == ()
+    assert look() == before
+
+
+@pytest.mark.acceptance("SCH-S3")
+@pytest.mark.acceptance("SCH-S6")
+@pytest.mark.acceptance("SCH-F10")
+def test_a_freeze_is_shown_before_it_is_saved_and_moves_with_reasons(planned: Store):
+    item = freeze("F1", "2026-12-01")
+    shown = calendars.edit(planned, OPERATOR, NOW, "releases", "freezes", item, identity="F1", dry_run=True)
+    assert {(hit.change, hit.window, hit.to) for hit in shown.effects.hits} == {("M1", W2, W4), ("m3", W2, W4)}
+    assert shown.effects.teams == ("fraud",)
+    assert windows.moves(planned, OPERATOR) == []
+    assert calendars.get(planned, OPERATOR, "releases").document["freezes"] == []
+
+    calendars.edit(planned, OPERATOR, NOW, "releases", "freezes", item, identity="F1", reason="audit week")
+    moved = windows.moves(planned, OPERATOR)
+    assert {(each.change, each.from_window, each.to_window) for each in moved} == {("M1", W2, W4), ("m3", W2, W4)}
+    assert {each.actor for each in moved} == {"planner"}
+    [major] = [each for each in moved if each.change == "M1"]
+    assert [(each["code"], each["ref"]) for each in major.reasons] == [("freeze", "F1")]
+    assert (major.plan_version, major.from_start, major.to_start) == (2, at("2026-12-01T17:00"), at("2026-12-15T17:00"))
+
+
+@pytest.mark.acceptance("SCH-S4")
+def test_a_freeze_taken_away_moves_nothing_and_suggests(planned: Store):
+    calendars.edit(planned, OPERATOR, NOW, "releases", "freezes", freeze("F1", "2026-12-01"), identity="F1")
+    calendars.edit(planned, OPERATOR, NOW, "releases", "freezes", None, identity="F1")
+    assert where(planned)["M1"] == W4
+    suggested = {each.id: each.suggestion for each in windows.detail(planned, OPERATOR, "releases", W4).changes}
+    assert suggested == {"M1": W2, "m3": W2}
+    assert len(windows.moves(planned, OPERATOR)) == 2
+
+
+@pytest.mark.acceptance("SCH-F5")
+def test_an_unknown_name_in_a_scope_is_refused_by_its_own_path(planned: Store):
+    item = freeze("F1", "2026-12-01", scope={"repositories": ["prcing"]})
+    with pytest.raises(InvalidInput) as caught:
+        calendars.edit(planned, OPERATOR, NOW, "releases", "freezes", item, identity="F1")
+    assert caught.value.errors[0].path == "scope.repositories[0]"
+    assert caught.value.errors[0].allowed == "did you mean pricing?"
+
+
+def test_two_edits_at_once_are_told_apart(planned: Store):
+    seen = calendars.get(planned, OPERATOR, "releases")
+    apply(planned, horizon_days=90)
+    with pytest.raises(StaleVersion):
+        calendars.apply(planned, OPERATOR, NOW, document(), slug="releases", version=seen.version)
+    assert [each.version for each in calendars.versions(planned, OPERATOR, "releases")] == [2, 1]
+
+
+def test_the_edits_of_a_document_are_told_part_by_part(planned: Store):
+    shown = calendars.apply(
+        planned, OPERATOR, NOW, document(horizon_days=90, freezes=[freeze("F", "2027-05-03")]), dry_run=True
+    )
+    assert [(edit.path, edit.before is None) for edit in shown.edits] == [("freezes[F]", True), ("horizon_days", True)]
+
+
+def test_a_change_that_is_released_keeps_its_window_and_frees_the_rest(planned: Store):
+    with planned.write() as session:
+        for change in session.scalars(select(Change).where(Change.id.in_(["m1", "m2", "m4", "m5"]))):
+            change.state = "released"
+    plans.replan(planned, OPERATOR, at("2026-11-25T09:00"), "releases")
+    assert windows.of_change(planned, OPERATOR, "m1")[0].window == W1
+    assert windows.moves(planned, OPERATOR) == []
