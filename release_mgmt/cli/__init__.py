@@ -30,6 +30,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("release_mgmt.cli.audit", "Check the chain of the audit log, export it."),
     "db": ("release_mgmt.cli.db", "The database's schema."),
     "settings": ("release_mgmt.cli.settings", "Show every setting and where it came from."),
+    "backup": ("release_mgmt.cli.backup", "Write everything to a compressed file."),
+    "restore": ("release_mgmt.cli.backup", "Load a backup into an empty installation."),
+    "export": ("release_mgmt.cli.backup", "Write everything as JSON Lines."),
+    "import": ("release_mgmt.cli.backup", "Load an export into an empty installation."),
     "doctor": ("release_mgmt.cli.doctor", "Look at what usually goes wrong and say what to do."),
 }
 
@@ -44,7 +48,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = import_module(COMMANDS[cmd_name][0])
-        command = getattr(module, cmd_name.replace("-", "_"))
+        name = cmd_name.replace("-", "_")
+        command = getattr(module, name, None) or getattr(module, f"{name}_")  # import is a word of the language
         assert isinstance(command, click.Command)
         return command
 

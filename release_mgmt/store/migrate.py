@@ -74,6 +74,11 @@ def _standing(connection: Connection) -> Standing:
     return Standing(revision, newest, "behind" if revision in known else "newer")
 
 
+def revision_of(connection: Connection) -> str | None:
+    """The revision of the schema behind ``connection``."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
 def standing(url: str) -> Standing:
     """Where the database stands; an SQLite file that does not exist counts as empty and is made."""
     with _connection(url, write=False) as connection:

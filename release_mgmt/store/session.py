@@ -144,6 +144,17 @@ class Store:
                 session.rollback()
 
     @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """A session that sees one unchanging state of everything, for as long as it lasts, without stopping writers."""
+        with self._read() as session:
+            if not self.sqlite:  # SQLite's readers see one state in any case
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            try:
+                yield session
+            finally:
+                session.rollback()
+
+    @contextmanager
     def write(self, lock: str | None = None) -> Iterator[Session]:
         """One transaction, committed at the end of the block, undone by any exception.
 
