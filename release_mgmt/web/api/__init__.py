@@ -14,6 +14,8 @@ RESOURCES: tuple[str, ...] = (
     "teams",
     "tokens",
     "audit",
+    "approvals",
+    "breakglass",
     "feeds",
     "changelogs",
     "overrides",

@@ -21,7 +21,7 @@ blueprint = Blueprint("api_audit", __name__, url_prefix="/api/v1/audit", descrip
 TYPES = {"csv": ("text/csv", rendered.comma_separated), "jsonl": ("application/jsonl", rendered.json_lines)}
 
 
-class EntrySchema(Schema):
+class AuditEntrySchema(Schema):
     """One write: who, when, what, why, from where, and the hash that chains it to the one before."""
 
     number = fields.Integer(required=True)
@@ -38,10 +38,10 @@ class EntrySchema(Schema):
     hash = fields.String(required=True)
 
 
-class EntriesSchema(Schema):
+class AuditEntriesSchema(Schema):
     """A page of the log, newest first."""
 
-    items = fields.List(fields.Nested(EntrySchema), required=True)
+    items = fields.List(fields.Nested(AuditEntrySchema), required=True)
     next = fields.String(allow_none=True, required=True)
 
 
@@ -69,7 +69,7 @@ class ExportSchema(FilterSchema):
     format = fields.String(load_default="jsonl", validate=validate.OneOf(list(TYPES)))
 
 
-class VerificationSchema(Schema):
+class AuditVerificationSchema(Schema):
     """What checking the chain found; ``fault`` tells the first row that does not fit."""
 
     sound = fields.Boolean(required=True)
@@ -82,7 +82,7 @@ class VerificationSchema(Schema):
 @blueprint.route("")
 @needs(Action.READ_AUDIT)
 @blueprint.arguments(SearchSchema, location="query")
-@blueprint.response(200, EntriesSchema)
+@blueprint.response(200, AuditEntriesSchema)
 def search(query: dict[str, Any]) -> dict[str, Any]:
     """Rows that match, newest first."""
     cursor, limit = query.pop("cursor", None), paging.bounded(query.pop("limit", None))
@@ -95,7 +95,7 @@ def search(query: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.route("/verification")
 @needs(Action.READ_AUDIT)
-@blueprint.response(200, VerificationSchema)
+@blueprint.response(200, AuditVerificationSchema)
 def verification() -> dict[str, Any]:
     """Check every row against the chain."""
     found = audit.verify_chain(context.store, context.actor)

@@ -20,7 +20,7 @@ from release_mgmt.web.context import context
 blueprint = Blueprint("api_people", __name__, url_prefix="/api/v1/people", description=__doc__)
 
 
-class GrantSchema(Schema):
+class RoleGrantSchema(Schema):
     """A role; a release manager's names the calendar it is for (``*``: all)."""
 
     role = fields.String(required=True, validate=validate.OneOf(list(Role)))
@@ -41,7 +41,7 @@ class PersonSchema(Schema):
     name = fields.String(required=True)
     kind = fields.String(required=True)
     login = fields.String(allow_none=True)
-    grants = fields.List(fields.Nested(GrantSchema), required=True)
+    grants = fields.List(fields.Nested(RoleGrantSchema), required=True)
     teams = fields.List(fields.String(), required=True)
     identities = fields.List(fields.Dict())
     active = fields.Boolean(required=True)
@@ -70,25 +70,25 @@ class NewPersonSchema(Schema):
     name = fields.String(required=True, validate=validate.Length(1, 120))
     login = fields.String(required=True, validate=validate.Length(1, 120))
     kind = fields.String(load_default="person", validate=validate.OneOf(["person", "service"]))
-    grants = fields.List(fields.Nested(GrantSchema), validate=validate.Length(max=50))
+    grants = fields.List(fields.Nested(RoleGrantSchema), validate=validate.Length(max=50))
 
 
 class EditPersonSchema(Schema):
     """What to change; what is left out stays."""
 
     name = fields.String(validate=validate.Length(1, 120))
-    grants = fields.List(fields.Nested(GrantSchema), validate=validate.Length(max=50))
+    grants = fields.List(fields.Nested(RoleGrantSchema), validate=validate.Length(max=50))
     active = fields.Boolean()
     reason = fields.String(validate=validate.Length(max=2000))
 
 
-class EraseSchema(Schema):
+class ErasureSchema(Schema):
     """Why somebody is erased."""
 
     reason = fields.String(required=True, validate=validate.Length(1, 2000))
 
 
-class LinkSchema(Schema):
+class OneTimeLinkSchema(Schema):
     """The address of a one-time link, shown once."""
 
     url = fields.String(required=True)
@@ -172,7 +172,7 @@ class Identities(MethodView):
 
 @blueprint.route("/<person>/link", methods=["POST"])
 @needs(Action.MANAGE_PEOPLE)
-@blueprint.response(201, LinkSchema)
+@blueprint.response(201, OneTimeLinkSchema)
 def link(person: str) -> dict[str, str]:
     """A one-time link by which the person sets a password within a day; the answer is the only place it stands."""
     made = signin.make_link(context.store, context.actor, context.now, person)
@@ -190,7 +190,7 @@ def sign_out(person: str) -> None:
 
 @blueprint.route("/<person>/erase", methods=["POST"])
 @needs(Action.MANAGE_PEOPLE)
-@blueprint.arguments(EraseSchema)
+@blueprint.arguments(ErasureSchema)
 @blueprint.response(204)
 def erase(body: dict[str, Any], person: str) -> None:
     """Blank a person for good; audit rows keep the id only."""

@@ -20,7 +20,7 @@ blueprint = Blueprint("api_teams", __name__, url_prefix="/api/v1/teams", descrip
 _PATTERN = validate.Length(1, LONGEST_PATTERN)
 
 
-class RuleSchema(Schema):
+class TeamRuleSchema(Schema):
     """A change affects the team when its repository and, where given, a path and a label of it match."""
 
     repository = fields.String(load_default="*", validate=_PATTERN)
@@ -37,7 +37,7 @@ class TeamSchema(Schema):
     lead = fields.String(allow_none=True, required=True)
     time_zone = fields.String(allow_none=True, required=True)
     members = fields.List(fields.String(), required=True)
-    rules = fields.List(fields.Nested(RuleSchema), required=True)
+    rules = fields.List(fields.Nested(TeamRuleSchema), required=True)
     archived = fields.Boolean(required=True)
     version = fields.Integer(required=True)
 
@@ -66,7 +66,7 @@ class EditTeamSchema(Schema):
     time_zone = fields.String(validate=validate.Length(max=60))
     lead = fields.String(validate=validate.Length(max=120))
     members = fields.List(fields.String(validate=validate.Length(1, 120)), validate=validate.Length(max=2000))
-    rules = fields.List(fields.Nested(RuleSchema), validate=validate.Length(max=teams.MOST_RULES))
+    rules = fields.List(fields.Nested(TeamRuleSchema), validate=validate.Length(max=teams.MOST_RULES))
     archived = fields.Boolean()
 
 
