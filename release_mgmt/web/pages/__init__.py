@@ -16,6 +16,10 @@ from release_mgmt.web.pages.site import blueprint
 MODULES = (
     "general",
     "account",
+    "home",
+    "calendar",
+    "windows",
+    "freezes",
     "changes",
     "repositories",
     "changelogs",

@@ -14,6 +14,7 @@ from release_mgmt.web.pages.parts import Person
 
 _OPTIONAL = (
     "admin_repositories", "admin_calendars", "subscribe", "weekly", "changelogs", "calendar", "board", "freezes",
+    "new_freeze",
 )  # fmt: skip
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "theme"

@@ -1,0 +1,61 @@
+"""The first page: what is coming for my teams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import request
+
+from release_mgmt.core.permissions import Action
+from release_mgmt.web.auth import needs
+from release_mgmt.web.context import context
+from release_mgmt.web.pages import addresses, grids, layout, schedule
+from release_mgmt.web.pages.parts import ChangeLine, ChipGroup, MonthGrid, PlanMove, WindowCard
+from release_mgmt.web.pages.site import blueprint, draw
+
+SOON = timedelta(days=14)
+FAR = timedelta(days=42)
+
+
+@dataclass(frozen=True, slots=True)
+class HomePage:
+    """What is coming."""
+
+    count: int
+    who: str
+    next: WindowCard | None
+    groups: tuple[ChipGroup, ...]
+    month: MonthGrid
+    coming: tuple[WindowCard, ...]
+    waiting: tuple[ChangeLine, ...]
+    moved: tuple[PlanMove, ...]
+    empty: bool
+
+
+@blueprint.get("/")
+@needs(Action.READ_PUBLIC)
+def home() -> str:
+    """What is coming for my teams, the calendar, and what waits for me."""
+    wall = layout.wall()
+    team = request.args.get("team")
+    mine = frozenset({team}) if team else context.actor.teams
+    first = grids.monday_of(wall.today())
+    last = first + timedelta(days=34)
+    start, end = grids.bounds(first, last, wall.zone)
+    seen = schedule.picture(start, max(end, wall.now + FAR))
+    ahead = [card for card in seen.windows if card.end > wall.now and card.state not in {"cancelled", "released"}]
+    coming = [one for one in (schedule.for_teams(card, mine) for card in ahead) if one.count]
+    soon = [card for card in coming if card.start < wall.now + SOON]
+    view = HomePage(
+        count=sum(card.count for card in soon),
+        who=" and ".join(seen.team_name(slug) for slug in sorted(mine)) if mine else "all teams",
+        next=coming[0] if coming else None,
+        groups=(addresses.group("Team", "team", [(one.slug, one.name) for one in seen.teams]),),
+        month=grids.weeks_grid(wall, first, last, seen.windows, seen.freezes, seen.holidays),
+        coming=tuple(coming[:6]),
+        waiting=(),
+        moved=schedule.recent_moves(mine, wall.now - SOON),
+        empty=not seen.calendars,
+    )
+    return draw("home", view)
