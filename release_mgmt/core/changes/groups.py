@@ -191,7 +191,7 @@ class ChangeBook:
     def _make(self, commits: tuple[int, ...], number: PrKey | None) -> Change:
         lead = self.lead(commits, number)
         facts = self.facts[lead]
-        title, provider = facts.title, facts.provider
+        title, provider = facts.title or "(no message)", facts.provider
         if number is None:
             return Change(self._direct_key(lead), title, None, "unknown", commits, self._people(commits), facts.details)
         pull = self._pulls.get(number)

@@ -27,7 +27,7 @@ _BITBUCKET = re.compile(r"Merged in \S+ \(pull request #(\d{1,9})\)")
 _GITLAB = re.compile(r"^See merge request (?:[\w.\-/]+)?!(\d{1,9})\s*$", re.MULTILINE)
 
 _REVERT = re.compile(
-    r'(?:\w+(?:\([^)]*\))?!?: *)?(Revert|Reapply|Reland) "(.*)"\s*(?:\(#\d+\))?\s*$', re.IGNORECASE | re.DOTALL
+    r'(?:\w+(?:\([^)]*\))?!?: *)?(Revert|Reapply|Reland) "(.+)"\s*(?:\(#\d+\))?\s*$', re.IGNORECASE | re.DOTALL
 )
 _REVERTS = re.compile(
     r"^This (?P<part>partially )?reverts (?P<many>commits?) "

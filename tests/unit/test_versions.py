@@ -1,0 +1,108 @@
+"""Tag names and their order."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.version import Version as Pep440
+
+from release_mgmt.core.versions import name_tags, newest_first, parse_version, split_tag
+
+ORDERED = [
+    # Semantic Versioning 2.0, section 11
+    "1.0.0-alpha 1.0.0-alpha.1 1.0.0-alpha.beta 1.0.0-beta 1.0.0-beta.2 1.0.0-beta.11 1.0.0-rc.1 1.0.0 1.0.1 1.1.0",
+    # PEP 440
+    "1.0.dev456 1.0a1 1.0a2.dev456 1.0a12.dev456 1.0a12 1.0b1.dev456 1.0b2 1.0b2.post345.dev456 1.0b2.post345",
+    "1.0b2.post345 1.0rc1.dev456 1.0rc1 1.0 1.0.post456.dev34 1.0.post456 1.1.dev1 1!0.1",
+    # calendar versions
+    "20.04 20.4.1 20.10 22.04 24.4 24.10",
+    "2025.12.31 2026.01.05 2026.1.5.1 2026.01.10 2026.2 2026.10.01",
+    "2025-12-31 2026-01-05 2026-01-05-1 2026-01-05-2 2026-02-01",
+    "1.2.3 1.2.3.4 1.2.3.10 1.2.4",
+    "20251231 20260105",
+]
+
+
+@pytest.mark.acceptance("CHG-A6")
+@pytest.mark.parametrize("line", ORDERED)
+def test_each_scheme_is_ordered_as_its_specification_says(line: str) -> None:
+    """Every pair of the examples, in both directions."""
+    for low, high in itertools.combinations(line.split(), 2):
+        one, other = parse_version(low), parse_version(high)
+        assert one is not None
+        assert other is not None
+        assert one.key < other.key, (low, high)
+
+
+@pytest.mark.acceptance("CHG-A6")
+def test_versions_of_pep_440_are_ordered_as_packaging_orders_them() -> None:
+    """1,000 random ones in all spellings."""
+    chance = random.Random(1)
+    texts = set()
+    while len(texts) < 1000:
+        text = ".".join(str(chance.randint(0, 12)) for _ in range(chance.randint(1, 4)))
+        text += chance.choice(
+            ["", "", f"a{chance.randint(0, 3)}", f".b{chance.randint(0, 3)}", f"rc{chance.randint(0, 12)}"]
+        )
+        text += chance.choice(["", "", "", f".post{chance.randint(0, 3)}"])
+        text += chance.choice(["", "", f".dev{chance.randint(0, 3)}"])
+        texts.add(text)
+    ours = sorted(texts, key=lambda text: (parse_version(text).key, text))  # type: ignore[union-attr]  # all parse
+    assert [Pep440(text) for text in ours] == sorted(Pep440(text) for text in texts)
+    for text in texts:
+        version = parse_version(text)
+        assert version is not None
+        assert version.prerelease == Pep440(text).is_prerelease
+
+
+@pytest.mark.acceptance("CHG-A6")
+@pytest.mark.parametrize(
+    ("tag", "prefix", "version"),
+    [
+        ("v1.2", "", "1.2"), ("V1.2", "", "1.2"), ("1.2", "", "1.2"), ("release-1.2", "release-", "1.2"),
+        ("release/v1.2", "release/", "1.2"), ("release1.2", "release", "1.2"), ("rel_1_2_3", "rel_", "1_2_3"),
+        ("pkg-1.2", "pkg-", "1.2"), ("pkg/v1.2", "pkg/", "1.2"), ("@scope/pkg@1.2.3", "@scope/pkg@", "1.2.3"),
+        ("pkg2-1.0", "pkg2-", "1.0"), ("py3.11-1.0", "py3.11-", "1.0"), ("pkg-2026-01-05", "pkg-", "2026-01-05"),
+        ("pkg-1.0.0-rc.1", "pkg-", "1.0.0-rc.1"), ("v1.0.0-SNAPSHOT", "", "1.0.0-SNAPSHOT"), ("v1", "", "1"),
+    ],
+)  # fmt: skip
+def test_a_tag_is_cut_before_its_version(tag: str, prefix: str, version: str) -> None:
+    """What stands before it is kept for the package."""
+    found = split_tag(tag)
+    assert found is not None
+    assert (found[0], found[1].text) == (prefix, version)
+
+
+@pytest.mark.acceptance("CHG-A6")
+@given(st.text(max_size=300))
+def test_no_text_makes_the_parser_fail(text: str) -> None:
+    """Anything is a version or is not."""
+    name_tags([text, "v" + text, text + "1.0"], text)
+
+
+@pytest.mark.parametrize("tag", ["latest", "list", "1.2.x", "v", "", "v" + "1" * 40, "deadbeef", "1.0.", "\uff11.0"])
+def test_what_names_no_version_is_told(tag: str) -> None:
+    """A sentence for each."""
+    named, diagnostics = name_tags([tag], "project")
+    assert (named, len(diagnostics)) == ([], 1)
+
+
+@pytest.mark.acceptance("CHG-A4")
+def test_a_prefix_is_a_package_when_two_versions_carry_it_and_it_is_no_decoration() -> None:
+    """``v``, ``release-`` and the repository's own name are decoration; one version alone makes no package."""
+    tags = ["v1.0", "v1.1", "release-1.2", "release-1.3", "my-project-1.4", "My_Project/v1.5", "lib-1.0", "lib-1.1",
+            "lone-0.1", "app/v2.0", "app/v2.0", "other/v1", "other-v2"]  # fmt: skip
+    named, _ = name_tags(tags, "my-project")
+    assert {one.tag: one.package for one in named} == {
+        **dict.fromkeys(tags), "lib-1.0": "lib", "lib-1.1": "lib", "other/v1": "other", "other-v2": "other",
+    }  # fmt: skip
+
+
+def test_newest_first_goes_by_package_then_version() -> None:
+    """Those without a package come first."""
+    named, _ = name_tags(["b-1.0", "b-2.0", "v1.0", "v10.0", "v9.0", "a-1", "a-2"], "x")
+    assert [one.tag for one in newest_first(named)] == ["v10.0", "v9.0", "v1.0", "a-2", "a-1", "b-2.0", "b-1.0"]
