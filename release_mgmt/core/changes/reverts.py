@@ -98,6 +98,14 @@ class Reverts:
                 if by.newest not in shipped:
                     hidden.add(by.newest)
         hidden |= {newest for newest in has_targets if effective[newest] and newest not in shipped}
+        paired = {change.newest for pair in settled.cancelled for change in pair}
+        # A second revert of what is gone already goes with it: hidden, so it needs its pair too.
+        settled.cancelled += [
+            (target, by)
+            for target in reversed(oldest_first)
+            for by in reverters.get(target.newest, [])
+            if by.newest in hidden and by.newest not in paired
+        ]
         settled.cancelled.reverse()
         settled.shown = [change for change in changes if change.newest not in hidden]
         settled.links = {newest: link for newest, link in shipped.items() if newest not in hidden}
