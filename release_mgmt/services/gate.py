@@ -1,0 +1,269 @@
+"""The gate: what the core decides over what is stored, every decision kept for a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+
+from sqlalchemy import and_, delete, or_, select
+from sqlalchemy.orm import Session
+
+from release_mgmt.core.classification import Level
+from release_mgmt.core.errors import Conflict, FieldError, InvalidInput, NotFound
+from release_mgmt.core.gate import Decision, GateReason, Question, Subject, decide
+from release_mgmt.core.permissions import Action, Actor, require
+from release_mgmt.core.windows import FreezePeriod, ReleaseCalendar, Target, Window, expand, matches, periods
+from release_mgmt.services import Store, approvals, breakglass, calendar_rows, secret
+from release_mgmt.services.candidates import DONE, GONE
+from release_mgmt.store.models.repositories import Change, ChangeCommit, Release, Repository
+from release_mgmt.store.models.scheduling import (
+    CalendarRow,
+    ChangeTerms,
+    DependencyRow,
+    GateDecisionRow,
+    PlacementRow,
+    StageRow,
+    WindowRow,
+)
+
+KEPT = timedelta(days=180)
+MOST_TARGETS = 50
+_BEFORE, _AFTER = timedelta(days=40), timedelta(days=400)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One target: a repository and environment, with a change (by id or by a commit of it), or without one."""
+
+    repository: str
+    environment: str
+    change: str | None = None
+    sha: str | None = None
+    level: Level | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The decision with what it was made from; ``targets`` name what each of ``decision.answers`` is about."""
+
+    decision: Decision
+    id: str
+    plan_version: int | None
+    targets: tuple[Asked, ...]
+
+
+def ask(store: Store, actor: Actor, now: datetime, asked: Sequence[Asked], *, at: datetime | None = None) -> Answer:
+    """May all of these be released at ``at`` (now)? The decision is kept; asking never changes a plan."""
+    require(actor, Action.ASK_GATE)
+    if not 1 <= len(asked) <= MOST_TARGETS:
+        raise InvalidInput("Ask for 1 to 50 targets.", [FieldError("change", "must be 1 to 50", str(MOST_TARGETS))])
+    instant = at or now
+    with store.write() as session:
+        targets = [target for each in asked for target in _resolved(session, each)]
+        loaded = [_question(session, each, instant, now) for each in targets]
+        found = decide([question for question, _ in loaded], instant, now)
+        versions = [row.plan_version for _, row in loaded]
+        key = secret.identifier("gd")
+        for target, (_, row), one in zip(targets, loaded, found.answers or (found,), strict=True):
+            session.add(
+                GateDecisionRow(
+                    id=key if len(targets) == 1 else secret.identifier("gd"), calendar_id=row.id,
+                    repository=target.repository, change_id=target.change, environment=target.environment, at=instant,
+                    evaluated_at=now, decision=one.decision, reasons=[_plain(reason) for reason in one.reasons],
+                    plan_version=row.plan_version, asked_by=actor.person or actor.name,
+                )
+            )  # fmt: skip
+        return Answer(found, key, max(versions, default=None), tuple(targets))
+
+
+def peek(store: Store, actor: Actor, now: datetime, asked: Asked, *, at: datetime | None = None) -> Answer:
+    """As :func:`ask` for a page: nothing is kept."""
+    require(actor, Action.READ_PLAN)
+    with store.read() as session:
+        question, row = _question(session, asked, at or now, now)
+        return Answer(decide([question], at or now, now), "", row.plan_version, (asked,))
+
+
+def decide_in(session: Session, asked: Asked, at: datetime, now: datetime) -> Decision:
+    """The decision inside the caller's transaction."""
+    question, _ = _question(session, asked, at, now)
+    return decide([question], at, now)
+
+
+def forget_before(session: Session, now: datetime) -> None:
+    """Retention: decisions are kept for half a year."""
+    session.execute(delete(GateDecisionRow).where(GateDecisionRow.evaluated_at < now - KEPT))
+
+
+def _plain(reason: GateReason) -> dict[str, object]:
+    until = reason.until.isoformat() if reason.until else None
+    return {"code": reason.code, "ref": reason.ref, "message": reason.message, "until": until}
+
+
+def _resolved(session: Session, asked: Asked) -> list[Asked]:
+    """The target, or the changes that a commit stands for: its own, or all of the release that was tagged there."""
+    repository = _repository(session, asked.repository)
+    if asked.change is not None or asked.sha is None:
+        return [asked]
+    sha = asked.sha.strip().lower()
+    if not 7 <= len(sha) <= 64 or not all(letter in "0123456789abcdef" for letter in sha):
+        raise InvalidInput.at("sha", "is not a commit", "7 to 64 hexadecimal digits")
+    release = session.scalar(
+        select(Release.id).where(Release.repository_id == repository.id, Release.sha.startswith(sha))
+    )
+    if release is not None:
+        statement = select(Change.id).where(Change.release_id == release, Change.state.not_in(DONE)).order_by(Change.id)
+        found = list(session.scalars(statement.limit(MOST_TARGETS)))
+    else:
+        statement = (
+            select(Change.id)
+            .outerjoin(ChangeCommit, ChangeCommit.change_id == Change.id)
+            .where(
+                Change.repository_id == repository.id,
+                or_(Change.head_sha.startswith(sha), ChangeCommit.sha.startswith(sha)),
+            )
+            .distinct()
+        )
+        found = list(session.scalars(statement.limit(MOST_TARGETS)))
+    if not found:
+        raise NotFound("No change of this repository holds that commit.", hint="Is the repository synced?")
+    return [Asked(asked.repository, asked.environment, change) for change in found]
+
+
+def _repository(session: Session, name: str) -> Repository:
+    found = session.scalar(select(Repository).where(Repository.name == name))
+    if found is None:
+        raise NotFound("There is no such repository.")
+    return found
+
+
+def _calendar(session: Session, repository: Repository, placement: PlacementRow | None) -> CalendarRow:
+    """The calendar that decides: the placement's, the repository's, or the only one there is."""
+    if placement is not None:
+        row = session.get(CalendarRow, placement.calendar_id)
+    elif repository.calendar is not None:
+        row = session.scalar(select(CalendarRow).where(CalendarRow.slug == repository.calendar))
+    else:
+        every = session.scalars(select(CalendarRow).limit(2)).all()
+        row = every[0] if len(every) == 1 else None
+    if row is None:
+        raise Conflict(
+            "No calendar decides about this repository.", code="no_calendar", hint="Set the repository's calendar."
+        )
+    return row
+
+
+def _question(session: Session, asked: Asked, at: datetime, now: datetime) -> tuple[Question, CalendarRow]:
+    repository = _repository(session, asked.repository)
+    change = session.get(Change, asked.change) if asked.change is not None else None
+    if asked.change is not None and (change is None or change.repository_id != repository.id):
+        raise NotFound("There is no such change in this repository.")
+    placement = session.get(PlacementRow, (asked.change, asked.environment)) if change is not None else None
+    row = _calendar(session, repository, placement)
+    calendar = calendar_rows.value(row, now)
+    known = calendar.known_environments()
+    if known and asked.environment not in known:
+        raise InvalidInput.at("environment", "is not known in this calendar", ", ".join(sorted(known)))
+    windows, freezes = _span(calendar, at.astimezone(UTC).date())
+    level = Level(change.level) if change is not None and change.level else asked.level
+    if change is not None and level is None:
+        level = Level.MAJOR  # nobody judged it yet: fail closed
+    teams = frozenset(change.affected_teams or ()) if change is not None else frozenset()
+    target = Target(asked.repository, asked.environment, teams, level)
+    scheduled = any(
+        asked.environment in each.environments and matches(each.repositories, asked.repository)
+        for each in calendar.series
+    )
+    subject = None
+    if change is not None:
+        assert level is not None
+        subject = _subject(session, asked, change, level, calendar, placement, now)
+    return Question(target, calendar.policy, windows, freezes, scheduled, subject), row
+
+
+@lru_cache(maxsize=64)
+def _span(calendar: ReleaseCalendar, day: date) -> tuple[tuple[Window, ...], tuple[FreezePeriod, ...]]:
+    """The windows and freezes about a day, well past it; the same calendar is asked again and again."""
+    midnight = datetime.combine(day, time(), UTC)
+    since, until = midnight - _BEFORE, midnight + _AFTER
+    return expand(calendar, since, until).windows, tuple(periods(calendar.freezes, since, until))
+
+
+def _subject(
+    session: Session,
+    asked: Asked,
+    change: Change,
+    level: Level,
+    calendar: ReleaseCalendar,
+    placement: PlacementRow | None,
+    now: datetime,
+) -> Subject:
+    terms = session.get(ChangeTerms, change.id)
+    window = placement.window if placement is not None else None
+    stored = session.get(WindowRow, (placement.calendar_id, window)) if placement is not None and window else None
+    lane = level is Level.MINOR and calendar.policy.minor_lane
+    standing = _unready(session, change, calendar, asked.environment) + _dependencies(
+        session, change, asked.environment
+    )
+    if asked.sha is not None and not _holds(session, change, asked.sha):
+        message = "The commit is not the one that was looked at."
+        standing.append(GateReason("stale_approval", change.id, message))
+    if placement is not None and window is not None and not lane:
+        lacks = approvals.status(session, change.id, asked.environment, now).lacks
+        standing += [GateReason(lack.code, lack.ref, lack.message) for lack in lacks]
+    return Subject(
+        id=change.id,
+        level=level,
+        window=window,
+        cancelled=stored is not None and stored.state == "cancelled",
+        duration=timedelta(minutes=terms.minutes) if terms and terms.minutes else None,
+        withdrawn=change.state in GONE,
+        standing=tuple(standing),
+        break_glass=breakglass.for_gate(session, change.id, asked.environment),
+    )
+
+
+def _holds(session: Session, change: Change, sha: str) -> bool:
+    given = sha.strip().lower()
+    if change.head_sha and change.head_sha.startswith(given):
+        return True
+    commits = session.scalars(select(ChangeCommit.sha).where(ChangeCommit.change_id == change.id))
+    return any(each.startswith(given) for each in commits)
+
+
+def _unready(session: Session, change: Change, calendar: ReleaseCalendar, environment: str) -> list[GateReason]:
+    found: list[GateReason] = []
+    if change.merged_at is None:
+        found.append(GateReason("not_ready", change.id, "The change is not merged."))
+    rule = next((each for each in calendar.policy.promotions if each.environment == environment), None)
+    if rule is not None and not _passed(session, change.id, rule.after):
+        found.append(GateReason("not_ready", rule.after, f"The change has not passed {rule.after}."))
+    if calendar.policy.needs_accepted and not _passed(session, change.id, None):
+        found.append(GateReason("not_ready", "accept", "The change was not accepted by its users."))
+    return found
+
+
+def _passed(session: Session, change: str, environment: str | None) -> bool:
+    """Whether the latest report on an environment (None: on acceptance) says that it is done."""
+    statement = select(StageRow.state).where(StageRow.change_id == change)
+    if environment is None:
+        statement = statement.where(StageRow.stage == "accept")
+    else:
+        statement = statement.where(StageRow.environment == environment, StageRow.stage.in_(("stage", "deploy")))
+    return session.scalar(statement.order_by(StageRow.at.desc(), StageRow.id.desc()).limit(1)) == "done"
+
+
+def _dependencies(session: Session, change: Change, environment: str) -> list[GateReason]:
+    needs = session.execute(
+        select(DependencyRow.needs_id, Change.state, Change.title)
+        .join(Change, and_(Change.id == DependencyRow.needs_id))
+        .where(DependencyRow.change_id == change.id)
+        .order_by(DependencyRow.needs_id)
+    )
+    return [
+        GateReason("dependency_not_done", other, f"It needs “{title}” first.")
+        for other, state, title in needs
+        if state != "released" and not _passed(session, other, environment)
+    ]

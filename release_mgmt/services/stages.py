@@ -1,0 +1,132 @@
+"""Stages: what a change has passed (develop, verify, stage, accept, deploy), reported by pipelines or people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from release_mgmt.core.errors import FieldError, InvalidInput, NotFound
+from release_mgmt.core.permissions import Action, Actor, require
+from release_mgmt.core.text import clean
+from release_mgmt.services import Store, audit, calendar_rows, secret
+from release_mgmt.services.candidates import environment_of
+from release_mgmt.store.models.repositories import Change
+from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, StageRow
+
+STAGES = ("develop", "verify", "stage", "accept", "deploy")
+STATES = ("running", "done", "failed", "rolled_back")
+_MOST = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class StageView:
+    """One report; ``done`` of ``total`` for a roll-out over many servers or sites."""
+
+    id: str
+    change: str
+    stage: str
+    environment: str
+    state: str
+    done: int | None
+    total: int | None
+    note: str | None
+    reported_by: str
+    at: datetime
+
+
+def _view(row: StageRow) -> StageView:
+    return StageView(
+        row.id, row.change_id, row.stage, row.environment, row.state, row.done, row.total, row.note, row.reported_by,
+        row.at,
+    )  # fmt: skip
+
+
+def report(
+    store: Store,
+    actor: Actor,
+    now: datetime,
+    change: str,
+    *,
+    stage: str,
+    state: str,
+    environment: str = "prod",
+    done: int | None = None,
+    total: int | None = None,
+    note: str | None = None,
+) -> StageView:
+    """Keep a report. A finished deploy to the calendar's environment releases the change; a rollback takes it back.
+
+    A roll-out is finished when ``done`` reaches ``total``: until then ``done`` as state is refused.
+    """
+    require(actor, Action.REPORT_STAGE)
+    _check(stage, state, done, total)
+    with store.write() as session:
+        found = session.get(Change, change)
+        if found is None:
+            raise NotFound("There is no such change.")
+        row = StageRow(
+            id=secret.identifier("st"), change_id=change, stage=stage, environment=environment, state=state, done=done,
+            total=total, note=clean(note, 2000) if note else None, reported_by=actor.person or actor.name, at=now,
+        )  # fmt: skip
+        session.add(row)
+        before = found.state
+        if stage == "deploy" and environment == _production(session, change, now):
+            if state == "done":
+                found.state = "released"
+            elif state == "rolled_back" and found.state == "released":
+                found.state = "rolled_back"
+        found.updated_at = now
+        audit.record(
+            session, actor, now, action=Action.REPORT_STAGE, subject=f"change:{change}", reason=note,
+            before={"state": before},
+            after={"stage": stage, "environment": environment, "state": state, "done": done, "total": total,
+                   "change_state": found.state},
+        )  # fmt: skip
+        return _view(row)
+
+
+def _check(stage: str, state: str, done: int | None, total: int | None) -> None:
+    faults = []
+    if stage not in STAGES:
+        faults.append(FieldError("stage", "is not a stage", ", ".join(STAGES)))
+    if state not in STATES:
+        faults.append(FieldError("state", "is not a state", ", ".join(STATES)))
+    if (done is None) != (total is None):
+        faults.append(FieldError("total", "goes with done", "both or neither"))
+    if done is not None and total is not None:
+        if not (0 <= done <= total <= _MOST and total):
+            faults.append(FieldError("done", "is not between 0 and total", f"0 to {total}"))
+        elif state == "done" and done < total:
+            faults.append(FieldError("state", "is not done before done reaches total", "running"))
+    if faults:
+        raise InvalidInput("This cannot be reported.", faults)
+
+
+def _production(session: Session, change: str, now: datetime) -> str:
+    """The environment that releases the change: that of its placement, else its calendar's."""
+    placed = session.scalar(select(PlacementRow.environment).where(PlacementRow.change_id == change).limit(1))
+    if placed is not None:
+        return placed
+    row = session.scalars(select(CalendarRow).limit(2)).all()
+    return environment_of(calendar_rows.value(row[0], now)) if len(row) == 1 else "prod"
+
+
+def of_change(store: Store, actor: Actor, change: str) -> list[StageView]:
+    """Every report on a change, newest first."""
+    require(actor, Action.READ_CHANGE)
+    with store.read() as session:
+        rows = session.scalars(
+            select(StageRow).where(StageRow.change_id == change).order_by(StageRow.at.desc(), StageRow.id.desc())
+        )
+        return [_view(row) for row in rows.all()]
+
+
+def latest(reports: list[StageView]) -> dict[str, StageView]:
+    """Stage -> its latest report, in the order of the stages."""
+    newest: dict[str, StageView] = {}
+    for each in reports:
+        newest.setdefault(each.stage, each)
+    return {stage: newest[stage] for stage in STAGES if stage in newest}

@@ -1,0 +1,167 @@
+"""The gate, leases and stages over what is stored."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from release_mgmt.core.errors import Conflict, InvalidInput, NotFound
+from release_mgmt.services import calendars, gate, leases, plans, stages, windows
+from release_mgmt.services.gate import Asked
+from release_mgmt.store.models.repositories import Change
+from release_mgmt.store.models.scheduling import DependencyRow, GateDecisionRow, PlanRow
+from release_mgmt.store.session import Store
+from tests.integration.scheduling.builders import NOW, OPERATOR, apply, at, document, freeze, seed
+
+IN_W1 = at("2026-11-24T18:00")
+SERIES = document()["series"]
+
+
+@pytest.fixture(name="planned")
+def _planned(sqlite_store: Store) -> Store:
+    seed(sqlite_store)
+    apply(sqlite_store)
+    return sqlite_store
+
+
+def codes(store: Store, change: str, when=IN_W1, environment: str = "prod", **more) -> list[str]:
+    found = gate.ask(store, OPERATOR, NOW, [Asked("pricing", environment, change, **more)], at=when)
+    return [each.code for each in found.decision.reasons]
+
+
+def test_a_change_goes_in_its_window(planned: Store):
+    assert codes(planned, "m1") == []
+    assert codes(planned, "m1", at("2026-11-24T21:00")) == ["outside_window"]
+    assert codes(planned, "M1")[0] == "not_its_window"
+
+
+@pytest.mark.acceptance("SCH-G8")
+def test_every_decision_is_kept_and_changes_nothing_in_the_plan(planned: Store):
+    with planned.read() as session:
+        before = session.scalar(select(func.count()).select_from(PlanRow))
+    for _ in range(100):
+        gate.ask(planned, OPERATOR, NOW, [Asked("pricing", "prod", "m1")])
+    with planned.write() as session:
+        assert session.scalar(select(func.count()).select_from(GateDecisionRow)) == 100
+        assert session.scalar(select(func.count()).select_from(PlanRow)) == before
+        gate.forget_before(session, NOW + timedelta(days=200))
+        assert session.scalar(select(func.count()).select_from(GateDecisionRow)) == 0
+
+
+@pytest.mark.acceptance("SCH-C6")
+def test_a_dependent_waits_until_its_dependency_is_reported_done(sqlite_store: Store):
+    seed(sqlite_store)
+    with sqlite_store.write() as session:
+        session.add(DependencyRow(change_id="m2", needs_id="m1", made_by="p", made_at=NOW))
+    apply(sqlite_store)
+    assert codes(sqlite_store, "m2") == ["dependency_not_done"]
+    stages.report(sqlite_store, OPERATOR, IN_W1, "m1", stage="deploy", state="running", done=3, total=10)
+    assert codes(sqlite_store, "m2") == ["dependency_not_done"]
+    stages.report(sqlite_store, OPERATOR, IN_W1, "m1", stage="deploy", state="done", done=10, total=10)
+    assert codes(sqlite_store, "m2") == []
+    with sqlite_store.read() as session:
+        assert session.get(Change, "m1").state == "released"
+    stages.report(sqlite_store, OPERATOR, IN_W1, "m1", stage="deploy", state="rolled_back")
+    assert codes(sqlite_store, "m2") == ["dependency_not_done"]
+
+
+@pytest.mark.acceptance("SCH-G5")
+def test_another_commit_than_the_one_looked_at_is_stale(planned: Store):
+    assert codes(planned, "m1", sha=f"{0:040x}") == []
+    assert codes(planned, "m1", sha="deadbeef") == ["stale_approval"]
+    found = gate.ask(planned, OPERATOR, NOW, [Asked("pricing", "prod", sha=f"{1:040x}")], at=IN_W1)
+    assert [each.change for each in found.targets] == ["m2"]
+    with pytest.raises(NotFound):
+        gate.ask(planned, OPERATOR, NOW, [Asked("pricing", "prod", sha="deadbeef")])
+
+
+@pytest.mark.acceptance("SCH-G3")
+def test_a_scope_without_windows_has_the_calendars_own_answer(planned: Store):
+    def asked() -> str:
+        return gate.ask(planned, OPERATOR, NOW, [Asked("pricing", "staging")]).decision.decision
+
+    assert asked() == "deny"
+    policy = document()["policy"] | {"unscheduled": "open"}
+    apply(planned, policy=policy)
+    assert asked() == "allow"
+    with pytest.raises(InvalidInput):
+        gate.ask(planned, OPERATOR, NOW, [Asked("pricing", "prodd")])
+
+
+@pytest.mark.acceptance("SCH-F7")
+@pytest.mark.acceptance("SCH-F6")
+def test_a_freeze_that_came_later_denies_at_run_time(planned: Store):
+    assert codes(planned, "m1") == []
+    inside = at("2026-11-23T20:00")  # the notice is over, so the change stays and is flagged
+    item = freeze("F", "2026-11-24")
+    calendars.edit(planned, OPERATOR, inside, "releases", "freezes", item, identity="F")
+    assert codes(planned, "m1") == ["freeze"]
+    assert {each.id for each in windows.in_conflict(planned, OPERATOR)} >= {"m1"}
+    calendars.edit(planned, OPERATOR, inside, "releases", "freezes", item | {"hard": False}, identity="F")
+    found = gate.ask(planned, OPERATOR, NOW, [Asked("pricing", "prod", "m1")], at=IN_W1)
+    assert found.decision.decision == "warn"
+
+
+@pytest.mark.acceptance("SCH-F8")
+@pytest.mark.parametrize("overrun", ["allow", "deny"])
+def test_a_running_lease_may_go_on_into_a_freeze_only_where_the_freeze_lets_it(sqlite_store: Store, overrun: str):
+    seed(sqlite_store)
+    late = [{**SERIES[0], "end": "2026-11-25T00:00"}]
+    stop = {"id": "F", "start": "2026-11-24T22:00", "end": "2026-11-26T00:00", "overrun": overrun}
+    apply(sqlite_store, series=late, freezes=[stop])
+    lease = leases.take(sqlite_store, OPERATOR, at("2026-11-24T20:50"), change="m1", environment="prod", minutes=15)
+    frozen = at("2026-11-24T21:00")
+    if overrun == "allow":
+        renewed = leases.renew(sqlite_store, OPERATOR, frozen, lease.id)
+        assert renewed.expires_at == at("2026-11-24T21:15")
+    else:
+        with pytest.raises(Conflict):
+            leases.renew(sqlite_store, OPERATOR, frozen, lease.id)
+    with pytest.raises(Conflict):
+        leases.take(sqlite_store, OPERATOR, frozen, change="m2", environment="prod")
+    assert leases.release(sqlite_store, OPERATOR, frozen, lease.id).released_at == frozen
+    with pytest.raises(Conflict):
+        leases.renew(sqlite_store, OPERATOR, frozen, lease.id)
+
+
+@pytest.mark.acceptance("SCH-C7")
+def test_production_takes_what_was_accepted_on_staging_and_soaked(sqlite_store: Store):
+    seed(sqlite_store, "m1")
+    policy = document()["policy"] | {
+        "promotions": [{"environment": "prod", "after": "staging", "soak": "PT24H"}], "needs_accepted": True
+    }  # fmt: skip
+    apply(sqlite_store, policy=policy)
+    assert [each.reasons[0]["code"] for each in windows.deferred(sqlite_store, OPERATOR)] == ["not_ready"]
+    when = at("2026-12-01T18:00")
+    stages.report(sqlite_store, OPERATOR, when, "m1", stage="stage", environment="staging", state="done")
+    stages.report(sqlite_store, OPERATOR, when, "m1", stage="accept", environment="staging", state="done")
+    plans.replan(sqlite_store, OPERATOR, when, "releases")
+    assert windows.of_change(sqlite_store, OPERATOR, "m1")[0].window == "w@2026-12-08T18:00"
+    assert list(stages.latest(stages.of_change(sqlite_store, OPERATOR, "m1"))) == ["stage", "accept"]
+
+
+def test_a_report_must_make_sense(planned: Store):
+    for more in ({"stage": "deploi"}, {"state": "done", "done": 1, "total": 2}, {"done": 3}, {"done": 3, "total": 2}):
+        with pytest.raises(InvalidInput):
+            stages.report(planned, OPERATOR, NOW, "m1", **{"stage": "deploy", "state": "running"} | more)
+
+
+def test_the_minor_lane_needs_no_window_and_no_vote(sqlite_store: Store):
+    seed(sqlite_store)
+    policy = document()["policy"] | {
+        "minor_lane": {"approved_in_advance": True}, "approvals": {"minor": {"release_managers": 1}}
+    }  # fmt: skip
+    apply(sqlite_store, policy=policy, freezes=[freeze("F", "2026-11-26")])
+    assert codes(sqlite_store, "m6", at("2026-11-25T03:00")) == []
+    assert codes(sqlite_store, "m6", at("2026-11-26T03:00")) == ["freeze"]
+    assert "outside_window" in codes(sqlite_store, "M1", at("2026-11-25T03:00"))
+
+
+@pytest.mark.acceptance("SCH-G4")
+def test_a_missing_approval_is_told_beside_the_rest(sqlite_store: Store):
+    seed(sqlite_store, "m1")
+    policy = document()["policy"] | {"approvals": {"minor": {"release_managers": 1}}}
+    apply(sqlite_store, policy=policy, freezes=[freeze("F", "2026-11-23")])
+    assert codes(sqlite_store, "m1", at("2026-11-23T12:00")) == ["freeze", "outside_window", "missing_approval"]
