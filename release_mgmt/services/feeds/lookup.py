@@ -28,6 +28,8 @@ WHERE s.token_hash = {mark} AND s.revoked_at IS NULL
             OR (s.audience = 'engineering' AND r.role = 'engineer'))))))
 """
 
+_SQLITE, _POSTGRESQL = _QUERY.format(mark="?"), _QUERY.format(mark="%s")
+
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
@@ -51,7 +53,7 @@ def look_up(store: Store, token: str) -> Ticket | None:
     except (DBAPIError, OSError) as error:
         raise _away() from error
     try:
-        row = _ask(connection, _QUERY.format(mark="?" if store.sqlite else "%s"), digest)
+        row = _ask(connection, _SQLITE if store.sqlite else _POSTGRESQL, digest)
     except _errors(store) as error:
         connection.invalidate()
         raise _away() from error

@@ -28,7 +28,7 @@ KEPT_PARTS = 16
 KEEP_BODIES = timedelta(days=2)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Answer:
     """A whole body, ready to be sent. ``stamp`` is what it was rendered for."""
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 import structlog
+from prometheus_client import Counter, Histogram
 
 from release_mgmt import clock
 from release_mgmt.core.errors import NotFound, Unavailable
@@ -52,10 +54,10 @@ class FeedMiddleware:
         began = perf_counter()
         status, headers, body = self._respond(environ, path)
         start_response(status, headers)
-        route = PREFIX + "<token>" + path[path.rfind("/") :] if status[0] in "23" else PREFIX + "<token>"
-        method = environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in ("GET", "HEAD") else "other"
-        metrics.REQUESTS.labels(method, route, status[:3]).inc()
-        metrics.REQUEST_SECONDS.labels(method, route).observe(perf_counter() - began)
+        document = path[path.rfind("/") :] if status[0] in "23" else ""
+        count, seconds = _meters(environ["REQUEST_METHOD"], document, status[:3])
+        count.inc()
+        seconds.observe(perf_counter() - began)
         return [body]
 
     def _respond(self, environ: WSGIEnvironment, path: str) -> tuple[str, list[tuple[str, str]], bytes]:
@@ -80,23 +82,38 @@ class FeedMiddleware:
         return _send(environ, answer, head=method == "HEAD")
 
 
+@lru_cache(maxsize=256)
+def _meters(method: str, document: str, status: str) -> tuple[Counter, Histogram]:
+    """The meters of one kind of answer; nothing that a stranger chooses becomes a label."""
+    route = f"{PREFIX}<token>{document}"
+    kind = method if method in ("GET", "HEAD") else "other"
+    return metrics.REQUESTS.labels(kind, route, status), metrics.REQUEST_SECONDS.labels(kind, route)
+
+
 def _send(environ: WSGIEnvironment, answer: Answer, *, head: bool) -> tuple[str, list[tuple[str, str]], bytes]:
     packed = accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING"))
-    tag, body = (answer.packed_etag, answer.packed) if packed else (answer.etag, answer.body)
-    headers = [("ETag", tag), ("Last-Modified", http_date(answer.last_modified)), *_COMMON]
+    short, full = _headers(answer, packed=packed)
+    wanted, since = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
     tags = (answer.etag, answer.packed_etag)
-    if not_modified(
-        environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE"), tags, answer.last_modified
-    ):
-        return "304 Not Modified", headers, b""
-    headers += [
+    if (wanted or since) and not_modified(wanted, since, tags, answer.last_modified):
+        return "304 Not Modified", [*short], b""
+    body = b"" if head else answer.packed if packed else answer.body
+    return "200 OK", [*full], body
+
+
+@lru_cache(maxsize=512)
+def _headers(answer: Answer, *, packed: bool) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+    """The headers of an answer: of a 304, and with those of the body."""
+    tag, size = (answer.packed_etag, len(answer.packed)) if packed else (answer.etag, len(answer.body))
+    short = (("ETag", tag), ("Last-Modified", http_date(answer.last_modified)), *_COMMON)
+    full = (
+        *short,
         ("Content-Type", answer.content_type),
-        ("Content-Length", str(len(body))),
+        ("Content-Length", str(size)),
         ("Content-Disposition", f'inline; filename="{answer.file_name}"'),
-    ]
-    if packed:
-        headers.append(("Content-Encoding", "gzip"))
-    return "200 OK", headers, b"" if head else body
+        *((("Content-Encoding", "gzip"),) if packed else ()),
+    )
+    return short, full
 
 
 def _page(query: str) -> int:
