@@ -52,7 +52,7 @@ def pieces(view: ChangelogView, say: Say, links: Links | None = None) -> Iterato
     yield f"{escape(say('The form follows'))} [Keep a Changelog 1.1](https://keepachangelog.com/en/1.1.0/).\n"
     for section in view.sections:
         yield "\n" + section_text(section, say, links)
-    refs = [ref for section in view.sections if (ref := _compare(section, links))]
+    refs = [ref for section in view.sections if (ref := _compare(section, links, say))]
     if refs:
         yield "\n" + "\n".join(refs) + "\n"
 
@@ -61,7 +61,7 @@ def section_text(section: SectionView, say: Say, links: Links, *, heading: bool 
     """One release: heading, summary, entries, libraries and first-time contributors."""
     out: list[str] = []
     if heading:
-        out += [_heading(section), ""]
+        out += [_heading(section, say), ""]
     out += _preamble(section, say, mute=mute)
     if section.entries:
         out += [f"### {escape(say('Changed'))}", ""]
@@ -95,10 +95,15 @@ def _appendix(section: SectionView, say: Say, *, mute: bool) -> list[str]:
     return out
 
 
-def _heading(section: SectionView) -> str:
+def _name(section: SectionView, say: Say) -> str:
+    """What a release is called in a heading; the form wants the word Unreleased for what is coming."""
+    return escape(section.title if section.version is not None else say("Unreleased"))
+
+
+def _heading(section: SectionView, say: Say) -> str:
     day = f" - {section.date[:10]}" if section.date and section.version is not None else ""
     yanked = " [YANKED]" if section.yanked is not None else ""
-    return f'<a id="{section.anchor}"></a>\n\n## [{escape(section.title)}]{day}{yanked}'
+    return f'<a id="{section.anchor}"></a>\n\n## [{_name(section, say)}]{day}{yanked}'
 
 
 def entry_lines(entry: EntryView, say: Say, links: Links, *, mute: bool = False) -> list[str]:
@@ -124,6 +129,7 @@ def entry_lines(entry: EntryView, say: Say, links: Links, *, mute: bool = False)
         below.append(escape(say("Window: {start} to {end}", start=_utc(entry.window[0]), end=_utc(entry.window[1]))))
     below += [f"{quote(fact)}: {quote(value)}" for fact, value in entry.facts]
     below += [_move(move, quote) for move in (*entry.tweaks, *entry.metrics, *entry.evidence)]
+    below += [quote(entry.left_out)] if entry.left_out else []
     below += [quote(detail) for detail in entry.details]
     if entry.authors:
         below.append(f"{escape(say('By'))} {', '.join(quote(name) for name in entry.authors)}")
@@ -144,9 +150,9 @@ def _comment(text: str) -> str:
     return text.replace("--", "- -").replace(">", "&gt;").replace("<", "&lt;")
 
 
-def _compare(section: SectionView, links: Links) -> str | None:
+def _compare(section: SectionView, links: Links, say: Say) -> str | None:
     url = links.compare(section.previous_tag, section.tag or (section.sha if section.version is None else None))
-    return f"[{escape(section.title)}]: {url}" if url else None
+    return f"[{_name(section, say)}]: {url}" if url else None
 
 
 def release_text(

@@ -89,7 +89,9 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class EntryView:
-    """One change as one audience reads it. Plain, cleaned text throughout; what is not for the audience is empty."""
+    """One change as one audience reads it. Plain, cleaned text throughout; what is not for the audience is empty.
+
+    ``left_out`` tells how many more settings and pieces of evidence there are."""
 
     id: str
     anchor: str
@@ -112,6 +114,7 @@ class EntryView:
     authors: tuple[str, ...] = ()
     commits: tuple[str, ...] = ()
     evidence: tuple[Move, ...] = ()
+    left_out: str | None = None
     teams: tuple[str, ...] = ()
     window: tuple[datetime, datetime] | None = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from release_mgmt.core.audience.findings import evidence_of, metrics_of, tweaks_of
 from release_mgmt.core.audience.isolation import for_audience
 from release_mgmt.core.audience.model import (
     DETAIL_LIMIT,
@@ -19,9 +20,22 @@ from release_mgmt.core.audience.model import (
     Say,
     SectionView,
 )
-from release_mgmt.core.audience.plain import anchor, plain_name, plain_title, state_word
+from release_mgmt.core.audience.plain import anchor, plain_title, state_word
 from release_mgmt.core.changelog import Changelog, Entry, Section
 from release_mgmt.core.text import clean, one_line
+
+# Kinds of change that leave what the software does as it was.
+_QUIET = frozenset(
+    {
+        "docs_only",
+        "ci_only",
+        "dev_dependency_only",
+        "notebook_output_only",
+        "rename_move",
+        "version_bump_release",
+        "lockfile_only_transitive",
+    }
+)
 
 
 def view(
@@ -130,6 +144,9 @@ class _Writer:
         kind = classification.kind if classification else entry.kind
         ref = entry.pull_request
         engineering = not business
+        tweaks, more_tweaks = tweaks_of(note, business)
+        evidence, more_evidence = evidence_of(note)
+        left = more_tweaks + (more_evidence if engineering else 0)
         return EntryView(
             id=entry.id,
             anchor=anchor("change", entry.id),
@@ -142,8 +159,8 @@ class _Writer:
             marks=self.marks(entry, state),
             summary=self.business_lines(entry, note, level, kind) if business else self.manager_lines(note),
             note=self.words_of_a_person(note),
-            tweaks=_tweaks(note, business),
-            metrics=_metrics(note),
+            tweaks=tweaks,
+            metrics=metrics_of(note),
             details=tuple(one_line(line, DETAIL_LIMIT) for line in entry.details) if engineering else (),
             facts=self.facts(note, kind),
             pull_request=(f"!{ref.number}" if ref.provider == "gitlab" else f"#{ref.number}")
@@ -153,7 +170,8 @@ class _Writer:
             provider=ref.provider if ref and engineering else None,
             authors=tuple(one_line(name, 120) for name in entry.authors) if engineering else (),
             commits=entry.commits if engineering else (),
-            evidence=_evidence(note) if engineering else (),
+            evidence=evidence if engineering else (),
+            left_out=say.many("and {count} more", "and {count} more", left) if left else None,
             teams=tuple(one_line(team, 120) for team in note.teams),
             window=note.window,
         )
@@ -223,8 +241,11 @@ class _Writer:
             "code_logic": say("The way it works was refined; nothing new is needed for it."),
             "revert": say("An earlier change is taken back; it works as before."),
         }
-        quiet = say("Nothing changes in how it works for you.")
-        return sentences.get(kind, None if entry.reverts else quiet)
+        if kind in sentences:
+            return sentences[kind]
+        if entry.reverts:
+            return None
+        return say("Nothing changes in how it works for you.") if kind in _QUIET else sentences["code_logic"]
 
     def manager_lines(self, note: Annotation) -> tuple[str, ...]:
         if self.audience is not Audience.RELEASE_MANAGER:
@@ -266,55 +287,3 @@ class _Writer:
 
 def _left_of(span: str | None) -> str | None:
     return one_line(span.split("..", 1)[0], 200) or None if span and ".." in span else None
-
-
-def _tweaks(note: Annotation, business: bool) -> tuple[Move, ...]:
-    if note.classification is None:
-        return ()
-    return tuple(
-        Move(
-            plain_name(fact.subject) if business else one_line(fact.subject, 200),
-            one_line(fact.old, 120) if fact.old is not None else None,
-            one_line(fact.new, 120) if fact.new is not None else None,
-            None if business else _place(fact.path, fact.line),
-        )
-        for fact in note.classification.evidence
-        if fact.kind.startswith("parameter")
-    )
-
-
-def _metrics(note: Annotation) -> tuple[Move, ...]:
-    told = [(metric.name, metric.old, metric.new) for metric in note.metrics]
-    if note.classification is not None and not told:
-        told = [
-            (fact.subject, fact.old, fact.new)
-            for fact in note.classification.evidence
-            if fact.kind.startswith("metric")
-        ]
-    return tuple(
-        Move(
-            one_line(name, 120),
-            one_line(old, 80) if old is not None else None,
-            one_line(new, 80) if new is not None else None,
-        )
-        for name, old, new in told
-    )
-
-
-def _evidence(note: Annotation) -> tuple[Move, ...]:
-    if note.classification is None:
-        return ()
-    return tuple(
-        Move(
-            one_line(f"{fact.rule}: {fact.subject}", 300),
-            one_line(fact.old, 120) if fact.old is not None else None,
-            one_line(fact.new, 120) if fact.new is not None else None,
-            _place(fact.path, fact.line),
-        )
-        for fact in note.classification.evidence
-        if not fact.kind.startswith(("parameter", "metric"))
-    )
-
-
-def _place(path: str, line: int | None) -> str:
-    return one_line(f"{path}:{line}" if line is not None else path, 300)
