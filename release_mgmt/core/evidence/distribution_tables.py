@@ -2,6 +2,11 @@
 
 # An import name and its distribution.
 IMPORTS = """
+tiktoken_ext tiktoken
+ibm_boto3 ibm-cos-sdk
+ibm_botocore ibm-cos-sdk
+ibm_watson_machine_learning ibm-watson-machine-learning
+label_studio_sdk label-studio-sdk
 absl absl-py
 ace_tools ace-tools
 airflow apache-airflow
@@ -57,7 +62,6 @@ cairo pycairo
 cairosvg CairoSVG
 cartopy Cartopy
 category_encoders category-encoders
-clip clip-anytorch
 clr pythonnet
 comet_ml comet-ml
 confluent_kafka confluent-kafka
@@ -402,6 +406,9 @@ zoneinfo_data tzdata
 
 # Distributions that provide the same import or are the same project: the first is the canonical key
 SAME = """
+clip openai-clip clip-anytorch
+darts u8darts
+gurobipy gurobi
 pycocotools cocoapi
 tensorflow tensorflow-gpu tensorflow-cpu tensorflow-macos tf-nightly tf-nightly-gpu tensorflow-intel
 tensorflow tensorflow-aarch64 tensorflow-rocm

@@ -43,7 +43,10 @@ _UPDATE = re.compile(
 )
 _QUOTED = re.compile(r"^>[^\n]*", re.MULTILINE)
 _DENIED = re.compile(
-    r"\b(?:no|not|non|without|avoid(?:s|ing)?|isn't|aren't|any|prevents?|fix(?:es)?)[\s-]+(?:a\s+|any\s+)?breaking\b",
+    r"\b(?:no|not|non|without|avoid(?:s|ing)?|isn't|aren't|any|prevents?|fix(?:es)?)[\s-]+(?:a\s+|any\s+)?breaking\b"
+    # what somebody else broke
+    r"|\b(?:due|adapt(?:s|ed)?|adapting)\s+to\s+(?:[\w`'.-]+\s+){0,2}breaking\b|\bbreaking\s+(?:[\w`'.-]+\s+)?upstream\b"
+    r"|\bupstream\s+breaking\b",
     re.IGNORECASE,
 )
 _CHANGE_LOG = re.compile(

@@ -15,6 +15,9 @@ _FROM = re.compile(r"FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?", re.IGNORECASE
 _ARG = re.compile(r"(?:ARG|ENV)\s+(\w+)(?:=|\s+)[\"']?([^\s\"']+)", re.IGNORECASE)
 _RUN = re.compile(r"RUN\s+(?:--\S+\s+)*(.*)", re.IGNORECASE | re.DOTALL)
 _VARIABLE = re.compile(r"\$\{?(\w+)(?::-([^}]*))?\}?")
+_INSTRUCTION = re.compile(
+    r"(?:FROM|RUN|CMD|LABEL|EXPOSE|ENV|ADD|COPY|ENTRYPOINT|VOLUME|USER|WORKDIR|ARG|ONBUILD|STOPSIGNAL|SHELL)\s"
+)
 _HEREDOC = re.compile(r"<<-?\s*[\"']?(\w+)[\"']?")
 
 
@@ -57,6 +60,9 @@ def instructions(text: str) -> Iterator[tuple[int, str]]:
             continue
         if not line or line.startswith("#"):
             continue
+        if parts and _INSTRUCTION.match(line):
+            yield start, " ".join(parts)  # the line before ends in a backslash by mistake
+            parts = []
         if not parts:
             start = number
         document = _HEREDOC.search(line)

@@ -12,10 +12,11 @@ from release_mgmt.core.evidence.dependencies.model import Group, Requirement, re
 from release_mgmt.core.evidence.dependencies.versions import bound
 
 _LOOSE = re.compile(
-    r"\s*([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(\[[^\]]*\])?\s*\(?((?:[=<>!~^][^;@]*)?)\)?\s*(?:@\s*([^;\s]+))?\s*(?:;(.*))?\Z"
+    r"\s*((?=[\w.-]*[A-Za-z])[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(\[[^\]]*\])?\s*\(?((?:[=<>!~^][^;@]*)?)\)?\s*(?:@\s*([^;\s]+))?\s*(?:;(.*))?\Z"
 )
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9][\w.-]*)")
-_REPOSITORY = re.compile(r"[/:]([A-Za-z0-9][\w.-]*?)(?:\.git)?(?:@[^/]*)?(?:[#?].*)?/?\Z")
+_REPOSITORY = re.compile(r"[/:]([A-Za-z0-9][\w.-]*?)(?:\.git)?/?\Z")
+_FORGE = re.compile(r"/([A-Za-z0-9][\w.-]*?)(?:\.git)?/(?:archive|zipball|tarball|releases)/")
 _WHEEL = re.compile(r"/?([A-Za-z0-9](?:[\w.]*[A-Za-z0-9])?)-[0-9][^/]*\.(?:whl|tar\.gz|zip)(?:[#?].*)?\Z")
 _URL = re.compile(r"(?:(?:git|hg|svn|bzr)\+|https?:|ssh:|git@|git:|ftp:)")
 
@@ -37,6 +38,8 @@ def parse(
     except (InvalidRequirement, RecursionError):
         return _loose(text, group, extra, line, ecosystem)
     specifier = str(parsed.specifier)
+    if parsed.name.replace(".", "").isdigit():
+        return None
     version, pinned = bound(specifier)
     return requirement(
         parsed.name,
@@ -69,12 +72,19 @@ def parse_all(
 def _from_url(text: str, group: Group, extra: str | None, line: int | None) -> Requirement | None:
     """A requirement given by its address alone: named by ``egg=``, the file or the repository."""
     address, _, marker = text.partition(" ;")
-    name = _EGG.search(address) or _WHEEL.search(address) or _REPOSITORY.search(address.split("#")[0])
+    name = _EGG.search(address) or _WHEEL.search(address) or _FORGE.search(address) or _repository(address)
     if not name:
         return None
     return requirement(
         name.group(1), "pypi", group, extra=extra, url=address.strip(), marker=marker.strip() or None, line=line
     )
+
+
+def _repository(address: str) -> re.Match[str] | None:
+    """The last part of a repository's path, without what stands behind it: ``@branch``, ``#fragment``."""
+    path = re.split(r"[#?]", address.strip())[0].partition("://")[2] or address
+    host, slash, rest = path.partition("/")
+    return _REPOSITORY.search(f"{host.rpartition(':')[2]}{slash}{rest.partition('@')[0]}")
 
 
 def _loose(text: str, group: Group, extra: str | None, line: int | None, ecosystem: str) -> Requirement | None:
