@@ -10,7 +10,7 @@ from release_mgmt.core.classification.change import ChangedFile, ChangeInput
 from release_mgmt.core.classification.fact import Fact
 from release_mgmt.core.classification.facts import language_of
 from release_mgmt.core.classification.scope import Purpose, is_prose, purpose
-from release_mgmt.core.evidence import edits, notebooks, r
+from release_mgmt.core.evidence import edits, metrics, notebooks, r
 from release_mgmt.core.evidence.bounded import Unreadable, decode
 from release_mgmt.core.evidence.dependencies import manifest_kind
 from release_mgmt.core.evidence.edits import Edit, Weight
@@ -101,7 +101,8 @@ def _content(one: ChangedFile) -> Iterator[Fact]:
         elif language is not None:
             yield from _told(one, _source(one, language))
         elif form := configuration_format(path):
-            yield from _configuration(one, form)
+            if not (metrics.is_metrics(path) and metrics.changes(path, one.old, one.new)):
+                yield from _configuration(one, form)
         elif other := _OTHER.get(_ending(path)):
             yield from _told(one, _source(one, other))
         else:

@@ -11,7 +11,7 @@ from posixpath import basename, dirname
 
 from release_mgmt.core.classification.facts import NOTHING, STANDARD, TOOLING, Asked, FileFacts, language_of
 from release_mgmt.core.classification.scope import counts_at_run_time
-from release_mgmt.core.evidence.dependencies import Manifest, Needed, manifest_kind, needed
+from release_mgmt.core.evidence.dependencies import Group, Manifest, Needed, manifest_kind, needed
 from release_mgmt.core.evidence.distributions import (
     IMPORTS,
     R_BASE,
@@ -73,6 +73,10 @@ class Modules:
         while folder:
             folder, _, last = folder.rpartition("/")
             _place(self._folders, last, folder, count)
+
+    def is_package(self, folder: str) -> bool:
+        """Whether a folder is a Python package with an ``__init__``."""
+        return self._packages[folder] > 0
 
     def own(self, module: str, importer: str, known: bool) -> bool:
         """Whether ``module``, imported by the file at ``importer``, is one of the tree's own.
@@ -160,7 +164,13 @@ class Tree:
     @property
     def is_library(self) -> bool:
         """Whether the repository is a library that others install, whose examples are not run-time code."""
-        return any(path in self.files for path in ("setup.py", "setup.cfg", "DESCRIPTION"))
+        if any(path in self.files for path in ("setup.py", "setup.cfg", "DESCRIPTION")):
+            return True
+        project = self.manifests.get("pyproject.toml")
+        if project is None or not project.provides or all(one.group is not Group.BUILD for one in project.requirements):
+            return False
+        name = project.provides.replace("-", "_")
+        return self.modules.is_package(name) or self.modules.is_package(f"src/{name}")
 
     @property
     def used(self) -> frozenset[Identity]:

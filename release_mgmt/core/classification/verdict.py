@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from release_mgmt.core.classification import contents, libraries
+from release_mgmt.core.classification import contents, effects, libraries
 from release_mgmt.core.classification.change import ChangedFile, ChangeInput
 from release_mgmt.core.classification.fact import Fact
 from release_mgmt.core.classification.facts import file_facts
@@ -49,6 +49,7 @@ def classify(
     """
     facts = list(libraries.facts(change, tree, rules, read))
     facts.extend(contents.facts(change))
+    facts.extend(effects.facts(change, tree.is_library))
     facts.extend(_words(change))
     return _verdict(facts, rules)
 

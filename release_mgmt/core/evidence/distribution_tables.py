@@ -2,6 +2,7 @@
 
 # An import name and its distribution.
 IMPORTS = """
+orbax orbax-checkpoint
 tiktoken_ext tiktoken
 ibm_boto3 ibm-cos-sdk
 ibm_botocore ibm-cos-sdk

@@ -108,7 +108,7 @@ def of_change_log(path: str, added: Iterable[tuple[int, str]], new: str) -> Iter
         for match in _HEADING.finditer(new[:LONGEST])
     ]
     for number, text in added:
-        if not text.strip():
+        if not re.search(r"\w", text):
             continue
         above = next((title for line, title in reversed(headings) if line <= number), "")
         words = f"{above}\n{text}" if not _HEADING.match(text) else text

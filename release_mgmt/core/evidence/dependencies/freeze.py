@@ -29,7 +29,7 @@ def is_freeze(requirements: Sequence[Requirement], *, strict: bool = True) -> bo
         return False
     pinned = sum(one.pinned or one.url is not None for one in requirements)
     brought = sum(one.key in _BROUGHT for one in requirements)
-    if pinned < 0.95 * len(requirements) or brought < max(3, len(requirements) // 15):
+    if pinned < 0.85 * len(requirements) or brought < max(4, len(requirements) // 15):
         return False
     return not strict or in_order(one.key for one in requirements)
 

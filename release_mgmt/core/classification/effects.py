@@ -1,0 +1,85 @@
+"""What a change moves beside code and libraries: metrics, artefacts, schemas of data, public interfaces."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from release_mgmt.core.classification.change import ChangedFile, ChangeInput
+from release_mgmt.core.classification.fact import Fact
+from release_mgmt.core.classification.scope import Purpose, purpose
+from release_mgmt.core.evidence import artefacts, interface, metrics, schemas
+from release_mgmt.core.evidence.bounded import Unreadable
+
+SHOWN = 50
+"""Facts of one kind and file that are listed."""
+
+
+def facts(change: ChangeInput, library: bool) -> Iterator[Fact]:
+    """What each file of a change moves. Public interfaces count in a ``library``, which others install.
+
+    What cannot be read is told by the other readers of the same file.
+    """
+    for one in change.files:
+        if one.same or one.link or one.unreadable or purpose(one.path) is Purpose.VENDORED:
+            continue
+        for told in (_metrics(one), _artefacts(one), _schemas(one), _interface(one) if library else iter(())):
+            try:
+                for count, fact in enumerate(told):
+                    if count >= SHOWN:
+                        break
+                    yield fact
+            except Unreadable:
+                continue
+
+
+def _metrics(one: ChangedFile) -> Iterator[Fact]:
+    if metrics.is_metrics(one.path):
+        for metric in metrics.changes(one.path, one.old, one.new):
+            yield Fact("metric", one.path, None, metric.metric, _number(metric.old), _number(metric.new), "metric")
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else f"{value:.12g}"
+
+
+def _artefacts(one: ChangedFile) -> Iterator[Fact]:
+    if artefacts.is_artefacts(one.path, one.new) or artefacts.is_artefacts(one.path, one.old):
+        for moved in artefacts.changes(one.path, one.old, one.new):
+            old, new = _checksum(moved.old), _checksum(moved.new)
+            yield Fact("artefact", one.path, None, moved.path, old, new, moved.kind)
+
+
+def _checksum(one: artefacts.Artefact | None) -> str | None:
+    if one is None:
+        return None
+    return f"{one.checksum or 'unknown'}" + (f" ({one.size:,} bytes)" if one.size is not None else "")
+
+
+def _schemas(one: ChangedFile) -> Iterator[Fact]:
+    if schemas.is_schema(one.path) and purpose(one.path) is not Purpose.TESTS:
+        for moved in schemas.changes(one.path, one.old, one.new):
+            fact = "break_unmarked" if moved.breaks else "schema_added"
+            yield Fact(fact, one.path, moved.line, moved.subject, moved.old or moved.what, moved.new, "schema")
+
+
+# What others call: parsing both sides costs much, so it is done only when one of these is not as it was.
+_SIGNATURE = re.compile(
+    rb"^[ \t]*(?:async[ \t]+)?def[ \t]+[A-Za-z]\w*[ \t]*\((?:[^()]|\([^()]*\))*\)|^[ \t]*class[ \t]+[A-Za-z]\w*"
+    rb"|^__all__[^\n]*|^[ \t]*(?:S3method|export\w*)\([^)]*\)",
+    re.MULTILINE,
+)
+
+
+def _interface(one: ChangedFile) -> Iterator[Fact]:
+    path = one.new_path or one.old_path or ""
+    exports = path.rpartition("/")[2] == "NAMESPACE"
+    if one.old is None or (one.old_path != one.new_path and one.new_path is not None):
+        return
+    if not exports and not (interface.is_public_module(path) and purpose(path) is Purpose.CODE):
+        return
+    if not set(_SIGNATURE.findall(one.old)) - set(_SIGNATURE.findall(one.new or b"")):
+        return
+    for moved in interface.changes(path, one.old, one.new):
+        if moved.breaks and not moved.what.startswith("value"):
+            yield Fact("break_unmarked", path, moved.line, moved.name, moved.old, moved.new or moved.what, "interface")
