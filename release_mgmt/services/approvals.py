@@ -219,6 +219,33 @@ def vote_on_window(
         return outcomes
 
 
+def votable(store: Store, actor: Actor, now: datetime, calendar: str, window: str) -> frozenset[str]:
+    """The changes in a window that the actor may approve now and has not approved yet."""
+    require(actor, Action.READ_APPROVALS)
+    found = set()
+    with store.read() as session:
+        row = session.scalar(select(CalendarRow).where(CalendarRow.slug == calendar))
+        if row is None:
+            raise NotFound("There is no such calendar.")
+        loaded = proposals.calendar_of(row, now)
+        for placement, change in _placed(session, row.id, window):
+            slot = Slot(calendar, window, placement.starts_at or now, placement.environment)
+            case = proposals.case(session, change, slot, loaded, now)
+            try:
+                person, _ = _voter(session, actor, case, None)
+                check_votable(case.proposal, Verdict.APPROVE, now)
+            except (Forbidden, Conflict):
+                continue
+            standing = (one for one in proposals.votes(session, change.id) if one.person == person)
+            if not any(
+                one.verdict is Verdict.APPROVE
+                and discount(one, case.proposal, case.policy, case.electorate, now) is None
+                for one in standing
+            ):
+                found.add(change.id)
+    return frozenset(found)
+
+
 def _placed(session: Session, calendar: str, window: str) -> list[tuple[PlacementRow, Change]]:
     rows = session.execute(
         select(PlacementRow, Change)

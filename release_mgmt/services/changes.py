@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -145,14 +145,6 @@ def _view(row: Any) -> ChangeView:
 def _query() -> Any:
     joined = select(*_COLUMNS).join(Repository, Repository.id == Change.repository_id)
     return joined.outerjoin(Release, Release.id == Change.release_id)
-
-
-def among(session: Session, ids: Collection[str]) -> dict[str, ChangeView]:
-    """The changes with these ids, in one query (for services that hold ids only)."""
-    if not ids:
-        return {}
-    found = (_view(row) for row in session.execute(_query().where(Change.id.in_(sorted(ids)))))
-    return {one.id: one for one in found}
 
 
 def _conditions(wanted: Filter) -> list[Any]:

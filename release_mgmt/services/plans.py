@@ -53,6 +53,29 @@ class Difference:
     teams: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """A plan in the history of a calendar; ``made_by`` is a person's id or the name of what acted."""
+
+    version: int
+    made_by: str
+    made_at: datetime
+    reason: str | None
+
+
+def history(store: Store, actor: Actor, slug: str, limit: int = 60) -> list[PlanView]:
+    """The plans of a calendar, newest first."""
+    require(actor, Action.READ_PLAN)
+    with store.read() as session:
+        row = calendar_rows.find(session, slug)
+        query = (
+            select(PlanRow.version, PlanRow.made_by, PlanRow.made_at, PlanRow.reason)
+            .where(PlanRow.calendar_id == row.id)
+            .order_by(PlanRow.version.desc())
+        )
+        return [PlanView(*found) for found in session.execute(query.limit(limit))]
+
+
 @lru_cache(maxsize=1)
 def zone_data() -> str:
     """The version of the packaged time zone data."""

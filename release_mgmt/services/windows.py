@@ -106,6 +106,7 @@ class MoveView:
     actor: str
     at: datetime
     teams: tuple[str, ...]
+    level: str | None = None
 
 
 def _visible(statement: Any, actor: Actor, calendar: str | None) -> Any:
@@ -262,7 +263,7 @@ def moves(
             MoveView(
                 move.change_id, found.title, slug, move.plan_version, move.from_window, move.from_start,
                 move.to_window, move.to_start, tuple(move.reasons), move.actor, move.at,
-                tuple(found.affected_teams or ()),
+                tuple(found.affected_teams or ()), found.level,
             )
             for move, found, slug in session.execute(_visible(statement, actor, calendar))
         ]  # fmt: skip

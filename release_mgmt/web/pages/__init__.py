@@ -19,6 +19,7 @@ MODULES = (
     "home",
     "calendar",
     "windows",
+    "window_edit",
     "freezes",
     "changes",
     "repositories",

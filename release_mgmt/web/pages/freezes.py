@@ -1,29 +1,37 @@
-"""Freezes: what is frozen, and what a new freeze would hit before it is saved."""
+"""Freezes: what is frozen, what a new one would hit before it is saved, and lifting one."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
 
-from release_mgmt.core.errors import NotFound
-from release_mgmt.core.permissions import Action
-from release_mgmt.services import timetable
+from flask import request, url_for
+from werkzeug.wrappers import Response
+
+from release_mgmt.core.errors import InvalidInput, NotFound, ReleaseMgmtError
+from release_mgmt.core.permissions import Action, allows
+from release_mgmt.services import calendars, windows
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
-from release_mgmt.web.pages import schedule
+from release_mgmt.web.pages import forms, preview, schedule
 from release_mgmt.web.pages.moment import plural
+from release_mgmt.web.pages.parts import Problem
 from release_mgmt.web.pages.site import blueprint, draw
 
 AHEAD = timedelta(days=370)
+_FIELDS = ("calendar", "id", "start", "end", "hard", "reason", "repositories", "teams", "environments", "except_teams")
 
 
 @blueprint.get("/freezes")
 @needs(Action.READ_CALENDAR)
 def freezes() -> str:
     """The freezes of the coming year."""
-    found = timetable.freezes_over(context.store, context.actor, context.now, context.now + AHEAD)
-    names = schedule.names_of([])
-    bands = [schedule.band(one, names) for one in found]
-    holding = [one for one in bands if one.start <= context.now < one.end]
+    now = context.now
+    seen = schedule.picture(now, now + AHEAD, freezes_only=True)
+    bands = seen.freezes
+    holding = [one for one in bands if one.start <= now < one.end]
     told = f"{plural(len(bands), 'freeze')} ahead." if bands else "No freeze ahead."
     if holding:
         told = f"Frozen now: {', '.join(one.title for one in holding)}."
@@ -33,18 +41,178 @@ def freezes() -> str:
 @blueprint.get("/freezes/<calendar>/<identity>")
 @needs(Action.READ_CALENDAR)
 def freeze(calendar: str, identity: str) -> str:
-    """One freeze: when it holds, and the windows that it closes."""
+    """One freeze: when it holds, and the windows that it touches."""
     start, end = context.now - AHEAD, context.now + AHEAD
-    seen = timetable.between(context.store, context.actor, start, end, calendar=calendar)
-    found = [one for one in seen.freezes if one.period.freeze.id == identity]
+    found = [
+        one
+        for one in windows.freezes_between(context.store, context.actor, context.now, start, end, calendar=calendar)
+        if one.id == identity
+    ]
     if not found:
         raise NotFound("There is no such freeze in the year around today.")
     names = schedule.names_of([])
-    bands = [schedule.band(one, names) for one in found]
+    bands = [schedule.band(one, names, {}) for one in found]
     ahead = [one for one in bands if one.end > context.now] or bands[-1:]
+    inside = windows.between(context.store, context.actor, ahead[0].start, ahead[-1].end, calendar=calendar)
     closed = [
-        schedule.card(window, names)
-        for window in seen.windows
-        if any(window.start < band.end and window.end > band.start for band in ahead)
+        schedule.card(one, names)
+        for one in inside
+        if any(one.start < band.end and one.end > band.start for band in ahead)
     ]
-    return draw("freeze", first=ahead[0], bands=ahead, closed=closed, slug=calendar, identity=identity)
+    editable = context.actor.signed_in and allows(context.actor, Action.EDIT_FREEZE, calendar=calendar)
+    return draw(
+        "freeze", first=ahead[0], bands=ahead, closed=closed, slug=calendar, identity=identity, editable=editable
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeForm:
+    """The form, what is wrong with it, and what it would hit."""
+
+    form: Mapping[str, str]
+    calendars: tuple[tuple[str, str], ...]
+    editing: bool
+    action: str
+    lift_action: str
+    version: int | None
+    problem: Problem | None
+    errors: Mapping[str, str]
+    preview: preview.Preview | None
+
+
+def _choices() -> tuple[tuple[str, str], ...]:
+    actor = context.actor
+    return tuple(
+        (one.slug, one.name)
+        for one in calendars.every(context.store, actor)
+        if allows(actor, Action.EDIT_FREEZE, calendar=one.slug)
+    )
+
+
+@blueprint.get("/freezes/new")
+@needs(Action.EDIT_FREEZE)
+def new_freeze() -> str:
+    """An empty form; the address may fill some of it."""
+    given = {name: request.args.get(name, "")[:200] for name in _FIELDS}
+    return _form_page({**given, "hard": given["hard"] or "1"}, editing=False)
+
+
+@blueprint.get("/freezes/<calendar>/<identity>/edit")
+@needs(Action.EDIT_FREEZE)
+def edit_freeze(calendar: str, identity: str) -> str:
+    """The form of a freeze that is there."""
+    held = calendars.get(context.store, context.actor, calendar)
+    item = next((one for one in held.document.get("freezes") or () if one.get("id") == identity), None)
+    if item is None:
+        raise NotFound("There is no such freeze.")
+    return _form_page(_given(calendar, item), editing=True, version=held.version)
+
+
+def _given(calendar: str, item: Mapping[str, Any]) -> dict[str, str]:
+    days = [str(one) for one in item.get("days") or ()]
+    scope = item.get("scope") or {}
+    spared = scope.get("except") or {}
+    return {
+        "calendar": calendar,
+        "id": str(item.get("id", "")),
+        "start": days[0] if days else str(item.get("start", ""))[:10],
+        "end": days[-1] if days else str(item.get("end", ""))[:10],
+        "hard": "1" if item.get("hard", True) else "0",
+        "reason": str(item.get("reason", "")),
+        **{name: ", ".join(scope.get(name) or ()) for name in ("repositories", "teams", "environments")},
+        "except_teams": ", ".join(spared.get("teams") or ()),
+    }
+
+
+def _form_page(
+    given: Mapping[str, str],
+    *,
+    editing: bool,
+    version: int | None = None,
+    error: ReleaseMgmtError | None = None,
+    seen: preview.Preview | None = None,
+) -> str:
+    slug, identity = given["calendar"], given["id"]
+    again = url_for("pages.save_freeze_again", calendar=slug, identity=identity) if editing else ""
+    view = FreezeForm(
+        form=given,
+        calendars=_choices(),
+        editing=editing,
+        action=again or url_for("pages.save_freeze"),
+        lift_action=url_for("pages.lift_freeze", calendar=slug, identity=identity) if editing else "",
+        version=version,
+        problem=forms.problem_of(error, "The freeze was not saved") if error else None,
+        errors={**forms.errors_of(error), **({"start": e} if (e := forms.errors_of(error).get("days")) else {})},
+        preview=seen,
+    )
+    return draw("freeze_form", view)
+
+
+@blueprint.post("/freezes/new")
+@needs(Action.EDIT_FREEZE)
+def save_freeze() -> tuple[str, int] | Response:
+    """Show what a new freeze would hit, or save it."""
+    return _save(editing=False)
+
+
+@blueprint.post("/freezes/<calendar>/<identity>/edit")
+@needs(Action.EDIT_FREEZE)
+def save_freeze_again(calendar: str, identity: str) -> tuple[str, int] | Response:  # noqa: ARG001 - the form holds both
+    """Show what the edit would do, or save it."""
+    return _save(editing=True)
+
+
+def _save(*, editing: bool) -> tuple[str, int] | Response:
+    given = {name: forms.text(name) for name in _FIELDS}
+    version = forms.number("version")
+    try:
+        slug, identity = given["calendar"], given["id"]
+        if not identity:
+            raise InvalidInput.at("id", "a short name is needed", "such as year-end")
+        done = calendars.edit(
+            context.store, context.actor, context.now, slug, "freezes", _item(given), identity=identity,
+            version=version, reason=given["reason"], dry_run=forms.text("do") != "save",
+        )  # fmt: skip
+    except ReleaseMgmtError as error:
+        return _form_page(given, editing=editing, version=version, error=error), forms.status(error)
+    if done.dry_run:
+        return _form_page(given, editing=editing, version=version, seen=_hits(given, done)), 200
+    return forms.done(
+        f"Frozen: {given['reason'] or identity}.", url_for("pages.freeze", calendar=slug, identity=identity)
+    )
+
+
+def _hits(given: Mapping[str, str], done: calendars.Applied) -> preview.Preview:
+    return preview.of(done.effects, f"{given['start']} to {given['end']}" if given["start"] != given["end"] else "")
+
+
+def _item(given: Mapping[str, str]) -> dict[str, Any]:
+    for name in ("start", "end"):
+        try:
+            date.fromisoformat(given[name])
+        except ValueError:
+            raise InvalidInput.at(name, "this is not a day", "YYYY-MM-DD") from None
+    if given["end"] < given["start"]:
+        raise InvalidInput.at("end", "must not lie before the first day")
+    scope: dict[str, Any] = {
+        name: list(forms.words(name)) for name in ("repositories", "teams", "environments") if given[name]
+    }
+    if given["except_teams"]:
+        scope["except"] = {"teams": list(forms.words("except_teams"))}
+    item: dict[str, Any] = {
+        "days": [given["start"], given["end"]],
+        "hard": given["hard"] != "0",
+        "reason": given["reason"],
+    }
+    return {**item, "scope": scope} if scope else item
+
+
+@blueprint.post("/freezes/<calendar>/<identity>/lift")
+@needs(Action.EDIT_FREEZE)
+def lift_freeze(calendar: str, identity: str) -> Response:
+    """Take a freeze away; what it moved stays where it is, and the board suggests going back."""
+    calendars.edit(
+        context.store, context.actor, context.now, calendar, "freezes", None, identity=identity,
+        reason=forms.text("reason"),
+    )  # fmt: skip
+    return forms.done("The freeze is lifted. The board suggests what could go earlier.", url_for("pages.freezes"))

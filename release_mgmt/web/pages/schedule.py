@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from flask import url_for
 
-from release_mgmt.core.windows import Scope
-from release_mgmt.services import directory, timetable
+from release_mgmt.services import calendars, directory, windows
 from release_mgmt.services.directory import Directory
-from release_mgmt.services.timetable import MovedChange, Placed, TimedFreeze, TimedWindow
+from release_mgmt.services.windows import FreezeView, MoveView, PlacedChange, WindowView
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import lines
 from release_mgmt.web.pages.parts import (
     ChangeLine,
     FreezeBand,
     Meter,
+    Person,
     PlanMove,
     Reason,
     Team,
@@ -59,28 +59,39 @@ class Picture:
         return next((one.name for one in self.teams if one.slug == slug), slug)
 
 
-def picture(start: datetime, end: datetime, *, calendar: str | None = None, team: str | None = None) -> Picture:
+def picture(
+    start: datetime,
+    end: datetime,
+    *,
+    calendar: str | None = None,
+    team: str | None = None,
+    freezes_only: bool = False,
+) -> Picture:
     """The windows, freezes and days off in [start, end)."""
-    found = timetable.between(context.store, context.actor, start, end)
-    shown = [one for one in found.calendars if calendar in {None, one.slug}]
-    slugs = {one.slug for one in shown}
-    names = names_of(found.windows)
-    cards = [card(one, names) for one in found.windows if one.calendar.slug in slugs]
+    store, actor, now = context.store, context.actor, context.now
+    known = tuple(CalendarName(one.slug, one.name) for one in calendars.every(store, actor))
+    found = [] if freezes_only else windows.between(store, actor, start, end, calendar=calendar)
+    names = names_of(found)
+    called = {one.slug: one.name for one in known}
+    cards = [card(one, names) for one in found]
     if team:
         cards = [for_teams(one, frozenset({team})) for one in cards]
     return Picture(
         windows=tuple(cards),
-        freezes=tuple(band(one, names) for one in found.freezes if one.calendar.slug in slugs),
-        holidays=found.days_off,
-        calendars=tuple(CalendarName(one.slug, one.name) for one in shown),
-        calendars_known=tuple(CalendarName(one.slug, one.name) for one in found.calendars),
+        freezes=tuple(
+            band(one, names, called)
+            for one in windows.freezes_between(store, actor, now, start, end, calendar=calendar)
+        ),
+        holidays=windows.holidays_between(store, actor, now, start.date(), end.date(), calendar=calendar),
+        calendars=tuple(one for one in known if calendar in {None, one.slug}),
+        calendars_known=known,
         teams=tuple(Team(one.slug, one.name) for one in names.teams.values()),
     )
 
 
-def names_of(windows: Iterable[TimedWindow]) -> Directory:
+def names_of(found: Iterable[WindowView]) -> Directory:
     """The names of the owners of everything in these windows."""
-    owners = [placed.change.owner for one in windows for placed in one.placed]
+    owners = [change.owner for one in found for change in one.changes]
     return directory.look_up(context.store, context.actor, owners)
 
 
@@ -89,21 +100,21 @@ def window_href(calendar: str, key: str) -> str:
     return url_for("pages.window", calendar=calendar, key=key)
 
 
-def card(found: TimedWindow, names: Directory) -> WindowCard:
+def card(found: WindowView, names: Directory) -> WindowCard:
     """A window as a card, with everything it holds."""
-    inside = tuple(placed_line(one, names) for one in found.placed)
+    inside = tuple(placed_line(one, names) for one in found.changes)
     conflicts = tuple(
-        Reason(str(one.get("code", "conflict")), f"{placed.change.title}: {told(one)}", _ref(one))
-        for placed in found.placed
+        Reason(str(one.get("code", "conflict")), f"{placed.title}: {told(one)}", _ref(one))
+        for placed in found.changes
         for one in placed.conflicts
     )
     return WindowCard(
         title=found.title or found.series,
-        href=window_href(found.calendar.slug, found.key),
-        calendar=found.calendar.name,
+        href=window_href(found.calendar, found.key),
+        calendar=found.calendar_name,
         start=found.start,
         end=found.end,
-        zone=ZoneInfo(found.calendar.time_zone),
+        zone=ZoneInfo(found.time_zone),
         state=_state(found),
         meter=Meter(found.used, found.points, found.majors, found.most_major),
         changes=inside,
@@ -113,19 +124,31 @@ def card(found: TimedWindow, names: Directory) -> WindowCard:
     )
 
 
-def _state(found: TimedWindow) -> WindowState:
+def _state(found: WindowView) -> WindowState:
     if found.state == "cancelled":
         return "cancelled"
     if found.end <= context.now:
         return "released"
-    settled = bool(found.placed) and all(one.change.state in _SETTLED for one in found.placed)
+    settled = bool(found.changes) and all(one.state in _SETTLED for one in found.changes)
     return "confirmed" if settled else "tentative"
 
 
-def placed_line(found: Placed, names: Directory) -> ChangeLine:
-    """A change in its window."""
-    line = lines.change_line(found.change, names, start=found.start)
-    return replace(line, emergency=found.emergency, reasons=reasons(found.reasons) if found.window is None else ())
+def placed_line(found: PlacedChange, names: Directory) -> ChangeLine:
+    """A change in its window; one without a window says why."""
+    owner = names.person(found.owner) or found.author
+    return ChangeLine(
+        id=found.id,
+        title=found.title,
+        level=found.level or "minor",
+        href=url_for("pages.change", change_id=found.id),
+        repository=found.repository,
+        state=found.state,
+        kind=found.kind,
+        owner=Person(owner) if owner else None,
+        teams=lines.teams(found.teams, names),
+        start=found.start,
+        reasons=reasons(found.reasons) if found.window is None else (),
+    )
 
 
 def told(reason: Mapping[str, Any]) -> str:
@@ -142,35 +165,31 @@ def reasons(found: Iterable[Mapping[str, Any]], *, blocks: bool = True) -> tuple
     return tuple(Reason(str(one.get("code", "")), told(one), _ref(one), blocks=blocks) for one in found)
 
 
-def band(found: TimedFreeze, names: Directory) -> FreezeBand:
+def band(found: FreezeView, names: Directory, calendar_names: Mapping[str, str]) -> FreezeBand:
     """A freeze as the calendar shows it."""
-    freeze = found.period.freeze
     return FreezeBand(
-        title=freeze.reason or freeze.id,
-        href=url_for("pages.freeze", calendar=found.calendar.slug, identity=freeze.id),
-        start=found.period.start,
-        end=found.period.end,
-        hard=freeze.hard,
-        scope=scope_words(freeze.scope, names),
-        calendar=found.calendar.name,
-        zone=ZoneInfo(found.calendar.time_zone),
+        title=found.reason or found.id,
+        href=url_for("pages.freeze", calendar=found.calendar, identity=found.id),
+        start=found.start,
+        end=found.end,
+        hard=found.hard,
+        scope=scope_words(found, names),
+        calendar=calendar_names.get(found.calendar, found.calendar),
+        zone=ZoneInfo(found.time_zone),
     )
 
 
-def scope_words(scope: Scope, names: Directory) -> str:
+def scope_words(found: FreezeView, names: Directory) -> str:
     """What a freeze holds, in words."""
-    told_parts = []
-    if scope.repositories and "*" not in scope.repositories:
-        told_parts.append(", ".join(scope.repositories))
-    if scope.teams:
-        told_parts.append(", ".join(names.team(one) for one in scope.teams))
-    if scope.levels:
-        told_parts.append(" and ".join(one.value for one in scope.levels) + " changes")
-    words = "; ".join(told_parts) or "everything"
-    if scope.environments:
-        words += f" in {', '.join(scope.environments)}"
-    spared = [*scope.exceptions.repositories, *(names.team(one) for one in scope.exceptions.teams)]
-    return f"{words}, except {', '.join(spared)}" if spared else words
+    parts = []
+    if found.repositories and "*" not in found.repositories:
+        parts.append(", ".join(found.repositories))
+    if found.teams:
+        parts.append(", ".join(names.team(one) for one in found.teams))
+    if found.levels:
+        parts.append(" and ".join(found.levels) + " changes")
+    words = "; ".join(parts) or "everything"
+    return f"{words} in {', '.join(found.environments)}" if found.environments else words
 
 
 def for_teams(found: WindowCard, mine: frozenset[str]) -> WindowCard:
@@ -181,24 +200,22 @@ def for_teams(found: WindowCard, mine: frozenset[str]) -> WindowCard:
     return replace(found, changes=kept)
 
 
-def plan_move(found: MovedChange, names: Directory) -> PlanMove:
+def plan_move(found: MoveView, names: Directory) -> PlanMove:
     """A move as the components show it."""
     by = names.person(found.actor)
-    return PlanMove(
-        lines.change_line(found.change, names),
-        "moved" if found.new else "unplaced",
-        found.old,
-        found.new,
-        reasons(found.reasons),
-        "the planner" if by == "planner" else by,
-    )
+    line = ChangeLine(found.change, found.title, found.level or "minor", _change_href(found.change), "")
+    why = reasons(found.reasons)
+    kind: Literal["moved", "unplaced"] = "moved" if found.to_start else "unplaced"
+    return PlanMove(line, kind, found.from_start, found.to_start, why, "the planner" if by == "planner" else by)
+
+
+def _change_href(change: str) -> str:
+    return url_for("pages.change", change_id=change)
 
 
 def recent_moves(mine: frozenset[str], since: datetime, limit: int = 6) -> tuple[PlanMove, ...]:
     """What moved since then and affects these teams."""
-    found = timetable.moves(context.store, context.actor, since=since)
-    kept = [one for one in found if not mine or not one.change.affected_teams or set(one.change.affected_teams) & mine]
-    names = directory.look_up(
-        context.store, context.actor, [one.actor for one in kept] + [one.change.owner for one in kept]
-    )
-    return tuple(plan_move(one, names) for one in kept[:limit])
+    found = windows.moves(context.store, context.actor, since=since)
+    kept = [one for one in found if not mine or not one.teams or set(one.teams) & mine][:limit]
+    names = directory.look_up(context.store, context.actor, [one.actor for one in kept])
+    return tuple(plan_move(one, names) for one in kept)

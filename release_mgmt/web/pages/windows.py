@@ -1,15 +1,22 @@
-"""One window in plain words: what goes out, what it waits for, and what one may do about it."""
+"""One window in plain words: what goes out, what it waits for, and the approval."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from release_mgmt.core.permissions import Action, allows
-from release_mgmt.services import timetable
-from release_mgmt.services.timetable import TimedWindow
+from flask import flash, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from release_mgmt.core.approvals import State, Status, Verdict
+from release_mgmt.core.permissions import Action, allows, may_somewhere
+from release_mgmt.services import approvals, directory
+from release_mgmt.services import windows as service
+from release_mgmt.services.directory import Directory
+from release_mgmt.services.windows import WindowView
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
-from release_mgmt.web.pages import layout, schedule
+from release_mgmt.web.pages import forms, layout, schedule
 from release_mgmt.web.pages.moment import plural
 from release_mgmt.web.pages.parts import ChangeLine, FreezeBand, Quorum, WindowCard
 from release_mgmt.web.pages.site import blueprint, draw
@@ -20,6 +27,7 @@ class WindowLine:
     """A change in the window, with its approvals and what the reader may do."""
 
     line: ChangeLine
+    environment: str
     quorum: Quorum | None
     lacks: tuple[str, ...]
     can_vote: bool
@@ -34,49 +42,93 @@ class WindowPage:
     slug: str
     key: str
     sentence: str
-    environment: str
     majors: tuple[WindowLine, ...]
     minors: tuple[WindowLine, ...]
     freezes: tuple[FreezeBand, ...]
     votable: int
     voted: bool
-    can_approve: bool
     can_edit: bool
-    signed_in: bool
 
 
 @blueprint.get("/windows/<calendar>/<path:key>")
 @needs(Action.READ_PUBLIC)
 def window(calendar: str, key: str) -> str:
     """What goes out in one window."""
-    return draw("window", window_page(timetable.window(context.store, context.actor, calendar, key)))
+    return draw("window", window_page(service.detail(context.store, context.actor, calendar, key)))
 
 
-def window_page(found: TimedWindow) -> WindowPage:
+def window_page(found: WindowView) -> WindowPage:
     """The values of a window's page."""
-    slug = found.calendar.slug
+    actor, slug = context.actor, found.calendar
     names = schedule.names_of([found])
     card = schedule.card(found, names)
     coming = card.state in {"tentative", "confirmed"}
-    can_move = coming and context.actor.signed_in and allows(context.actor, Action.MOVE_CHANGE, calendar=slug)
-    can_edit = coming and context.actor.signed_in and allows(context.actor, Action.EDIT_WINDOW, calendar=slug)
-    shown = tuple(WindowLine(line, None, (), can_vote=False, can_move=can_move) for line in card.changes)
-    freezes = timetable.freezes_over(context.store, context.actor, found.start, found.end)
+    can_move = coming and actor.signed_in and allows(actor, Action.MOVE_CHANGE, calendar=slug)
+    can_edit = coming and actor.signed_in and allows(actor, Action.EDIT_WINDOW, calendar=slug)
+    status = statuses(slug, found.key) if coming else {}
+    votable = votable_changes(found) if coming else frozenset()
+    shown = []
+    for placed, line in zip(found.changes, card.changes, strict=True):
+        one = status.get(f"{placed.id}/{placed.environment}")
+        shown.append(
+            WindowLine(
+                line,
+                placed.environment,
+                quorum(one, names),
+                tuple(lack.message for lack in one.lacks) if one else (),
+                placed.id in votable,
+                can_move,
+            )
+        )
+    card = replace(card, quorum=together(status, names))
+    freezes = service.freezes_between(context.store, actor, context.now, found.start, found.end, calendar=slug)
     return WindowPage(
         card=card,
         slug=slug,
         key=found.key,
         sentence=sentence(card),
-        environment=found.environments[0] if found.environments else "prod",
         majors=tuple(one for one in shown if one.line.level == "major"),
         minors=tuple(one for one in shown if one.line.level != "major"),
-        freezes=tuple(schedule.band(one, names) for one in freezes if one.calendar.slug == slug),
-        votable=0,
-        voted=False,
-        can_approve=False,
+        freezes=tuple(schedule.band(one, names, {slug: found.calendar_name}) for one in freezes),
+        votable=len(votable),
+        voted=bool(status) and any(actor.person in one.counted for one in status.values()),
         can_edit=can_edit,
-        signed_in=context.actor.signed_in,
     )
+
+
+def statuses(calendar: str, key: str) -> Mapping[str, Status]:
+    """What the votes in a window come to; nothing for somebody who may not read approvals."""
+    if not context.actor.signed_in or not may_somewhere(context.actor, Action.READ_APPROVALS):
+        return {}
+    return approvals.statuses(context.store, context.actor, context.now, calendar, key)
+
+
+def votable_changes(found: WindowView) -> frozenset[str]:
+    """The changes in the window that the reader may approve now."""
+    if context.actor.person is None or not found.changes:
+        return frozenset()
+    return approvals.votable(context.store, context.actor, context.now, found.calendar, found.key)
+
+
+def quorum(status: Status | None, names: Directory) -> Quorum | None:
+    """Votes given and needed for one change."""
+    if status is None or status.state is State.NOT_ASKED:
+        return None
+    missing = tuple(names.team(one.team) for one in status.teams if one.person is None)
+    return Quorum(status.managers.have, status.managers.need, missing)
+
+
+def together(status: Mapping[str, Status], names: Directory) -> Quorum | None:
+    """How many of the changes in a window are approved, and for whom the others wait."""
+    asked = [one for one in status.values() if one.state is not State.NOT_ASKED]
+    if not asked:
+        return None
+    waiting: dict[str, None] = {}
+    for one in asked:
+        if one.managers.have < one.managers.need:
+            waiting["release managers"] = None
+        waiting.update({names.team(team.team): None for team in one.teams if team.person is None})
+    return Quorum(sum(one.given for one in asked), len(asked), tuple(waiting))
 
 
 def sentence(card: WindowCard) -> str:
@@ -96,3 +148,50 @@ def sentence(card: WindowCard) -> str:
         told += " None is major."
     waiting = card.quorum.waiting_for if card.quorum else ()
     return f"{told} Waiting for: {', '.join(waiting)}." if waiting else told
+
+
+@blueprint.post("/windows/<calendar>/<path:key>/approve")
+@needs(Action.SIGN_OFF)
+def approve_window(calendar: str, key: str) -> Response:
+    """One click: approve each change that one may vote on."""
+    outcomes = approvals.vote_on_window(context.store, context.actor, context.now, calendar, key)
+    given = sum(one.vote is not None for one in outcomes)
+    refused = [one for one in outcomes if one.vote is None]
+    told = f"{plural(given, 'change')} approved."
+    if refused:
+        reasons = dict.fromkeys(one.message or one.code or "" for one in refused)
+        told += f" Not {plural(len(refused), 'other')}: {' '.join(reasons)}"
+    flash(told, "message" if given else "error")
+    return redirect(url_for("pages.window", calendar=calendar, key=key), 303)
+
+
+@blueprint.post("/changes/<change_id>/vote")
+@needs(Action.SIGN_OFF)
+def vote_change(change_id: str) -> Response:
+    """Approve or reject one change in its window."""
+    verdict = Verdict.REJECT if forms.text("verdict") == "reject" else Verdict.APPROVE
+    approvals.vote(
+        context.store,
+        context.actor,
+        context.now,
+        change_id,
+        forms.text("environment"),
+        verdict,
+        reason=forms.optional("reason"),
+        digest=forms.optional("digest"),
+    )
+    told = "Rejected; its owner hears of it." if verdict is Verdict.REJECT else "Approved."
+    return forms.done(told, layout.safe_next(request.form.get("next")))
+
+
+@blueprint.post("/changes/<change_id>/vote/<vote>/withdraw")
+@needs(Action.SIGN_OFF)
+def withdraw_vote(change_id: str, vote: str) -> Response:
+    """Take one's own vote back."""
+    approvals.withdraw(context.store, context.actor, context.now, change_id, vote, reason=forms.optional("reason"))
+    return forms.done("Your vote is taken back.", url_for("pages.change", change_id=change_id))
+
+
+def names_for(status: Status) -> Directory:
+    """The names of who signed off."""
+    return directory.look_up(context.store, context.actor, [*status.counted, *(one.person for one in status.teams)])
