@@ -18,6 +18,9 @@ from release_mgmt.sources.git.process import GitFailed
 PARALLEL_FROM = 300
 """Revisions below which a second process costs more than it saves."""
 
+READ_AHEAD = 100
+"""Commits whose blobs are read together."""
+
 Labels = Mapping[str, tuple[str, ...]]
 Progress = Callable[[int], None]
 
@@ -78,8 +81,12 @@ def _classify(
     commits = _with_files(repository, revisions)
     with repository.blobs(limit=TreeWalk.BLOB_LIMIT) as blobs:
         walk = TreeWalk(repository, blobs)
-        for commit in _ordered(commits):
-            yield commit.sha, verdicts.pack(walk.classify(commit, rules, labels.get(commit.sha, ())))
+        ordered = list(_ordered(commits))
+        for at in range(0, len(ordered), READ_AHEAD):
+            ahead = ordered[at : at + READ_AHEAD]
+            walk.prefetch(ahead)
+            for commit in ahead:
+                yield commit.sha, verdicts.pack(walk.classify(commit, rules, labels.get(commit.sha, ())))
 
 
 def _with_files(repository: Repository, revisions: Sequence[str]) -> dict[str, Commit]:

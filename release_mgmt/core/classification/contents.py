@@ -128,7 +128,7 @@ def _source(one: ChangedFile, language: str) -> Edit:
 
 def _compare(old: str, new: str, language: str, one: ChangedFile) -> Edit:
     if one.old is None or one.new is None:
-        lasting = edits.statements(new or old, language)
+        lasting = edits.statements(new or old, language, most=1)
         return Edit(Weight.LOGIC if lasting else Weight.DOCUMENTATION)
     return edits.compare(old, new, language)
 

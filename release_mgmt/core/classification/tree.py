@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from posixpath import basename, dirname
 
 from release_mgmt.core.classification.facts import NOTHING, STANDARD, TOOLING, Asked, FileFacts, language_of
@@ -35,6 +36,18 @@ class Blob:
     manifest: Manifest | None = None
     commented: frozenset[Identity] = frozenset()
     """Libraries that a requirements file names in a comment: known to be of use, not asked for."""
+    binding: frozenset[tuple[str, str]] = frozenset()
+    """(how, name) of what the code asks for without asking first whether it is there."""
+
+
+_NO_NAMES: frozenset[tuple[str, str]] = frozenset()
+_MODULES = (".py", ".pyx", ".pyi")
+
+
+def blob_of(facts: FileFacts, manifest: Manifest | None, commented: frozenset[Identity] = frozenset()) -> Blob:
+    """A file's facts with what follows from them."""
+    binding = frozenset((one.how, one.name) for one in facts.asked if one.guard in BINDING)
+    return Blob(facts, manifest, commented, binding)
 
 
 def wanted(path: str) -> bool:
@@ -42,13 +55,18 @@ def wanted(path: str) -> bool:
     return language_of(path) is not None or manifest_kind(path) is not None
 
 
+@lru_cache(maxsize=50_000)
+def _named(how: str, name: str) -> tuple[str, str, Identity]:
+    if how == "r":
+        return name, "cran", identity("cran", name)
+    if how == "python":
+        return distribution(name), "pypi", import_identity(name)
+    return name, how, identity(how, name)
+
+
 def name_of(asked: Asked) -> tuple[str, str, Identity]:
     """(distribution, ecosystem, identity) of what a file asks for."""
-    if asked.how == "r":
-        return asked.name, "cran", identity("cran", asked.name)
-    if asked.how == "python":
-        return distribution(asked.name), "pypi", import_identity(asked.name)
-    return asked.name, asked.how, identity(asked.how, asked.name)
+    return _named(asked.how, asked.name)
 
 
 _NOWHERE: Counter[str] = Counter()
@@ -123,42 +141,53 @@ class Tree:
 
     def put(self, path: str, blob: Blob) -> None:
         """The file at ``path`` is now ``blob``."""
-        if path in self.files:
-            self.remove(path)
+        before = self.files.get(path)
+        if before is blob:
+            return
         self.files[path] = blob
-        if blob.manifest is not None:
-            self.manifests[path] = blob.manifest
+        if blob.manifest is not None or (before is not None and before.manifest is not None):
+            if blob.manifest is not None:
+                self.manifests[path] = blob.manifest
+            else:
+                del self.manifests[path]
             self._needed = self._used = self._declared = self._own = None
-        self._count(path, blob, 1)
+        if before is None and path.endswith(_MODULES):
+            self.modules.add(path)
+            self._used = self._needed = None
+        self._count(path, before, blob)
 
     def remove(self, path: str) -> None:
         """There is no file at ``path`` any more."""
-        blob = self.files.pop(path, None)
-        if blob is None:
+        before = self.files.pop(path, None)
+        if before is None:
             return
         if self.manifests.pop(path, None) is not None:
             self._needed = self._used = self._declared = self._own = None
-        self._count(path, blob, -1)
-
-    def _count(self, path: str, blob: Blob, count: int) -> None:
-        if path.endswith((".py", ".pyx", ".pyi")):
-            self.modules.add(path, count)
+        if path.endswith(_MODULES):
+            self.modules.add(path, -1)
             self._used = self._needed = None
-        if not blob.facts.asked:
-            return
-        if count > 0 and counts_at_run_time(path, self.is_library):
+        self._count(path, before, None)
+
+    def _count(self, path: str, before: Blob | None, after: Blob | None) -> None:
+        """Take in that the code at ``path`` asks for what ``after`` does and no more for what ``before`` did."""
+        old: frozenset[tuple[str, str]] = before.binding if before is not None and path in self._counted else _NO_NAMES
+        new: frozenset[tuple[str, str]] = _NO_NAMES
+        if after is not None and after.binding and counts_at_run_time(path, self.is_library):
+            new = after.binding
             self._counted.add(path)
-        if path not in self._counted:
-            return
-        if count < 0:
+        elif old:
             self._counted.discard(path)
+        if old == new:
+            return
         folder = dirname(path)
-        for key in {(folder, one.how, one.name) for one in blob.facts.asked if one.guard in BINDING}:
-            before = self._uses[key]
-            self._uses[key] = before + count
-            if before + count <= 0:
-                del self._uses[key]
-            if before == 0 or before + count <= 0:
+        for how, name in old - new:
+            self._uses[folder, how, name] -= 1
+            if self._uses[folder, how, name] <= 0:
+                del self._uses[folder, how, name]
+                self._used = self._needed = None
+        for how, name in new - old:
+            self._uses[folder, how, name] += 1
+            if self._uses[folder, how, name] == 1:
                 self._used = self._needed = None
 
     @property
@@ -180,7 +209,7 @@ class Tree:
             for folder, how, name in self._uses:
                 one = Asked(how, name, None, Guard.NONE)
                 who = name_of(one)[2]
-                if not self.is_own(one, f"{folder}/-", who):
+                if who not in found and not self.is_own(one, f"{folder}/-" if folder else "-", who):
                     found.add(who)
             self._used = frozenset(found)
         return self._used

@@ -12,7 +12,7 @@ from release_mgmt.core.classification.fact import Fact
 from release_mgmt.core.classification.facts import file_facts
 from release_mgmt.core.classification.model import Classification, Level, NewLibrary
 from release_mgmt.core.classification.rules import Rule, Rules
-from release_mgmt.core.classification.tree import Blob, Tree
+from release_mgmt.core.classification.tree import Blob, Tree, blob_of
 from release_mgmt.core.evidence import words
 from release_mgmt.core.evidence.dependencies import read
 from release_mgmt.core.evidence.distributions import Identity, identity
@@ -25,9 +25,8 @@ EVIDENCE = 200
 def read_blob(path: str, data: bytes) -> Blob:
     """What a tree keeps of the file at ``path``. Never raises."""
     manifest = read(path, data)
-    return Blob(
-        file_facts(path, data), manifest, _commented(data) if manifest and path.endswith((".txt", ".in")) else _NONE
-    )
+    commented = _commented(data) if manifest and path.endswith((".txt", ".in")) else _NONE
+    return blob_of(file_facts(path, data), manifest, commented)
 
 
 _NONE: frozenset[Identity] = frozenset()

@@ -8,11 +8,13 @@ read. Everything else is logic.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import IntEnum
 
+from release_mgmt.core.evidence.imports import long_strings
 from release_mgmt.core.evidence.parameters import ParameterChange
 
 
@@ -74,8 +76,8 @@ TOKENS = 400_000
 STATEMENTS = 3_000
 
 
-def statements(text: str, language: str) -> list[Statement]:
-    """The logical lines of source code, comments and lone strings (docstrings) left out."""
+def statements(text: str, language: str, most: int | None = None) -> list[Statement]:
+    """The logical lines of source code (the first ``most``), comments and lone strings (docstrings) left out."""
     found: list[Statement] = []
     tokens: list[Token] = []
     depth, line, begin, counted = 0, 1, 1, 0
@@ -86,6 +88,8 @@ def statements(text: str, language: str) -> list[Statement]:
         if kind == "l":
             if tokens and depth <= 0 and not (language == "r" and tokens[-1][1] in _R_CONTINUES):
                 _keep(found, tokens, begin, language)
+                if most is not None and len(found) >= most:
+                    return found
                 tokens, depth = [], 0
             continue
         if not tokens:
@@ -114,7 +118,7 @@ _R_CONTINUES = frozenset(("+", "-", "*", "/", "%", ">", "<", "=", "|", "&", "~",
 
 
 def _keep(found: list[Statement], tokens: list[Token], line: int, language: str) -> None:
-    if language == "python" and all(kind == "s" for kind, _ in tokens):
+    if tokens[0][0] == "s" and language == "python" and all(kind == "s" for kind, _ in tokens):
         return
     found.append(Statement(tuple(tokens), line))
 
@@ -137,41 +141,68 @@ def compare(old: str, new: str, language: str) -> Edit:
     return _compare(before, after, skipped)
 
 
-_TOP = re.compile(r"^[A-Za-z_@][^\n]*", re.MULTILINE)
+# Words that begin a statement and never stand first on a line inside brackets.
+_BEGINS = re.compile(
+    rb"[ \t]*+(?:def|class|return|import|with|try|except|finally|raise|while|assert|del|pass|break|continue|global|elif|@)"
+    rb"(?![0-9A-Za-z_])|[ \t]*+@[A-Za-z_]|from[ \t.]"
+)
+SMALL = 2_000
 
 
 def _middle(old: str, new: str, language: str) -> tuple[str, str, int]:
-    """Both texts without what they share at both ends, cut where a statement of the top level starts."""
-    if language not in ("python", "r") or len(old) + len(new) < 4000:
+    """Both texts without the statements they share at both ends, and the number of lines left out before."""
+    if len(old) + len(new) < SMALL or language not in ("python", "r"):
         return old, new, 0
-    start = _shared(old, new)
-    marks = ('"""', "'''") if language == "python" else ("`",)
-    at = old.rfind("\n", 0, start) + 1
-    while at > 0:
-        if (
-            (old[at : at + 1].isalpha() or old[at : at + 1] in "_@")
-            and at > 1
-            and old[at - 2 : at] in ("\n\n", "}\n", ")\n")
-        ):
-            head = old[:at]
-            if all(head.count(mark) % 2 == 0 for mark in marks) and head.count("(") == head.count(")"):
-                break
-        at = old.rfind("\n", 0, at - 1) + 1
-        if start - at > 20_000:
-            at = 0
-    return old[at:], new[at:], old.count("\n", 0, at)
+    a, b = old.encode("utf-8", "replace"), new.encode("utf-8", "replace")
+    start, end = _shared(a, b)
+    spans = long_strings(a) if language == "python" else []
+    safe = _statement if language == "python" else _paragraph
+    at = a.rfind(b"\n", 0, start) + 1
+    while at > 0 and not safe(a, at, spans):
+        at = a.rfind(b"\n", 0, at - 1) + 1
+    stop = a.find(b"\n", len(a) - end) + 1
+    while stop > 0 and not safe(a, stop, spans):
+        stop = a.find(b"\n", stop) + 1
+    tail = len(a) - stop if stop > 0 else 0
+    before, after = a[at : len(a) - tail], b[at : len(b) - tail]
+    return before.decode("utf-8", "replace"), after.decode("utf-8", "replace"), a.count(b"\n", 0, at)
 
 
-def _shared(old: str, new: str) -> int:
-    """The length of the common beginning, found by halving."""
-    low, high = 0, min(len(old), len(new))
+def _statement(data: bytes, at: int, spans: list[tuple[int, int]]) -> bool:
+    """Whether a Python statement is known to begin at ``at``, the start of a line."""
+    if _BEGINS.match(data, at) is None or data[at - 2 : at] == b"\\\n":
+        return False
+    index = bisect_right(spans, (at, len(data))) - 1
+    return index < 0 or at >= spans[index][1]
+
+
+def _paragraph(data: bytes, at: int, _: list[tuple[int, int]]) -> bool:
+    """Whether an R expression of the top level most likely begins at ``at``, the start of a line."""
+    return (
+        data[at : at + 1].isalpha()
+        and data[at - 2 : at] in (b"\n\n", b"}\n", b")\n")
+        and data.count(b"`", 0, at) % 2 == 0
+    )
+
+
+def _shared(a: bytes, b: bytes) -> tuple[int, int]:
+    """The lengths of the common beginning and the common end, found by halving; they never overlap."""
+    low, high = 0, min(len(a), len(b))
     while low < high:
         middle = (low + high + 1) // 2
-        if old[low:middle] == new[low:middle]:
+        if a[low:middle] == b[low:middle]:
             low = middle
         else:
             high = middle - 1
-    return low
+    start = low
+    low, high = 0, min(len(a), len(b)) - start
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[len(a) - middle : len(a) - low] == b[len(b) - middle : len(b) - low]:
+            low = middle
+        else:
+            high = middle - 1
+    return start, low
 
 
 def _compare(before: list[Statement], after: list[Statement], skipped: int) -> Edit:

@@ -92,7 +92,7 @@ def find_imports(data: bytes) -> tuple[Import, ...]:
     if b"import" not in data:
         return ()
     data = _plain(data)
-    spans = _long_strings(data)
+    spans = long_strings(data)
     starts = [start for start, _ in spans]
     blocks: _Blocks | None = None
     found: list[Import] = []
@@ -145,8 +145,8 @@ def _text(name: bytes) -> str:
     return text if text.isascii() else unicodedata.normalize("NFKC", text)
 
 
-def _long_strings(data: bytes) -> list[Span]:
-    """The strings that span lines or are triple-quoted; the line after one is known to start in code."""
+def long_strings(data: bytes) -> list[Span]:
+    """Where (begin, end) the strings stand that span lines or are triple-quoted; a line outside them starts in code."""
     spans: list[Span] = []
     done = 0
     for hit in _MARKS.finditer(data):

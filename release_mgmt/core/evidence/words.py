@@ -103,10 +103,12 @@ def of_labels(labels: Iterable[str]) -> Iterator[Word]:
 def of_change_log(path: str, added: Iterable[tuple[int, str]], new: str) -> Iterator[Word]:
     """What the lines that a change adds to its change log say: (line number, text) each, and the whole new text,
     whose headings tell under what a line stands."""
-    headings = [
-        (new.count("\n", 0, match.start()) + 1, (match.group("text") or match.group("under") or ""))
-        for match in _HEADING.finditer(new[:LONGEST])
-    ]
+    headings: list[tuple[int, str]] = []
+    line, counted = 1, 0
+    for match in _HEADING.finditer(new[:LONGEST]):
+        line += new.count("\n", counted, match.start())
+        counted = match.start()
+        headings.append((line, match.group("text") or match.group("under") or ""))
     for number, text in added:
         if not re.search(r"\w", text):
             continue
