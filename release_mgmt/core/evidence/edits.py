@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import IntEnum
+from itertools import pairwise
 
 from release_mgmt.core.evidence.imports import long_strings
 from release_mgmt.core.evidence.parameters import ParameterChange
@@ -128,6 +129,16 @@ def compare(old: str, new: str, language: str) -> Edit:
     if old == new:
         return Edit(Weight.NONE)
     old, new, skipped = _middle(old, new, language)
+    edits = [_compared(before, after, language, skipped + line) for before, after, line in _blocks(old, new, language)]
+    return Edit(
+        max((one.weight for one in edits), default=Weight.DOCUMENTATION),
+        tuple(item for one in edits for item in one.parameters),
+        tuple(item for one in edits for item in one.added)[:500],
+        tuple(item for one in edits for item in one.removed)[:500],
+    )
+
+
+def _compared(old: str, new: str, language: str, skipped: int) -> Edit:
     before, after = statements(old, language), statements(new, language)
     first = 0
     while first < min(len(before), len(after)) and before[first].tokens == after[first].tokens:
@@ -141,9 +152,42 @@ def compare(old: str, new: str, language: str) -> Edit:
     return _compare(before, after, skipped)
 
 
+_DEFINES = re.compile(rb"^[ \t]*+(?:def|class|async[ \t]++def)[ \t]", re.MULTILINE)
+BLOCKS = 2_000
+
+
+def _blocks(old: str, new: str, language: str) -> list[tuple[str, str, int]]:
+    """The stretches of definitions that differ (old, new, lines before in new); the whole where there are no such."""
+    if language != "python" or len(old) + len(new) < SMALL:
+        return [(old, new, 0)]
+    before, after = _definitions(old), _definitions(new)
+    if max(len(before), len(after)) > BLOCKS:
+        return [(old, new, 0)]
+    found = []
+    for tag, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if tag != "equal":
+            line = sum(one.count("\n") for one in after[:c])
+            found.append(("".join(before[a:b]), "".join(after[c:d]), line))
+    return found
+
+
+def _definitions(text: str) -> list[str]:
+    """Python source cut before each ``def`` and ``class``."""
+    data = text.encode("utf-8", "replace")
+    spans = long_strings(data)
+    cuts = [0]
+    for match in _DEFINES.finditer(data):
+        at = match.start()
+        index = bisect_right(spans, (at, len(data))) - 1
+        if at and (index < 0 or at >= spans[index][1]):
+            cuts.append(at)
+    cuts.append(len(data))
+    return [data[a:b].decode("utf-8", "replace") for a, b in pairwise(cuts)]
+
+
 # Words that begin a statement and never stand first on a line inside brackets.
 _BEGINS = re.compile(
-    rb"[ \t]*+(?:def|class|return|import|with|try|except|finally|raise|while|assert|del|pass|break|continue|global|elif|@)"
+    rb"[ \t]*+(?:def|class|return|import|with|try|except|finally|raise|while|assert|del|pass|break|continue|global)"
     rb"(?![0-9A-Za-z_])|[ \t]*+@[A-Za-z_]|from[ \t.]"
 )
 SMALL = 2_000
