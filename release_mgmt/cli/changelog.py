@@ -35,6 +35,7 @@ Form = Literal["markdown", "html", "json", "atom"]
               show_default=True)  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["markdown", "html", "json", "atom"]), default="markdown",
               show_default=True)  # fmt: skip
+@click.option("--language", default="en", show_default=True, help="Language of the fixed words.")
 @click.option("--write", "target", type=click.Path(path_type=Path, dir_okay=False),
               help="Write into this file; in Markdown only between our two marks.")  # fmt: skip
 def changelog(
@@ -50,6 +51,7 @@ def changelog(
     no_levels: bool,
     audience: str,
     form: Form,
+    language: str,
     target: Path | None,
 ) -> None:
     """What each release of a repository holds: every commit accounted for, in the release that first contained it.
@@ -81,7 +83,8 @@ def changelog(
             from release_mgmt.services.levels import with_levels
 
             record, verdicts = with_levels(repository, record)
-    _give(_rendered(record, form, audience, origin, verdicts), form, target)
+    pieces = _rendered(record, form, audience, language, origin, verdicts, pulls)
+    _give(pieces, form, target)
 
 
 def _paths(given: Iterable[str]) -> dict[str, tuple[str, ...]] | None:
@@ -111,16 +114,22 @@ def _progress() -> Any:
 
 
 def _rendered(
-    record: Changelog, form: Form, audience: str, origin: str | None, verdicts: dict[str, Any]
+    record: Changelog,
+    form: Form,
+    audience: str,
+    language: str,
+    origin: str | None,
+    verdicts: dict[str, Any],
+    pulls: tuple[PullRequest, ...],
 ) -> Iterable[bytes]:
-    if form == "json":  # the other formats take a while to load
+    if form == "json" and audience == "engineering":  # the record itself; the other forms take a while to load
         from release_mgmt.formats import changelog_json
 
         return changelog_json.pieces(record)
     from release_mgmt.core.audience import Audience
     from release_mgmt.services.documents import Style, document
 
-    return document(record, Style(form, Audience(audience), remote=origin), verdicts)
+    return document(record, Style(form, Audience(audience), language, origin), verdicts, pulls)
 
 
 def _give(pieces: Iterable[bytes], form: Form, target: Path | None) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from release_mgmt.core.audience import ChangelogView
 from release_mgmt.core.changelog import SCHEMA, Changelog, Section
+from release_mgmt.formats.changelog_json import entry_json, section_json
 
 
 def document(record: Changelog, view: ChangelogView) -> dict[str, Any]:
@@ -27,8 +27,8 @@ def render(record: Changelog, view: ChangelogView) -> str:
 
 
 def _section(section: Section, texts: dict[str, Any]) -> dict[str, Any]:
-    made = asdict(section)
-    made["tags"] = list(section.tags)
+    made = section_json(section)
+    made["entries"] = [entry_json(entry) for entry in section.entries]
     for entry in made["entries"]:
         shown = texts.get(entry["id"])
         if shown is not None:

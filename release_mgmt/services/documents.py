@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from release_mgmt.core.audience import Annotation, Audience, SectionView, view
+from release_mgmt.core.audience import Audience, SectionView, for_audience, view
 from release_mgmt.core.changelog import Changelog, Section
+from release_mgmt.core.changes import PullRequest
 from release_mgmt.core.classification import Classification
-from release_mgmt.formats import atom, changelog_json, html, markdown
+from release_mgmt.formats import atom, audience_json, html, markdown
 from release_mgmt.formats.links import Links
 from release_mgmt.formats.words import Words
+from release_mgmt.services.annotations import annotations_of
 
 Format = Literal["markdown", "html", "json", "atom"]
 
@@ -29,14 +31,22 @@ class Style:
     remote: str | None = None
 
 
-def document(record: Changelog, style: Style, verdicts: Mapping[str, Classification] | None = None) -> Iterable[bytes]:
-    """The document piece by piece. The same record gives the same bytes: there is no "now" in it."""
-    if style.form == "json":
-        yield from changelog_json.pieces(record)
-        return
+def document(
+    record: Changelog,
+    style: Style,
+    verdicts: Mapping[str, Classification] | None = None,
+    pulls: Iterable[PullRequest] = (),
+) -> Iterable[bytes]:
+    """The document piece by piece. The same record gives the same bytes: there is no "now" in it.
+
+    Changes whose pull request has a label for internal ones are in nothing that is written for the business.
+    """
     say = Words(style.language)
-    notes = {change: Annotation(classification=verdict) for change, verdict in (verdicts or {}).items()}
+    notes = annotations_of(record, verdicts, pulls)
     shown = view(record, style.audience, say, notes)
+    if style.form == "json":
+        yield audience_json.render(for_audience(record, style.audience, notes), shown).encode()
+        return
     links = Links.of_remote(style.remote)
     if style.form == "markdown":
         for piece in markdown.pieces(shown, say, links):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from release_mgmt.formats import markdown
 from tests.conftest import GitRepo
 from tests.unit.publishing.parsers import agree
 
@@ -112,3 +113,52 @@ def test_an_empty_repository_has_a_site_too(git_repo: GitRepo, tmp_path: Path) -
     done = publish("--repo", git_repo.path, "--out", tmp_path / "site")
     assert done.returncode == 0, done.stderr
     assert b"No changes to tell of." in contents(tmp_path / "site")["index.html"]
+
+
+@pytest.mark.acceptance("CHG-D4")
+@pytest.mark.acceptance("CHG-D1")
+def test_the_changelog_command_keeps_internal_changes_from_the_business_in_every_form(
+    history: GitRepo, tmp_path: Path
+) -> None:
+    pulls = tmp_path / "pulls.jsonl"
+    labelled = {
+        "provider": "github",
+        "number": 6,
+        "title": "Rotate the signing keys",
+        "state": "merged",
+        "labels": ["internal"],
+    }
+    pulls.write_text(json.dumps(labelled) + "\n")
+    command = [sys.executable, "-m", "release_mgmt", "changelog", "--repo", str(history.path), "--all", "--no-levels"]
+    command += ["--pull-requests", str(pulls)]
+    for form in ("json", "markdown", "html", "atom"):
+        said = {
+            audience: subprocess.run(
+                [*command, "--format", form, "--audience", audience], capture_output=True, check=True
+            ).stdout
+            for audience in ("business", "engineering")
+        }
+        assert b"signing keys" not in said["business"], form
+        assert b"signing keys" in said["engineering"], form
+    business = [*command, "--format", "json", "--audience", "business"]
+    data = json.loads(subprocess.run(business, capture_output=True, check=True).stdout)
+    assert data["unreleased"]["accounting"]["commits"] == 1
+    german = subprocess.run([*command, "--language", "de"], capture_output=True, check=True).stdout.decode()
+    assert "## [Unveröffentlicht]" in german
+
+
+def test_write_keeps_a_file_of_a_person_up_to_date_between_the_markers(history: GitRepo, tmp_path: Path) -> None:
+    target = tmp_path / "CHANGELOG.md"
+    target.write_text(f"# Ours\n\n{markdown.BEGIN}\n{markdown.END}\n\nThe end.\n")
+    command = [sys.executable, "-m", "release_mgmt", "changelog", "--repo", str(history.path), "--all", "--no-levels"]
+    command += ["--write", str(target)]
+    for _ in range(2):
+        subprocess.run(command, check=True, capture_output=True)
+        text = target.read_text()
+        assert text.startswith("# Ours\n")
+        assert text.endswith("The end.\n")
+        assert text.count("## [1.1] - 2026-01-01") == 1
+    target.write_text("# Without markers\n")
+    refused = subprocess.run(command, check=False, capture_output=True)
+    assert refused.returncode == 2
+    assert target.read_text() == "# Without markers\n"
