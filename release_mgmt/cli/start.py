@@ -37,6 +37,7 @@ def start(config: Path | None, repo: str, host: str | None, port: int | None) ->
     require_free(settings.host, settings.port)
     prepare(settings)
     installation = opened(config)
+    _calendar(installation)
     name = _register(installation, repo)
     supervisor = Supervisor(settings, config, log_level="warning")
     try:
@@ -48,6 +49,21 @@ def start(config: Path | None, repo: str, host: str | None, port: int | None) ->
     finally:
         supervisor.stop()
         shutil.rmtree(shared, ignore_errors=True)
+
+
+def _calendar(installation: Installation) -> None:
+    """The example calendar, when there is no calendar yet."""
+    from release_mgmt import resources
+    from release_mgmt.services import calendars
+    from release_mgmt.sources.calendars import read_documents
+
+    if calendars.every(installation.store, installation.actor):
+        return
+    example = resources.folder("config") / "calendar.example.yaml"
+    for document in read_documents(example.read_bytes()):
+        calendars.apply(
+            installation.store, installation.actor, installation.now, document, reason="The example to begin with."
+        )
 
 
 def _register(installation: Installation, location: str) -> str:

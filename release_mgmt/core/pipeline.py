@@ -27,10 +27,7 @@ STEPS: dict[str, tuple[Step, ...]] = {
         Step("plan", "Placing changes in release windows"),
         Step("publish", "Publishing changelogs and feeds"),
     ),
-    REPLAN: (
-        Step("plan", "Placing changes in release windows"),
-        Step("publish", "Publishing changelogs and feeds"),
-    ),
+    REPLAN: (Step("plan", "Placing changes in release windows"),),
 }
 
 FIRST_WAIT = timedelta(seconds=30)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 
 from release_mgmt import clock
+from release_mgmt.core import pipeline
 from release_mgmt.core.permissions import Actor, Via, trusted
-from release_mgmt.services import Store
+from release_mgmt.services import Store, classification, mirrored, refresh, repositories, sync
 from release_mgmt.services import jobs as services
 from release_mgmt.settings import Settings
 
@@ -21,12 +23,13 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a step gets: the installation, the job's id and its subject (a repository's id, a calendar's slug)."""
+    """What a step gets: the installation, the job's id, kind and subject (a repository's id, a calendar's slug)."""
 
     store: Store
     settings: Settings
     job: str
     subject: str
+    kind: str = pipeline.REFRESH
 
     def enter(self, step: str) -> None:
         """Tell that a step begins.
@@ -44,7 +47,50 @@ class Work:
         if not services.progress(self.store, clock.now(), self.job, done=done, total=total):
             raise Cancelled
 
+    @property
+    def sources(self) -> mirrored.Sources:
+        """How repositories are reached from here."""
+        chosen = self.settings
+        allowed = repositories.policy(
+            chosen.repository_roots, chosen.repository_hosts, allow_http=chosen.allow_plain_http
+        )
+        return mirrored.Sources(allowed, chosen.data_path / "mirrors")
+
 
 Handler = Callable[[Work], Mapping[str, Any]]
 
-HANDLERS: dict[str, Handler] = {}
+
+def read(work: Work) -> Mapping[str, Any]:
+    """Fetch the repository and keep what is new."""
+    every = timedelta(seconds=work.settings.sync_every)
+    found = sync.sync(
+        work.store, ACTOR, clock.now(), work.subject, sources=work.sources, every=every, progress=work.report
+    )
+    return asdict(found)
+
+
+def classify(work: Work) -> Mapping[str, Any]:
+    """Judge the changes whose content or rules are new."""
+    name = repositories.name_of(work.store, work.subject)
+    source = mirrored.opened(work.sources, work.subject)
+
+    def tell(done: int) -> None:
+        if done % 50 == 0:
+            work.report(done)
+
+    found = classification.classify_repository(work.store, ACTOR, clock.now(), name, source, progress=tell)
+    return {"judged": found.judged, "moved": len(found.moved)}
+
+
+def plan(work: Work) -> Mapping[str, Any]:
+    """Plan every calendar that takes the repository's changes again."""
+    slugs = [work.subject] if work.kind == pipeline.REPLAN else refresh.calendars_of(work.store, work.subject)
+    return refresh.replan(work.store, ACTOR, clock.now(), slugs)
+
+
+def publish(work: Work) -> Mapping[str, Any]:
+    """Take the repository's releases into the changelogs."""
+    return {"changed": refresh.publish(work.store, ACTOR, clock.now(), work.subject, work.sources)}
+
+
+HANDLERS: dict[str, Handler] = {"sync": read, "classify": classify, "plan": plan, "publish": publish}

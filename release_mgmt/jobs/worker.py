@@ -48,7 +48,7 @@ class Runner:
         kind, subject = begun
         bound = log.bind(job_id=job, kind=kind, subject=subject, step=step)
         try:
-            work = Work(self.store, self.settings, job, subject)
+            work = Work(self.store, self.settings, job, subject, kind)
             work.enter(step)
             services.keep(self.store, clock.now(), job, step, self.handlers[step](work))
         except Cancelled:

@@ -21,6 +21,7 @@ from release_mgmt.services import Store, audit
 from release_mgmt.services.paging import Page, bounded, page, values
 from release_mgmt.sources.addresses import AddressPolicy, parse
 from release_mgmt.sources.git.repository import open_repository
+from release_mgmt.store.models.publishing import PublicationRow
 from release_mgmt.store.models.repositories import Change, Release, Repository
 
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?\Z")
@@ -248,6 +249,10 @@ def edit(
         if "tag_pattern" in given:
             _pattern(given["tag_pattern"])
             given["sync_due_at"] = now
+        if "name" in given:
+            session.execute(
+                update(PublicationRow).where(PublicationRow.repository == before.name).values(repository=given["name"])
+            )
         _update(session, before, version, {**given, "updated_at": now})
         after = _load(session, Repository.id == before.id)
         audit.record(
@@ -287,6 +292,15 @@ def archive(
         word = "repository.restore" if restore else "repository.archive"
         audit.record(session, actor, now, action=word, subject=f"repository:{before.id}")
         return _load(session, Repository.id == before.id)
+
+
+def name_of(store: Store, repository_id: str) -> str:
+    """What a repository is called now."""
+    with store.read() as session:
+        name = session.scalar(select(Repository.name).where(Repository.id == repository_id))
+    if name is None:
+        raise NotFound("There is no such repository.")
+    return name
 
 
 def request_sync(store: Store, actor: Actor, now: datetime, name: str) -> RepositoryView:

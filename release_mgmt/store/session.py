@@ -141,6 +141,7 @@ class Store:
             except (StatementError, StaleDataError) as error:
                 _raise(error)
             finally:
+                session.expunge_all()  # what was loaded stays readable; a rollback would empty it
                 session.rollback()
 
     @contextmanager

@@ -1,0 +1,84 @@
+"""A registered repository as its mirror holds it, and its record with ids that are unique in the installation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from release_mgmt.core.changelog import Changelog, Entry, Section
+from release_mgmt.core.changes import PullRequest
+from release_mgmt.services.history import Request, forge_of, read_changelog
+from release_mgmt.sources.addresses import Address, AddressPolicy, parse, resolve
+from release_mgmt.sources.git import Refs, Repository, open_repository
+from release_mgmt.sources.git.mirrors import Fetched, update
+from release_mgmt.store.models.repositories import Repository as Row
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """How repositories are reached from here: what may be read, where mirrors are, a token for a host's forge."""
+
+    policy: AddressPolicy
+    mirrors: Path
+    token: Callable[[str], str | None] = lambda _: None
+
+
+def mirror_path(sources: Sources, repository_id: str) -> Path:
+    """Where the mirror of a repository is."""
+    return sources.mirrors / f"{repository_id}.git"
+
+
+def address_of(location: str, policy: AddressPolicy) -> Address:
+    """The address of a registered repository: judged when it was registered, so its own folder counts as a root."""
+    if "://" not in location:
+        folder = Path(location)
+        policy = replace(policy, roots=(*policy.roots, folder))
+    return parse(location, policy)
+
+
+def fetch(sources: Sources, repository_id: str, location: str) -> Fetched:
+    """Bring the mirror up to date."""
+    address = address_of(location, sources.policy)
+    ips: Sequence[str] = resolve(address, sources.policy)
+    token = sources.token(address.host) if address.host else None
+    return update(mirror_path(sources, repository_id), address, ips, token)
+
+
+def opened(sources: Sources, repository_id: str) -> Repository:
+    """The mirror, open for reading."""
+    return open_repository(mirror_path(sources, repository_id))
+
+
+def change_prefix(repository_id: str) -> str:
+    """What the ids of a repository's changes begin with: never changes, whatever the repository is called."""
+    return repository_id.removeprefix("r_")[:8]
+
+
+def record_of(
+    row: Row, source: Repository, pulls: Sequence[PullRequest], *, refs: Refs, progress: Progress | None = None
+) -> Changelog:
+    """The whole record of a repository; entries have ids that are unique in the installation."""
+    request = Request(name=row.name, every=True, pulls=tuple(pulls), forge=forge_of(row.location))
+    found = read_changelog(source, request, refs=refs, progress=progress)
+    prefix = change_prefix(row.id)
+    return replace(
+        found,
+        releases=tuple(_section(section, prefix) for section in found.releases),
+        unreleased=_section(found.unreleased, prefix),
+    )
+
+
+def _section(section: Section, prefix: str) -> Section:
+    return replace(
+        section,
+        entries=tuple(_entry(entry, prefix) for entry in section.entries),
+        cancelled=tuple((f"{prefix}-{one}", f"{prefix}-{other}") for one, other in section.cancelled),
+    )
+
+
+def _entry(entry: Entry, prefix: str) -> Entry:
+    reverts = f"{prefix}-{entry.reverts}" if entry.reverts else None
+    return replace(entry, id=f"{prefix}-{entry.id}", reverts=reverts)

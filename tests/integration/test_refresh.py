@@ -1,0 +1,154 @@
+"""The whole journey of a repository through its job, on both databases: sync, classify, plan, publish."""
+
+from __future__ import annotations
+
+from dataclasses import replace as changed
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from sqlalchemy import func, select, update
+
+from release_mgmt import clock
+from release_mgmt.core import pipeline
+from release_mgmt.core.permissions import Via, trusted
+from release_mgmt.jobs.worker import run_here
+from release_mgmt.services import calendars, changes, jobs, plans, publications, releases, repositories
+from release_mgmt.services.jobs import JobView
+from release_mgmt.settings import Settings
+from release_mgmt.store.models.repositories import Change, ChangeCommit, Commit, Repository
+from release_mgmt.store.session import Store
+from tests.conftest import GitRepo
+
+OPERATOR = trusted("operator", Via.CLI)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def here(settings: Settings, tmp_path: Path) -> Settings:
+    """Settings whose data folder is the test's own."""
+    return changed(settings, data_dir=str(tmp_path / "data"))
+
+
+def add(store: Store, repo: GitRepo) -> str:
+    allowed = repositories.policy((str(repo.path.parent),), ())
+    return repositories.register(store, OPERATOR, clock.now(), location=str(repo.path), allowed=allowed).id
+
+
+def refresh(store: Store, settings: Settings, repository: str) -> JobView:
+    job = jobs.enqueue(store, OPERATOR, clock.now(), pipeline.REFRESH, repository)
+    run_here(store, settings, job, lambda _: None)
+    return jobs.get(store, OPERATOR, job)
+
+
+def model(repo: GitRepo) -> None:
+    """Two releases and something new: a parameter, then a library."""
+    repo.commit("Begin.", {"requirements.txt": "numpy==1.26\n", "train.py": "import numpy\nrate = 0.1\n"})
+    repo.tag("v1.0.0")
+    repo.commit("Tune the rate. (#4)", {"train.py": "import numpy\nrate = 0.2\n"})
+    repo.tag("v1.1.0", message="Better.")
+    repo.branch("boost")
+    repo.commit("Use boosting.", {"requirements.txt": "numpy==1.26\nxgboost==2.1\n", "train.py": "import xgboost\n"})
+    repo.switch("main")
+    repo.merge("boost", "Merge pull request #5 from ada/boost\n\nBoosted trees")
+
+
+def test_from_a_repository_to_a_window_and_a_changelog(store: Store, here: Settings, git_repo: GitRepo) -> None:
+    """History is shipped and published; what is new is classified and placed; asking again changes nothing."""
+    model(git_repo)
+    document = yaml.safe_load((ROOT / "config" / "calendar.example.yaml").read_text())
+    slug = calendars.apply(store, OPERATOR, clock.now(), document).slug
+    repository = add(store, git_repo)
+    job = refresh(store, here, repository)
+    assert (job.state, job.message) == ("done", None)
+    assert job.result is not None
+    assert job.result["sync"]["new_changes"] == 3
+
+    listed = releases.of_repository(store, OPERATOR, "repo").items
+    assert [(one.version, one.previous, one.changes) for one in listed] == [("1.1.0", "1.0.0", 1), ("1.0.0", None, 1)]
+    found = {one.title: one for one in changes.search(store, OPERATOR).items}
+    assert found["Begin."].state == found["Tune the rate."].state == "released"
+    assert (found["Tune the rate."].level, found["Tune the rate."].number) == ("minor", 4)
+    boosted = found["Boosted trees"]
+    assert (boosted.level, boosted.kind, boosted.release) == ("major", "new_library", None)
+    detail = changes.get(store, OPERATOR, boosted.id)
+    assert detail.new_libraries[0]["name"] == "xgboost"
+    assert len(detail.commits) == 2
+
+    planned = plans.document(store, OPERATOR, slug)
+    placed = {one["change"] for one in planned["placements"]}
+    assert placed | {one["change"] for one in planned["deferrals"]} == {boosted.id}
+    record = publications.of_repository(store, OPERATOR, "repo")
+    assert [one.version for one in record] == ["1.1.0", "1.0.0"]
+
+    with store.read() as session:
+        before = session.execute(select(Change.id, Change.updated_at, Change.rank).order_by(Change.id)).all()
+    again = refresh(store, here, repository)
+    assert again.result is not None
+    assert again.result["sync"]["changed"] is False
+    assert again.result["publish"]["changed"] == 0
+    with store.read() as session:
+        assert session.execute(select(Change.id, Change.updated_at, Change.rank).order_by(Change.id)).all() == before
+
+
+def test_reading_again_after_something_new_keeps_identities(
+    sqlite_store: Store, here: Settings, git_repo: GitRepo
+) -> None:
+    """A later tag takes what was unreleased along; ids stay, commits are stored once, edits of people stay."""
+    store = sqlite_store
+    model(git_repo)
+    repository = add(store, git_repo)
+    refresh(store, here, repository)
+    first = {one.id: one.title for one in changes.search(store, OPERATOR).items}
+    with store.write() as session:
+        session.execute(update(Change).where(Change.title == "Boosted trees").values(priority=5, owner="p_1"))
+    git_repo.tag("v2.0.0")
+    git_repo.commit("Fix the boost.", {"train.py": "import xgboost\nx = 1\n"})
+    assert refresh(store, here, repository).state == "done"
+    found = {one.id: one for one in changes.search(store, OPERATOR).items}
+    assert set(first) < set(found)
+    (boosted,) = [one for one in found.values() if one.title == "Boosted trees"]
+    assert (boosted.release, boosted.priority, boosted.owner) == ("2.0.0", 5, "p_1")
+    with store.read() as session:
+        assert session.scalar(select(func.count()).select_from(Commit)) == 5
+        assert session.scalar(select(func.count()).select_from(ChangeCommit)) == 5
+
+
+def test_what_vanished_from_history_is_withdrawn(sqlite_store: Store, here: Settings, git_repo: GitRepo) -> None:
+    """A force push that drops an unreleased change withdraws it; it comes back when the commit does."""
+    store = sqlite_store
+    model(git_repo)
+    repository = add(store, git_repo)
+    refresh(store, here, repository)
+    lost = git_repo.git("rev-parse", "HEAD")
+    git_repo.git("reset", "-q", "--hard", "HEAD~1")
+    git_repo.git("branch", "-D", "boost")
+    refresh(store, here, repository)
+    states = {one.title: one.state for one in changes.search(store, OPERATOR).items}
+    assert states["Boosted trees"] == "withdrawn"
+    git_repo.git("reset", "-q", "--hard", lost)
+    refresh(store, here, repository)
+    states = {one.title: one.state for one in changes.search(store, OPERATOR).items}
+    assert states["Boosted trees"] == "draft"
+
+
+def test_a_repository_that_went_away_fails_with_a_sentence(
+    sqlite_store: Store, here: Settings, git_repo: GitRepo
+) -> None:
+    """The job tells what is wrong, the repository keeps it, what was read stays, and it is tried again later."""
+    store = sqlite_store
+    model(git_repo)
+    repository = add(store, git_repo)
+    refresh(store, here, repository)
+    git_repo.path.rename(git_repo.path.with_name("moved"))
+    job = refresh(store, here, repository)
+    assert job.state == "failed"
+    assert job.message
+    view = repositories.get(store, OPERATOR, "repo")
+    assert view.sync_error == job.message
+    assert view.sync_due_at is not None
+    assert timedelta(0) < view.sync_due_at - clock.now() < timedelta(hours=2)
+    assert len(changes.search(store, OPERATOR).items) == 3
+    with store.read() as session:
+        assert session.scalar(select(Repository.head_sha))
