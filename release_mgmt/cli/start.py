@@ -55,12 +55,12 @@ def _calendar(installation: Installation) -> None:
     """The example calendar, when there is no calendar yet."""
     from release_mgmt import resources
     from release_mgmt.services import calendars
-    from release_mgmt.sources.calendars import read_documents
+    from release_mgmt.sources.calendars.files import load_yaml, read_file
 
     if calendars.every(installation.store, installation.actor):
         return
     example = resources.folder("config") / "calendar.example.yaml"
-    for document in read_documents(example.read_bytes()):
+    for document in load_yaml(read_file(example)):
         calendars.apply(
             installation.store, installation.actor, installation.now, document, reason="The example to begin with."
         )

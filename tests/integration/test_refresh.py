@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import yaml
 from sqlalchemy import func, select, update
 
 from release_mgmt import clock
@@ -17,6 +16,7 @@ from release_mgmt.jobs.worker import run_here
 from release_mgmt.services import calendars, changes, jobs, plans, publications, releases, repositories
 from release_mgmt.services.jobs import JobView
 from release_mgmt.settings import Settings
+from release_mgmt.sources.calendars.files import load_yaml, read_file
 from release_mgmt.store.models.repositories import Change, ChangeCommit, Commit, Repository
 from release_mgmt.store.session import Store
 from tests.conftest import GitRepo
@@ -57,7 +57,7 @@ def model(repo: GitRepo) -> None:
 def test_from_a_repository_to_a_window_and_a_changelog(store: Store, here: Settings, git_repo: GitRepo) -> None:
     """History is shipped and published; what is new is classified and placed; asking again changes nothing."""
     model(git_repo)
-    document = yaml.safe_load((ROOT / "config" / "calendar.example.yaml").read_text())
+    document = load_yaml(read_file(ROOT / "config" / "calendar.example.yaml"))[0]
     slug = calendars.apply(store, OPERATOR, clock.now(), document).slug
     repository = add(store, git_repo)
     job = refresh(store, here, repository)
