@@ -186,7 +186,7 @@ def poll(store: Store, line: Line, repository_id: str) -> Polled:
         changes: set[int] = set()
         planned: list[int] = []  # those that may be placed: their reviews count
         batch: list[PullRequest] = []
-        for pull in forge(provider).merged(transport, slug, since):
+        for pull in forge(provider).changed(transport, slug, since):
             seen += 1
             batch.append(pull)
             if pull.merged_at is not None and pull.merged_at >= adopted:

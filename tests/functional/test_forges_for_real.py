@@ -265,7 +265,7 @@ def test_every_reading_request_keeps_githubs_description(prism: Callable[[str], 
     # Every list of the description's examples goes on at another host, which we rightly refuse: by then the request
     # itself was answered. A request that breaks the description is answered 4xx and raises something else.
     for read in (
-        lambda: list(github.merged(client, "octocat/Hello-World", None)),
+        lambda: list(github.changed(client, "octocat/Hello-World", None)),
         lambda: github.one(client, "octocat/Hello-World", 1347),
     ):
         with pytest.raises(Unavailable, match="another host"):
@@ -281,7 +281,7 @@ def test_every_reading_request_keeps_azures_description(prism: Callable[[str], s
     client = Transport(url, auth_headers("azure", "t"), clock.now, lambda _: None)
     azure = forge("azure")
     since = datetime(2026, 1, 1, tzinfo=UTC)
-    list(azure.merged(client, "org/project/repo", since))
+    list(azure.changed(client, "org/project/repo", since))
     made = client.requests_made
     with suppress(InvalidInput):  # the numbers that the mock invents are below zero
         azure.one(client, "org/project/repo", 22)

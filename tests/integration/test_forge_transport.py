@@ -72,11 +72,11 @@ def test_a_304_is_neither_parsed_nor_followed_and_a_new_token_drops_the_etag(ser
 
     server, clock, memory = serve(reply), Clock(), Memory()
     client = clock.client(server.url, validators=memory)
-    assert len(list(forge("github").merged(client, "acme/models", None))) == 1
-    assert list(forge("github").merged(client, "acme/models", None)) == []
+    assert len(list(forge("github").changed(client, "acme/models", None))) == 1
+    assert list(forge("github").changed(client, "acme/models", None)) == []
     assert client.requests_made == len(server.seen) == 2
     renewed = clock.client(server.url, token="another", validators=memory)
-    assert len(list(forge("github").merged(renewed, "acme/models", None))) == 1
+    assert len(list(forge("github").changed(renewed, "acme/models", None))) == 1
     assert "if-none-match" not in server.seen[-1][2]
 
 
@@ -149,9 +149,9 @@ def test_no_pull_request_is_lost_when_one_moves_to_the_front_between_pages(serve
 
     server = serve(reply)
     github, clock = forge("github"), Clock()
-    first = {one.number for one in github.merged(clock.client(server.url), "a/b", None)}
+    first = {one.number for one in github.changed(clock.client(server.url), "a/b", None)}
     # The next poll reads again from before the last one's start (an overlap), and so sees the one that moved.
-    overlap = {one.number for one in github.merged(clock.client(server.url), "a/b", NOW - timedelta(hours=1))}
+    overlap = {one.number for one in github.changed(clock.client(server.url), "a/b", NOW - timedelta(hours=1))}
     assert first | overlap == set(range(1, 251))
 
 
@@ -166,7 +166,7 @@ def test_reading_stops_at_the_first_record_older_than_asked(serve: Callable[...,
 
     server, clock = serve(reply), Clock()
     since = NOW - timedelta(days=30) + timedelta(minutes=850)
-    found = [one.number for one in forge("github").merged(clock.client(server.url), "a/b", since)]
+    found = [one.number for one in forge("github").changed(clock.client(server.url), "a/b", since)]
     assert found == list(range(1000, 849, -1))
     assert len(server.seen) == 2
 
@@ -178,7 +178,7 @@ def test_a_link_or_redirect_to_another_host_is_not_followed(serve: Callable[...,
     moving = serve(lambda *_: (302, {"Location": f"{other.url}/steal"}, {}))
     clock = Clock()
     with pytest.raises(Unavailable, match="another host"):
-        list(forge("github").merged(clock.client(linking.url), "a/b", None))
+        list(forge("github").changed(clock.client(linking.url), "a/b", None))
     with pytest.raises(Unavailable, match="another host"):
         clock.client(moving.url).get_object("/x")
     assert other.seen == []
@@ -245,5 +245,5 @@ def test_the_answer_sets_a_status_and_edits_its_one_comment(serve: Callable[...,
 
 def test_one_record_that_cannot_be_read_is_counted_and_loses_no_other(serve: Callable[..., Server]) -> None:
     client = Clock().client(serve(lambda *_: (200, {}, [pull(1, 0), {"title": "no number"}, pull(2, 0)])).url)
-    assert [one.number for one in forge("github").merged(client, "a/b", None)] == [1, 2]
+    assert [one.number for one in forge("github").changed(client, "a/b", None)] == [1, 2]
     assert client.skipped == 1

@@ -15,10 +15,11 @@ from dulwich.repo import Repo
 from dulwich.server import DictBackend
 from dulwich.web import make_wsgi_chain
 
-from release_mgmt.core.errors import RepositoryRefused, TooLarge, Unavailable
+from release_mgmt.core.errors import InvalidInput, RepositoryRefused, TooLarge, Unavailable
 from release_mgmt.sources.addresses import Address
 from release_mgmt.sources.git import open_repository
-from release_mgmt.sources.git.mirrors import Limits, update
+from release_mgmt.sources.git.mirrors import Limits, fetch_refs, update
+from release_mgmt.sources.git.pairs import merge_base, net_change
 from tests.conftest import GitRepo
 
 Serve = Callable[[Any], str]
@@ -243,3 +244,25 @@ def test_what_is_no_repository_is_told_so(tmp_path: Path, serve: Serve) -> None:
 
     with pytest.raises(RepositoryRefused, match="no git repository"):
         update(tmp_path / "m", address(f"{serve(missing)}/x.git"), ("127.0.0.1",), None)
+
+
+def test_the_heads_of_pull_requests_are_fetched_by_name_and_no_other_ref(git_repo: GitRepo, tmp_path: Path) -> None:
+    base = git_repo.commit("One", {"params.yaml": "lr: 0.01\n", "gone.txt": "x\n"})
+    update(tmp_path / "m", local(git_repo), (), None)
+    git_repo.branch("feature")
+    git_repo.commit("Two", {"params.yaml": "lr: 0.02\n", "gone.txt": None})
+    git_repo.git("update-ref", "refs/pull/7/head", "HEAD")
+    git_repo.switch("main")
+    git_repo.commit("On main")
+    names = ["refs/pull/7/head", "refs/pull/8/head"]
+    assert fetch_refs(tmp_path / "m", local(git_repo), (), None, names) == ("refs/pull/7/head",)
+    for hostile in ("refs/heads/main", "refs/pull/7/head:refs/heads/main", "--upload-pack=x", "refs/pull/*/head"):
+        with pytest.raises(InvalidInput):
+            fetch_refs(tmp_path / "m", local(git_repo), (), None, [hostile])
+    update(tmp_path / "m", local(git_repo), (), None)
+    mirror = open_repository(tmp_path / "m")
+    head = mirror.resolve("refs/pull/7/head")
+    assert merge_base(mirror, mirror.resolve("main"), head) == base
+    change = net_change(mirror, base, head)
+    assert {(one.status, one.path) for one in change.files} == {("M", "params.yaml"), ("D", "gone.txt")}
+    assert change.parents == (base,)

@@ -134,14 +134,18 @@ class Azure:
             return None
         return Comment(number, author, fields.body(resource, "comment", "content") or "")
 
-    def merged(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
-        query = {
-            "searchCriteria.status": "completed",
-            "searchCriteria.queryTimeRangeType": "closed",
-            "$top": str(PAGE),
-            "api-version": f"{VERSION}.2",
-        }
+    def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
+        yield from self._listed(transport, repository, "completed", since)
+        yield from self._listed(transport, repository, "abandoned", since)
+        # Active ones tell no instant of their last update, so all of them are read.
+        yield from self._listed(transport, repository, "active", None)
+
+    def _listed(
+        self, transport: Transport, repository: str, status: str, since: datetime | None
+    ) -> Iterator[PullRequest]:
+        query = {"searchCriteria.status": status, "$top": str(PAGE), "api-version": f"{VERSION}.2"}
         if since is not None:
+            query["searchCriteria.queryTimeRangeType"] = "closed"
             query["searchCriteria.minTime"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         seen = 0
 

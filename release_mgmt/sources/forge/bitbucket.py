@@ -103,10 +103,12 @@ class Bitbucket:
             return None
         return Comment(number, author, fields.body(payload, "comment", "content", "raw") or "")
 
-    def merged(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
-        query = {"state": "MERGED", "sort": "-updated_on", "pagelen": "50"}
+    def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
+        # Without a state the API lists open ones only; `q` may name several.
+        wanted = '(state="MERGED" OR state="OPEN" OR state="DECLINED" OR state="SUPERSEDED")'
         if since is not None:
-            query["q"] = f'state="MERGED" AND updated_on>={since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00")}'
+            wanted += f" AND updated_on>={since.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%S+00:00')}"
+        query = {"q": wanted, "sort": "-updated_on", "pagelen": "50"}
         for page in transport.body_pages(f"/2.0/repositories/{repository}/pullrequests", query, _next):
             yield from transport.readable(self.parse, fields.children(page, "values") or ())
 

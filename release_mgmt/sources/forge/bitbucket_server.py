@@ -108,12 +108,12 @@ class BitbucketServer:
             return None
         return Comment(number, author, fields.body(payload, "comment", "text") or "")
 
-    def merged(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
+    def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
         query = {"state": "ALL", "order": "NEWEST", "limit": "100"}
         for page in transport.body_pages(f"{self._path(repository)}/pull-requests", query, _next):
             for pull in transport.readable(self.parse, fields.children(page, "values") or ()):
                 # The list is ordered by creation, so an old update says nothing of those below it.
-                if pull.state != "open" and (since is None or pull.updated_at is None or pull.updated_at >= since):
+                if since is None or pull.updated_at is None or pull.updated_at >= since:
                     yield pull
 
     def one(self, transport: Transport, repository: str, number: int) -> PullRequest:

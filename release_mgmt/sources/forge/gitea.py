@@ -30,8 +30,8 @@ class Gitea:
         pull = replace(alike.pull_request, provider=self.provider) if alike.pull_request else None
         return replace(alike, provider=self.provider, delivery_id=delivery, pull_request=pull)
 
-    def merged(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
-        query = {"state": "closed", "sort": "recentupdate", "limit": "50"}
+    def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
+        query = {"state": "all", "sort": "recentupdate", "limit": "50"}
         for page in transport.pages(f"/repos/{repository}/pulls", query):
             for pull in transport.readable(self.parse, page):
                 if since is not None and pull.updated_at is not None and pull.updated_at < since:

@@ -123,9 +123,9 @@ class GitHub:
             return None
         return Comment(number, author, fields.body(payload, "comment", "body") or "")
 
-    def merged(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
+    def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
         # The API has no `since` and no sort by merge for pull requests (a wrong sort is answered 422).
-        query = {"state": "closed", "sort": "updated", "direction": "desc", "per_page": "100"}
+        query = {"state": "all", "sort": "updated", "direction": "desc", "per_page": "100"}
         for page in transport.pages(f"/repos/{repository}/pulls", query):
             for pull in transport.readable(self.parse, page):
                 if since is not None and pull.updated_at is not None and pull.updated_at < since:

@@ -121,13 +121,12 @@ class GitLab:
             return None
         return Comment(number, author, fields.body(payload, "object_attributes", "note") or "")
 
-    def merged(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
-        for state in ("merged", "closed"):
-            query = {"state": state, "order_by": "updated_at", "sort": "desc", "per_page": "100"}
-            if since is not None:
-                query["updated_after"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            for page in transport.pages(f"{self._project(repository)}/merge_requests", query):
-                yield from transport.readable(self.parse, page)
+    def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
+        query = {"state": "all", "scope": "all", "order_by": "updated_at", "sort": "desc", "per_page": "100"}
+        if since is not None:
+            query["updated_after"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        for page in transport.pages(f"{self._project(repository)}/merge_requests", query):
+            yield from transport.readable(self.parse, page)
 
     def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
         path = f"{self._project(repository)}/merge_requests/{number}"

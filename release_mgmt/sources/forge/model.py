@@ -71,8 +71,8 @@ class Forge(Protocol):
     def event(self, headers: Mapping[str, str], payload: Json) -> Event:
         """The neutral event of a delivery; an unknown one has the kind ``other``."""
 
-    def merged(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
-        """The pull requests closed or merged and updated at or after ``since``, newest update first."""
+    def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
+        """The pull requests updated at or after ``since``, open ones too, so that they can be answered."""
 
     def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
         """One pull request with its reviews, labels and work items as far as the forge tells them."""

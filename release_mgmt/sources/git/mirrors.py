@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import fcntl
+import re
 import shutil
 import subprocess
 import threading
@@ -17,11 +18,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from release_mgmt.core.errors import ReleaseMgmtError, RepositoryRefused, TooLarge, Unavailable
+from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError, RepositoryRefused, TooLarge, Unavailable
 from release_mgmt.sources.addresses import Address, pin
 from release_mgmt.sources.git.process import GitFailed, Process, environment, run, start
 
 REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+_PULL_REF = re.compile(r"refs/(?:pull|merge-requests|pull-requests)/[1-9]\d{0,8}/(?:head|merge|from)")
 _WATCH_EVERY = 0.5  # seconds between two looks at the size
 
 
@@ -71,6 +73,33 @@ def update(
                     raise
         _make(path, address, ips, token, limits, head)
         return Fetched(path, True, len(theirs))
+
+
+def fetch_refs(
+    path: Path,
+    address: Address,
+    ips: Sequence[str],
+    token: str | None,
+    names: Sequence[str],
+    limits: Limits | None = None,
+) -> tuple[str, ...]:
+    """Fetch some other refs (``refs/pull/7/head``) into a mirror that is there; the names that the other side has.
+
+    Raises:
+        InvalidInput: a name is none that forges give to the heads of pull requests.
+    """
+    limits = limits or Limits()
+    for name in names:
+        if not _PULL_REF.fullmatch(name):
+            raise InvalidInput.at("ref", f"{name[:100]!r} is not the head of a pull request")
+    with _alone(path):
+        command = ["ls-remote", "--end-of-options", address.url, *names]
+        listed = run(path.parent, command, _environment(path.parent, address, ips, token), time_limit=120.0)
+        theirs = tuple(text.partition("\t")[2] for text in listed.decode("utf-8", "replace").splitlines())
+        wanted = tuple(name for name in names if name in theirs)
+        if wanted:
+            _fetch(path, address, ips, token, limits, [f"+{name}:{name}" for name in wanted], prune=False)
+        return wanted
 
 
 @contextmanager
@@ -175,10 +204,19 @@ def _ours(path: Path) -> dict[str, str]:
     return {name: sha for sha, name in pairs}
 
 
-def _fetch(path: Path, address: Address, ips: Sequence[str], token: str | None, limits: Limits) -> None:
+def _fetch(
+    path: Path,
+    address: Address,
+    ips: Sequence[str],
+    token: str | None,
+    limits: Limits,
+    refspecs: Sequence[str] = REFSPECS,
+    *,
+    prune: bool = True,
+) -> None:
     command = [
-        "fetch", "--quiet", "--prune", "--force", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance",
-        "--no-write-fetch-head", "--end-of-options", address.url, *REFSPECS,
+        "fetch", "--quiet", "--prune" if prune else "--no-prune", "--force", "--no-tags", "--no-recurse-submodules",
+        "--no-auto-maintenance", "--no-write-fetch-head", "--end-of-options", address.url, *refspecs,
     ]  # fmt: skip
     too_large = threading.Event()
     try:
