@@ -47,6 +47,9 @@ _PACKAGE = re.compile(_NAME + r"\Z")
 _SINGLE = frozenset(("library", "require", "requireNamespace", "loadNamespace", "attachNamespace"))
 _ASKING = frozenset(("requireNamespace", "check_installed", "is_installed"))
 _MANY = frozenset(("pkg_attach", "pkg_attach2", "pkg_load", "pkg_load2", "libraries", "packages", "p_load", "shelf"))
+CALLS = 5_000
+"""Calls of one file that are read."""
+
 _HINTS = ("::", "library", "require", "amespace", "p_load", "shelf", "pkg_", "tar_option", "groundhog")
 
 
@@ -56,8 +59,9 @@ def find_uses(text: str, first_line: int = 1) -> tuple[Use, ...]:
         return ()
     masked = _OPAQUE.sub(_blank, text)
     found: list[tuple[int, str, Guard]] = []
-    for match in _ATTACH.finditer(masked):
-        found.extend((match.start(), name, guard) for name, guard in _attached(text, masked, match))
+    for count, match in enumerate(_ATTACH.finditer(masked)):
+        if count < CALLS:
+            found.extend((match.start(), name, guard) for name, guard in _attached(text, masked, match))
     found.extend((match.start(), match.group(1), Guard.NONE) for match in _REACH.finditer(masked))
     if "character.only" in masked:
         found.extend(_vectors(text, masked))
@@ -82,8 +86,9 @@ def _blank(match: re.Match[str]) -> str:
 def _attached(text: str, masked: str, match: re.Match[str]) -> Iterator[tuple[str, Guard]]:
     call = match.group(1)
     qualified = masked[max(0, match.start() - 30) : match.start()]
-    arguments = list(_arguments(text, masked, match.end()))
-    if call in _SINGLE or call in _ASKING:
+    alone = call in _SINGLE or call in _ASKING
+    arguments = list(_arguments(text, masked, match.end(), 500 if alone else 5_000))
+    if alone:
         yield from _single(call, arguments)
     elif call in _MANY:
         for key, value in arguments:
@@ -131,7 +136,7 @@ def _named(name: str, guard: Guard = Guard.NONE) -> Iterator[tuple[str, Guard]]:
         yield name, guard
 
 
-def _arguments(text: str, masked: str, start: int, limit: int = 20_000) -> Iterator[tuple[str | None, str]]:
+def _arguments(text: str, masked: str, start: int, limit: int = 5_000) -> Iterator[tuple[str | None, str]]:
     """(name or None, text) of each argument of the call whose bracket opens before ``start``."""
     depth, begin = 0, start
     for match in re.compile(r"[()\[\]{},]").finditer(masked, start, min(len(masked), start + limit)):
