@@ -110,8 +110,10 @@ def list_(config: Path | None, *, archived: bool) -> None:
 @click.argument("names", nargs=-1)
 def sync(config: Path | None, names: tuple[str, ...]) -> None:
     """Sync, classify, plan and publish the repositories NAMES (default: all), by the worker if one lives, else here."""
+    from release_mgmt import logs
     from release_mgmt.services import jobs, repositories
 
+    logs.configure("error", "console")  # the sentences below tell people what happened
     installation = opened(config)
     store, actor = installation.store, installation.actor
     chosen = names or tuple(one.name for one in repositories.search(store, actor, limit=500).items)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -75,10 +76,25 @@ def add_repositories(store: Store, count: int) -> None:
             )  # fmt: skip
 
 
+STARTED: list[subprocess.Popen[bytes]] = []
+
+
+@pytest.fixture(autouse=True)
+def no_worker_stays() -> Iterator[None]:
+    """A test that fails half-way leaves no worker behind."""
+    yield
+    while STARTED:
+        process = STARTED.pop()
+        if process.poll() is None:
+            kill(process)
+
+
 def start(store: Store, engine_url: str, worker: str = "w1", pause: float = 0.02) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", WORKER, store.url, engine_url, worker, str(pause)]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    made = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    STARTED.append(made)
+    return made
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -152,3 +152,22 @@ def test_a_repository_that_went_away_fails_with_a_sentence(
     assert len(changes.search(store, OPERATOR).items) == 3
     with store.read() as session:
         assert session.scalar(select(Repository.head_sha))
+
+
+def test_old_faults_that_harm_no_reader_do_not_keep_a_repository_out(
+    sqlite_store: Store, here: Settings, git_repo: GitRepo, tmp_path: Path
+) -> None:
+    """A tree with a zero-padded mode, as old programs wrote and honest histories hold, is read; a broken one is not."""
+    git_repo.commit("Begin.", {"a/b.txt": "x\n"})
+    inner = git_repo.git("rev-parse", "HEAD:a")
+    for name, mode in (("padded", b"040000"), ("broken", b"140000")):
+        content = tmp_path / name
+        content.write_bytes(mode + b" a\0" + bytes.fromhex(inner))
+        tree = git_repo.git("hash-object", "-t", "tree", "-w", "--literally", str(content))
+        commit = git_repo.git("commit-tree", tree, "-p", "HEAD", "-m", f"A {name} tree.")
+        git_repo.git("update-ref", "refs/heads/main", commit)
+        if name == "padded":
+            repository = add(sqlite_store, git_repo)
+            assert refresh(sqlite_store, here, repository).state == "done"
+    assert "A padded tree." in {one.title for one in changes.search(sqlite_store, OPERATOR).items}
+    assert refresh(sqlite_store, here, repository).state == "failed"

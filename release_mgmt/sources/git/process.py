@@ -28,6 +28,12 @@ _SETTINGS: Mapping[str, str] = {
     "core.quotePath": "false",
     "protocol.allow": "never",
     "transfer.fsckObjects": "true",
+    # Faults that old programs left in honest histories (Flask's, for one) and that harm no reader; the forges let
+    # them pass too. Everything else that git finds wrong in an object is refused.
+    "fetch.fsck.zeroPaddedFilemode": "ignore",
+    "fetch.fsck.missingSpaceBeforeDate": "ignore",
+    "fetch.fsck.badTimezone": "ignore",
+    "fetch.fsck.badDateOverflow": "ignore",
     "http.followRedirects": "false",
     "http.lowSpeedLimit": "1000",
     "http.lowSpeedTime": "30",
