@@ -9,6 +9,9 @@ from flask_smorest import Api
 RESOURCES: tuple[str, ...] = (
     "repositories",
     "changes",
+    "calendars",
+    "windows",
+    "gate",
     "jobs",
     "people",
     "teams",

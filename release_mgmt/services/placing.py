@@ -1,0 +1,345 @@
+"""What people say about where a change goes: another window, what it needs first, its terms, that it is withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from release_mgmt.core.classification import Level
+from release_mgmt.core.errors import Conflict, InvalidInput, NotFound, StaleVersion
+from release_mgmt.core.permissions import Action, Actor, require
+from release_mgmt.core.planning import Candidate, Request, hindrance, in_order, taken
+from release_mgmt.core.text import clean
+from release_mgmt.core.windows import ReleaseCalendar, Window, expand, in_scope, periods
+from release_mgmt.services import Store, audit, calendar_rows, candidates, plans, secret
+from release_mgmt.services.plans import Difference
+from release_mgmt.store.models.repositories import Change, Repository
+from release_mgmt.store.models.scheduling import (
+    CalendarRow,
+    ChangeTerms,
+    DependencyRow,
+    MoveRow,
+    PlacementRow,
+    WindowRow,
+)
+
+LONGEST_REASON = 2_000
+_NEVER_OVERRIDDEN = {"freeze", "exceeds_window", "environment_not_taken", "dependency", "withdrawn", "outside_window"}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that speaks against a window for a change; ``overridable`` by a release manager with a reason."""
+
+    code: str
+    ref: str
+    message: str
+    overridable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a move did, or (``dry_run``) would do."""
+
+    change: str
+    window: str
+    dry_run: bool
+    checks: tuple[Check, ...]
+    effects: Difference
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What was said about when and how a change goes. Instants are UTC; ``minutes`` is how long it takes."""
+
+    change: str
+    points: int | None
+    minutes: int | None
+    earliest: datetime | None
+    deadline: datetime | None
+    priority: int
+    depends_on: tuple[str, ...]
+    version: int
+
+
+def _change(session: Session, key: str) -> tuple[Change, CalendarRow]:
+    change = session.get(Change, key)
+    if change is None:
+        raise NotFound("There is no such change.")
+    placement = session.scalar(select(PlacementRow).where(PlacementRow.change_id == key).limit(1))
+    if placement is not None:
+        row = session.get(CalendarRow, placement.calendar_id)
+    else:
+        slug = session.scalar(select(Repository.calendar).where(Repository.id == change.repository_id))
+        rows = session.scalars(select(CalendarRow).where(CalendarRow.slug == slug) if slug else select(CalendarRow))
+        found = rows.all()
+        row = found[0] if len(found) == 1 else None
+    if row is None:
+        raise Conflict("No calendar plans this change.", code="no_calendar", hint="Set the repository's calendar.")
+    return change, row
+
+
+def move(
+    store: Store,
+    actor: Actor,
+    now: datetime,
+    change: str,
+    window: str,
+    *,
+    reason: str,
+    override: bool = False,
+    dry_run: bool = False,
+) -> Moved:
+    """Put a change into another window by a release manager's decision; then the rest is planned around it.
+
+    What a hard freeze, the window's environment or a dependency forbids stays forbidden. Notice, capacity, cut-off
+    and soft freezes can be overridden (``override``), with the reason kept. Raises Conflict with every check.
+    """
+    with store.write(lock="placing") as session:
+        found, row = _change(session, change)
+        require(actor, Action.MOVE_CHANGE, calendar=row.slug)
+        if not reason.strip():
+            raise InvalidInput.at("reason", "must not be empty", "why the change goes there")
+        calendar = calendar_rows.value(row, now)
+        loaded = candidates.load(session, row, calendar)
+        candidate = next((each for each in loaded.candidates if each.id == change), None)
+        if candidate is None or candidate.done:
+            raise Conflict("This change is not planned any more.", code="not_planned")
+        target = _window(calendar, window, now)
+        checks = tuple(_checks(session, row, calendar, candidate, target, loaded.candidates, now))
+        refused = [each for each in checks if not each.overridable or not override]
+        if refused and not dry_run:
+            raise Conflict(
+                f"{refused[0].message}", code=refused[0].code,
+                hint="A release manager may override this with a reason." if refused[0].overridable else None,
+                details={"checks": [_plain(each) for each in checks]},
+            )  # fmt: skip
+        wanted = replace(candidate, request=Request(window, reason, actor.person or actor.name))
+        told = plans.effects(session, now, row, calendar, changed=[wanted])
+        if dry_run:
+            session.rollback()
+            return Moved(change, window, True, checks, told)
+        _request(session, actor, now, row, candidate, target, reason, [each.code for each in checks])
+        session.flush()
+        told = plans.make(session, actor, now, row, calendar, reason=reason)
+        audit.record(
+            session, actor, now, action=Action.MOVE_CHANGE, subject=f"change:{change}", reason=reason,
+            before={"window": candidate.announced.window if candidate.announced else None},
+            after={"window": window, "overridden": [each.code for each in checks]},
+        )  # fmt: skip
+        return Moved(found.id, window, False, checks, told)
+
+
+def _plain(check: Check) -> dict[str, object]:
+    return {"code": check.code, "ref": check.ref, "message": check.message, "overridable": check.overridable}
+
+
+def _window(calendar: ReleaseCalendar, key: str, now: datetime) -> Window:
+    until = now + timedelta(days=calendar.horizon_days)
+    found = next((each for each in expand(calendar, now, until).windows if each.key == key), None)
+    if found is None:
+        raise NotFound("There is no such window within the horizon.")
+    if found.end <= now:
+        raise Conflict("The window has passed.", code="outside_window")
+    return found
+
+
+def _checks(
+    session: Session,
+    row: CalendarRow,
+    calendar: ReleaseCalendar,
+    candidate: Candidate,
+    window: Window,
+    others: Sequence[Candidate],
+    now: datetime,
+) -> list[Check]:
+    """Everything that speaks against the window, the hard rules first."""
+    found: list[tuple[str, str, str]] = []
+    code = taken(window, candidate.target)
+    if code is not None:
+        found.append((code, window.key, "The window does not take such a change."))
+    held = in_scope(periods(calendar.freezes, window.start, window.end), candidate.target)
+    for soft in (False, True):
+        hindered = hindrance(window, held, candidate.duration, soft=soft)
+        if hindered is not None and hindered not in [each[:2] for each in found]:
+            found.append((*hindered, f"{hindered[0].replace('_', ' ').capitalize()}: {hindered[1]}."))
+            break
+    starts = {
+        each.change_id: each for each in session.scalars(select(PlacementRow).where(PlacementRow.calendar_id == row.id))
+    }
+    found += _order(candidate, window, others, starts)
+    notice = window.policy.notice(candidate.level)
+    if not candidate.emergency and not notice.met(now, window.start, calendar.business_days_of(candidate.teams)):
+        found.append(("notice", window.key, "The notice would be too short."))
+    stored = session.get(WindowRow, (row.id, window.key))
+    mine = starts.get(candidate.id)
+    if stored is not None and (mine is None or mine.window != window.key):
+        found += _room(candidate, window, stored)
+    return [Check(code, ref, message, code not in _NEVER_OVERRIDDEN) for code, ref, message in found]
+
+
+def _order(
+    candidate: Candidate, window: Window, others: Sequence[Candidate], placed: Mapping[str, PlacementRow]
+) -> list[tuple[str, str, str]]:
+    """What it needs must go before, what needs it after."""
+    found: list[tuple[str, str, str]] = []
+    by_id = {each.id: each for each in others}
+    for need in candidate.depends_on:
+        there = placed.get(need)
+        if need in by_id and by_id[need].done:
+            continue
+        if there is None or there.starts_at is None or there.starts_at > window.start:
+            found.append(("dependency", need, f"{need}, which it needs, is not placed before."))
+    for each in others:
+        there = placed.get(each.id)
+        if candidate.id in each.depends_on and there and there.starts_at and there.starts_at < window.start:
+            found.append(("dependency", each.id, f"{each.id} needs it and goes before."))
+    return found
+
+
+def _room(candidate: Candidate, window: Window, stored: WindowRow) -> list[tuple[str, str, str]]:
+    found: list[tuple[str, str, str]] = []
+    limits = window.policy.capacity
+    cost = candidate.points if candidate.points is not None else limits.cost(candidate.level)
+    if limits.points is not None and stored.used + cost > limits.points:
+        message = f"The window would hold {stored.used + cost} of {limits.points} points."
+        found.append(("capacity", window.key, message))
+    if candidate.level is Level.MAJOR and limits.most_major is not None and stored.majors >= limits.most_major:
+        found.append(("most_major", window.key, "The window has its most major changes."))
+    return found
+
+
+def _request(
+    session: Session, actor: Actor, now: datetime, row: CalendarRow, candidate: Candidate, window: Window,
+    reason: str, overridden: list[str],
+) -> None:  # fmt: skip
+    placement = session.get(PlacementRow, (candidate.id, candidate.environment))
+    if placement is None:
+        placement = PlacementRow(
+            change_id=candidate.id, environment=candidate.environment, calendar_id=row.id, why="requested",
+            updated_at=now,
+        )  # fmt: skip
+        session.add(placement)
+    if placement.announced_window is not None and placement.announced_window != window.key:
+        reasons: list[dict[str, Any]] = [{"code": "manager", "ref": actor.person or actor.name, "message": reason}]
+        reasons += [{"code": code, "ref": window.key, "message": "Overridden."} for code in overridden]
+        session.add(
+            MoveRow(
+                id=secret.identifier("mv"), calendar_id=row.id, plan_version=row.plan_version + 1,
+                change_id=candidate.id, from_window=placement.announced_window, from_start=placement.announced_start,
+                to_window=window.key, to_start=window.start, reasons=reasons, actor=actor.person or actor.name, at=now,
+            )
+        )  # fmt: skip
+        placement.announced_window, placement.announced_start = window.key, window.start
+    placement.requested_window = window.key
+    placement.requested_by, placement.requested_reason = actor.person or actor.name, clean(reason, LONGEST_REASON)
+    placement.origin = None
+
+
+def terms(store: Store, actor: Actor, change: str) -> Terms:
+    """The terms of a change."""
+    require(actor, Action.READ_CHANGE)
+    with store.read() as session:
+        found = session.get(Change, change)
+        if found is None:
+            raise NotFound("There is no such change.")
+        return _terms(session, found)
+
+
+def _terms(session: Session, change: Change) -> Terms:
+    row = session.get(ChangeTerms, change.id)
+    needs = session.scalars(
+        select(DependencyRow.needs_id).where(DependencyRow.change_id == change.id).order_by(DependencyRow.needs_id)
+    )
+    return Terms(
+        change.id, row.points if row else None, row.minutes if row else None, row.earliest if row else None,
+        row.deadline if row else None, change.priority, tuple(needs), row.version if row else 0,
+    )  # fmt: skip
+
+
+def put_terms(
+    store: Store,
+    actor: Actor,
+    now: datetime,
+    change: str,
+    *,
+    version: int | None = None,
+    depends_on: Sequence[str] | None = None,
+    priority: int | None = None,
+    **values: Any,
+) -> Terms:
+    """Say when and how a change goes (``points``, ``minutes``, ``earliest``, ``deadline``), what it needs first, and
+    how urgent it is (release managers), then plan again. Raises InvalidInput for dependencies in a circle."""
+    require(actor, Action.EDIT_CHANGE)
+    with store.write(lock="placing") as session:
+        found, calendar_row = _change(session, change)
+        before = _terms(session, found)
+        if version is not None and version != before.version:
+            raise StaleVersion("Somebody else changed these terms in the meantime.")
+        row = session.get(ChangeTerms, change)
+        if row is None:
+            row = ChangeTerms(change_id=change, updated_at=now, version=0)
+            session.add(row)
+        for name in ("points", "minutes", "earliest", "deadline"):
+            if name in values:
+                setattr(row, name, values[name])
+        if row.earliest and row.deadline and row.deadline < row.earliest:
+            raise InvalidInput.at("deadline", "is before the earliest date")
+        if priority is not None and priority != found.priority:
+            require(actor, Action.MOVE_CHANGE, calendar=calendar_row.slug)
+            found.priority = priority
+        if depends_on is not None:
+            _link(session, actor, now, change, depends_on)
+        row.updated_at, row.version = now, row.version + 1
+        session.flush()
+        calendar = calendar_rows.value(calendar_row, now)
+        in_order([each for each in candidates.load(session, calendar_row, calendar).candidates if not each.done])
+        plans.make(session, actor, now, calendar_row, calendar, reason=f"terms of {change}")
+        after = _terms(session, found)
+        audit.record(
+            session, actor, now, action=Action.EDIT_CHANGE, subject=f"change:{change}", before=_json(before),
+            after=_json(after),
+        )  # fmt: skip
+        return after
+
+
+def _json(value: Terms) -> dict[str, object]:
+    return {name: getattr(value, name) for name in Terms.__dataclass_fields__} | {"depends_on": list(value.depends_on)}
+
+
+def _link(session: Session, actor: Actor, now: datetime, change: str, needs: Sequence[str]) -> None:
+    wanted = list(dict.fromkeys(needs))
+    for index, each in enumerate(wanted):
+        if each == change or session.get(Change, each) is None:
+            raise InvalidInput.at(f"depends_on[{index}]", "is no other change")
+    old = {row.needs_id: row for row in session.scalars(select(DependencyRow).where(DependencyRow.change_id == change))}
+    for gone in set(old) - set(wanted):
+        session.delete(old[gone])
+    for new in wanted:
+        if new not in old:
+            row = DependencyRow(change_id=change, needs_id=new, made_by=actor.person or actor.name, made_at=now)
+            session.add(row)
+
+
+def withdraw(store: Store, actor: Actor, now: datetime, change: str, *, reason: str) -> Difference:
+    """Take a change out of the plan for good; what needs it is flagged, and its feed events say so."""
+    require(actor, Action.WITHDRAW_CHANGE)
+    if not reason.strip():
+        raise InvalidInput.at("reason", "must not be empty", "why it will not be released")
+    with store.write(lock="placing") as session:
+        found, row = _change(session, change)
+        if found.state == "released":
+            raise Conflict("It was released; report a rollback instead.", code="released")
+        before, found.state = found.state, "withdrawn"
+        session.flush()
+        told = plans.make(session, actor, now, row, calendar_rows.value(row, now), reason=reason)
+        audit.record(
+            session, actor, now, action=Action.WITHDRAW_CHANGE, subject=f"change:{change}", reason=reason,
+            before={"state": before}, after={"state": "withdrawn"},
+        )  # fmt: skip
+        return told

@@ -1,0 +1,191 @@
+"""Calendars, windows, plans, the gate, leases and stages over REST, as programs use them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from release_mgmt.core.permissions import Role
+from release_mgmt.store.session import Store
+from tests.functional.conftest import client_as
+from tests.integration.scheduling.builders import NOW, apply, at, document, freeze, seed
+
+W1 = "w@2026-11-24T18:00"
+IN_W1 = "2026-11-24T18:00:00Z"
+
+
+@pytest.fixture(name="planned")
+def _planned(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setattr("release_mgmt.clock.now", lambda: NOW)
+    seed(sqlite_store)
+    apply(sqlite_store)
+    return sqlite_store
+
+
+@pytest.fixture(name="manager")
+def _manager(app: Flask, planned: Store) -> FlaskClient:
+    return client_as(app, planned, Role.RELEASE_MANAGER, Role.ENGINEER, name="Max")
+
+
+@pytest.fixture(name="engineer")
+def _engineer(app: Flask, planned: Store) -> FlaskClient:
+    return client_as(app, planned, Role.ENGINEER, name="Eve")
+
+
+def ask(client: FlaskClient, **query: object):
+    return client.get("/api/v1/gate", query_string={"repository": "pricing", "environment": "prod"} | query)
+
+
+@pytest.mark.acceptance("SCH-G1")
+def test_the_gate_answers_with_everything_a_pipeline_needs(engineer: FlaskClient):
+    found = ask(engineer, change="m1", at=IN_W1)
+    assert found.status_code == 200
+    assert found.json["decision"] == "allow"
+    assert set(found.json) >= {
+        "decision", "reasons", "blocked_by", "next_transition", "next_allow", "valid_until", "evaluated_at",
+        "plan_version", "decision_id",
+    }  # fmt: skip
+    closed = ask(engineer, change="m1").json
+    assert closed["decision"] == "deny"
+    assert [(each["code"], each["ref"]) for each in closed["reasons"]] == [("outside_window", W1)]
+    assert closed["next_allow"] == "2026-11-24T17:00:00Z"
+    assert closed["plan_version"] == 1
+
+
+@pytest.mark.acceptance("SCH-G2")
+def test_an_instant_without_an_offset_is_refused_and_several_changes_are_all_asked(engineer: FlaskClient):
+    wrong = ask(engineer, change="m1", at="2026-11-24T18:00:00")
+    assert wrong.status_code == 422
+    assert wrong.content_type == "application/problem+json"
+    assert "at" in wrong.get_data(as_text=True)
+    both = engineer.get(
+        "/api/v1/gate?repository=pricing&environment=prod&change=m1&change=M2", query_string=None
+    )  # fmt: skip
+    assert both.json["decision"] == "deny"
+    assert [each["change"] for each in both.json["targets"]] == ["m1", "M2"]
+
+
+@pytest.mark.acceptance("SCH-G7")
+def test_the_answer_may_be_kept_no_longer_than_it_holds(
+    engineer: FlaskClient, monkeypatch: pytest.MonkeyPatch
+):  # fmt: skip
+    monkeypatch.setattr("release_mgmt.clock.now", lambda: at("2026-11-24T20:59:40"))
+    found = ask(engineer, change="m1")
+    assert found.json["decision"] == "allow"
+    assert int(found.headers["Cache-Control"].rpartition("=")[2]) <= 20
+
+
+@pytest.mark.acceptance("SCH-F10")
+def test_a_freeze_first_gives_its_hit_list(manager: FlaskClient):
+    seen = manager.get("/api/v1/calendars/releases")
+    body = {"days": ["2026-12-01"], "reason": "audit"}
+    shown = manager.put("/api/v1/calendars/releases/freezes/F1?dry_run=true", json=body)
+    assert shown.status_code == 200, shown.text
+    assert {hit["change"] for hit in shown.json["effects"]["hits"]} == {"M1", "m5"}
+    assert manager.get("/api/v1/calendars/releases").json == seen.json
+    kept = manager.put("/api/v1/calendars/releases/freezes/F1", json=body, headers={"If-Match": seen.headers["ETag"]})
+    assert kept.status_code == 200
+    assert [each["id"] for each in manager.get("/api/v1/calendars/releases/freezes").json["items"]] == ["F1"]
+    stale = manager.put("/api/v1/calendars/releases/freezes/F2", json=body, headers={"If-Match": seen.headers["ETag"]})
+    assert stale.status_code == 412
+    moves = manager.get("/api/v1/calendars/releases/moves").json["items"]
+    assert {each["change"] for each in moves} == {"M1", "m5"}
+    assert manager.delete("/api/v1/calendars/releases/freezes/F1").status_code == 200
+
+
+@pytest.mark.acceptance("SCH-W14")
+@pytest.mark.acceptance("SCH-F5")
+def test_a_wrong_calendar_is_refused_when_it_is_saved(manager: FlaskClient):
+    wrong = document(time_zone="Europe/Berln")
+    answer = manager.put("/api/v1/calendars/releases", json=wrong)
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["path"] == "time_zone"
+    scoped = manager.put(
+        "/api/v1/calendars/releases/freezes/F1", json={"days": ["2026-12-01"], "scope": {"teams": ["fruad"]}}
+    )
+    assert scoped.status_code == 422
+    assert scoped.json["errors"][0]["path"] == "scope.teams[0]"
+
+
+@pytest.mark.acceptance("SCH-C4")
+def test_over_booking_needs_an_override_with_a_reason_and_is_shown(manager: FlaskClient):
+    refused = manager.put("/api/v1/changes/m6/placement", json={"window": W1, "reason": "promised"})
+    assert refused.status_code == 409
+    assert refused.json["code"] == "capacity"
+    shown = manager.put("/api/v1/changes/m6/placement", json={"window": W1, "reason": "promised", "dry_run": True})
+    assert [each["code"] for each in shown.json["checks"]] == ["capacity"]
+    done = manager.put("/api/v1/changes/m6/placement", json={"window": W1, "reason": "promised", "override": True})
+    assert done.status_code == 200, done.text
+    window = manager.get(f"/api/v1/calendars/releases/windows/{W1}").json
+    assert (window["used"], window["points"]) == (5, 4)
+    [move] = [each for each in manager.get("/api/v1/calendars/releases/moves").json["items"] if each["change"] == "m6"]
+    assert move["to_window"] == W1
+    assert move["reasons"][0]["code"] == "manager"
+
+
+@pytest.mark.acceptance("SCH-C5")
+def test_a_circle_of_dependencies_is_refused_by_name(engineer: FlaskClient):
+    assert engineer.patch("/api/v1/changes/m1/terms", json={"depends_on": ["m2"]}).status_code == 200
+    assert engineer.patch("/api/v1/changes/m2/terms", json={"depends_on": ["m4"]}).status_code == 200
+    circle = engineer.patch("/api/v1/changes/m4/terms", json={"depends_on": ["m1"]})
+    assert circle.status_code == 422
+    assert "m1, m2, m4" in circle.get_data(as_text=True)
+    assert engineer.get("/api/v1/changes/m4/terms").json["depends_on"] == []
+    refused = engineer.patch("/api/v1/changes/m1/terms", json={"priority": 5})
+    assert refused.status_code == 403
+
+
+@pytest.mark.acceptance("SCH-C5")
+def test_a_withdrawn_change_flags_what_needs_it(engineer: FlaskClient):
+    engineer.patch("/api/v1/changes/m6/terms", json={"depends_on": ["m5"]})
+    assert engineer.post("/api/v1/changes/m5/withdrawal", json={"reason": "wrong idea"}).status_code == 200
+    [placed] = engineer.get("/api/v1/changes/m6/placement").json["items"]
+    assert [each["code"] for each in placed["conflicts"]] == ["withdrawn"]
+    assert ask(engineer, change="m5", at=IN_W1).json["reasons"][0]["code"] == "withdrawn"
+
+
+@pytest.mark.acceptance("SCH-F8")
+def test_leases_are_taken_renewed_and_given_back_by_id(
+    engineer: FlaskClient, monkeypatch: pytest.MonkeyPatch
+):  # fmt: skip
+    assert engineer.post("/api/v1/gate/leases", json={"change": "m1", "environment": "prod"}).status_code == 409
+    monkeypatch.setattr("release_mgmt.clock.now", lambda: at("2026-11-24T18:00"))
+    taken = engineer.post("/api/v1/gate/leases", json={"change": "m1", "environment": "prod"})
+    assert taken.status_code == 201, taken.text
+    path = f"/api/v1/gate/leases/{taken.json['id']}"
+    assert engineer.put(path).status_code == 200
+    assert engineer.delete(path).json["released_at"] == "2026-11-24T18:00:00Z"
+    assert engineer.put(path).status_code == 409
+
+
+def test_stages_are_reported_by_pipelines(engineer: FlaskClient):
+    body = {"stage": "deploy", "state": "running", "done": 2, "total": 5}
+    assert engineer.post("/api/v1/changes/m1/stages", json=body).status_code == 201
+    assert engineer.post("/api/v1/changes/m1/stages", json=body | {"state": "done"}).status_code == 422
+    assert engineer.get("/api/v1/changes/m1/stages").json["items"][0]["done"] == 2
+
+
+def test_windows_and_plan_tell_the_same(engineer: FlaskClient):
+    listed = engineer.get("/api/v1/windows").json["items"]
+    plan = engineer.get("/api/v1/calendars/releases/plan").json
+    assert plan["schema"] == "release-mgmt/plan/1"
+    by_key = {each["key"]: each for each in plan["windows"]}
+    for each in listed:
+        assert by_key[each["key"]]["changes"] == [change["id"] for change in each["changes"]]
+        assert by_key[each["key"]]["start"] == each["start"]
+    assert (
+        engineer.get("/api/v1/windows?from=2026-11-24T00:00:00Z&to=2026-11-25T00:00:00Z").json["items"][0]["key"] == W1
+    )
+
+
+def test_a_year_of_the_calendar_can_be_asked(engineer: FlaskClient):
+    last = (NOW + timedelta(days=30)).isoformat().replace("+00:00", "Z")
+    assert len(engineer.get("/api/v1/windows", query_string={"to": last}).json["items"]) == 4
+
+
+def test_freezes_of_builders_are_valid(manager: FlaskClient):
+    item = freeze("F", "2027-01-05")
+    assert manager.put("/api/v1/calendars/releases/freezes/F", json=item).status_code == 200
