@@ -157,12 +157,12 @@ def test_a_repository_that_went_away_fails_with_a_sentence(
 def test_old_faults_that_harm_no_reader_do_not_keep_a_repository_out(
     sqlite_store: Store, here: Settings, git_repo: GitRepo, tmp_path: Path
 ) -> None:
-    """A tree with a zero-padded mode, as old programs wrote and honest histories hold, is read; a broken one is not."""
+    """A tree with a zero-padded mode, as old programs wrote it, is read; one that holds a `.git` is refused."""
     git_repo.commit("Begin.", {"a/b.txt": "x\n"})
     inner = git_repo.git("rev-parse", "HEAD:a")
-    for name, mode in (("padded", b"040000"), ("broken", b"140000")):
+    for name, item in (("padded", b"040000 a"), ("broken", b"40000 .git")):
         content = tmp_path / name
-        content.write_bytes(mode + b" a\0" + bytes.fromhex(inner))
+        content.write_bytes(item + b"\0" + bytes.fromhex(inner))
         tree = git_repo.git("hash-object", "-t", "tree", "-w", "--literally", str(content))
         commit = git_repo.git("commit-tree", tree, "-p", "HEAD", "-m", f"A {name} tree.")
         git_repo.git("update-ref", "refs/heads/main", commit)
