@@ -235,7 +235,7 @@ def test_a_token_is_in_no_argument_no_url_and_no_error(
 
 def test_what_is_no_repository_is_told_so(tmp_path: Path, serve: Serve) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(RepositoryRefused, match="no git repository"):
+    with pytest.raises(RepositoryRefused, match="not a git repository"):
         update(tmp_path / "m", Address("path", str(tmp_path / "empty")), (), None)
 
     def missing(_environ: object, start_response: Any) -> list[bytes]:
@@ -266,3 +266,44 @@ def test_the_heads_of_pull_requests_are_fetched_by_name_and_no_other_ref(git_rep
     change = net_change(mirror, base, head)
     assert {(one.status, one.path) for one in change.files} == {("M", "params.yaml"), ("D", "gone.txt")}
     assert change.parents == (base,)
+
+
+@pytest.mark.acceptance("CHG-A7")
+def test_a_folder_that_lacks_blobs_is_mirrored_by_its_files(git_repo: GitRepo, tmp_path: Path) -> None:
+    """Filtered copies lack blobs; git sends nothing from them, and their history is whole all the same."""
+    git_repo.commit("One", {"big.bin": "to be lost\n", "kept.txt": "kept\n"})
+    lost = git_repo.git("rev-parse", "HEAD:big.bin")
+    (git_repo.path / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
+    git_repo.tag("v1")
+    mirror = tmp_path / "m"
+    assert update(mirror, local(git_repo), (), None).changed
+    assert set(refs(mirror)) == {"v1"}
+    assert not update(mirror, local(git_repo), (), None).changed
+    git_repo.git("commit", "-q", "--allow-empty", "-m", "Two")
+    git_repo.tag("v2")
+    git_repo.git("tag", "-d", "v1")
+    assert update(mirror, local(git_repo), (), None).changed
+    assert set(refs(mirror)) == {"v2"}
+    opened = open_repository(mirror)
+    assert [commit.message for commit in opened.log([opened.resolve("v2")])] == ["Two\n", "One\n"]
+    assert opened.missing([lost]) == {lost}
+
+
+def test_a_shallow_folder_is_refused_with_the_command_that_mends_it(git_repo: GitRepo, tmp_path: Path) -> None:
+    for number in range(3):
+        git_repo.commit(str(number))
+    git_repo.git("clone", "-q", "--depth=1", f"file://{git_repo.path}", str(tmp_path / "shallow"))
+    with pytest.raises(RepositoryRefused) as told:
+        update(tmp_path / "m", Address("path", str(tmp_path / "shallow")), (), None)
+    assert told.value.hint is not None
+    assert "fetch --unshallow" in told.value.hint
+
+
+def test_a_folder_that_borrows_objects_elsewhere_is_not_followed(git_repo: GitRepo, tmp_path: Path) -> None:
+    git_repo.commit("One", {"a.txt": "lost\n"})
+    lost = git_repo.git("rev-parse", "HEAD:a.txt")
+    git_repo.git("clone", "-q", "--shared", str(git_repo.path), str(tmp_path / "borrower"))
+    (git_repo.path / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
+    with pytest.raises(RepositoryRefused, match="borrows"):
+        update(tmp_path / "m", Address("path", str(tmp_path / "borrower")), (), None)
+    assert not (tmp_path / "m").exists()

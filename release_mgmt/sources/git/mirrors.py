@@ -13,15 +13,18 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError, RepositoryRefused, TooLarge, Unavailable
 from release_mgmt.sources.addresses import Address, pin
+from release_mgmt.sources.git.copies import copy_objects, write_refs
 from release_mgmt.sources.git.process import GitFailed, Process, environment, run, start
+from release_mgmt.sources.git.repository import open_repository
 
+INCOMPLETE = "repository_incomplete"
 REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 _PULL_REF = re.compile(r"refs/(?:pull|merge-requests|pull-requests)/[1-9]\d{0,8}/(?:head|merge|from)")
 _WATCH_EVERY = 0.5  # seconds between two looks at the size
@@ -59,19 +62,21 @@ def update(
     """
     limits = limits or Limits()
     with _alone(path):
+        if address.kind == "path":
+            open_repository(address.url)  # refuses what is shallow or unreadable, with the command that mends it
         theirs, head = _listing(path.parent, address, ips, token, limits)
         if path.is_dir():
             try:
                 if _ours(path) == theirs:
                     return Fetched(path, False, len(theirs))
-                _fetch(path, address, ips, token, limits)
+                _fill(path, address, ips, token, limits, theirs)
                 _point_head(path, head)
                 return Fetched(path, True, len(theirs))
             except (GitFailed, RepositoryRefused, NotADirectoryError):
                 # Damaged (a full disk, a lost file): what is here can be had again.
                 if not _damaged(path):
                     raise
-        _make(path, address, ips, token, limits, head)
+        _make(path, address, ips, token, limits, head, theirs)
         return Fetched(path, True, len(theirs))
 
 
@@ -114,8 +119,29 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
+def _fill(
+    path: Path, address: Address, ips: Sequence[str], token: str | None, limits: Limits, theirs: Mapping[str, str]
+) -> None:
+    """Fetch; from a folder that lacks objects, which git cannot send, take over the files that it has."""
+    try:
+        _fetch(path, address, ips, token, limits)
+    except RepositoryRefused as error:
+        if error.code != INCOMPLETE or address.kind != "path":
+            raise
+        source = open_repository(address.url)
+        objects = run(source.git_dir, ["rev-parse", "--git-path", "objects"], source.env).decode().strip()
+        copy_objects((source.git_dir / objects).resolve(), path, limits.size)
+        write_refs(path, _ours(path), theirs)
+
+
 def _make(
-    path: Path, address: Address, ips: Sequence[str], token: str | None, limits: Limits, head: str | None
+    path: Path,
+    address: Address,
+    ips: Sequence[str],
+    token: str | None,
+    limits: Limits,
+    head: str | None,
+    theirs: Mapping[str, str],
 ) -> None:
     fresh = path.with_name(path.name + ".new")
     old = path.with_name(path.name + ".old")
@@ -123,7 +149,7 @@ def _make(
     fresh.mkdir(parents=True)
     try:
         run(fresh, ["init", "--quiet", "--bare", "--template=", "--initial-branch=main"], environment())
-        _fetch(fresh, address, ips, token, limits)
+        _fill(fresh, address, ips, token, limits, theirs)
         _point_head(fresh, head)
         shutil.rmtree(old, ignore_errors=True)
         if path.exists():
@@ -190,6 +216,12 @@ def _told(error: ReleaseMgmtError, address: Address) -> ReleaseMgmtError:
             f"{where} does not let us read this repository",
             code="repository_forbidden",
             hint="Give a token with read access in the settings of this forge.",
+        )
+    if "possible repository corruption" in words or "unable to read" in words:
+        return RepositoryRefused(
+            f"{where} lacks objects that its history names",
+            code=INCOMPLETE,
+            hint="git fetch --refetch --no-filter origin   (in that repository; or clone it again)",
         )
     if "not found" in words or "does not appear to be a git repository" in words or "does not exist" in words:
         return RepositoryRefused(f"there is no git repository at {address.url}", code="not_a_repository")
@@ -282,7 +314,9 @@ def _damaged(path: Path) -> bool:
         names = run(path, ["for-each-ref", "--format=%(objectname)"], environment())
         if not (path / "HEAD").is_file():
             return True
-        run(path, ["rev-list", "--objects", "--no-object-names", "--quiet", "--stdin"], environment(), feed=names)
+        # Blobs may be missing (a filtered copy); commits and trees may not.
+        walk = ["rev-list", "--objects", "--filter=blob:none", "--no-object-names", "--quiet", "--stdin"]
+        run(path, walk, environment(), feed=names)
     except ReleaseMgmtError:
         return True
     except OSError:
