@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "override": ("release_mgmt.cli.override", "Correct the level of a change, with a reason."),
     "changelog": ("release_mgmt.cli.changelog", "What each release of a repository holds."),
+    "adopt": ("release_mgmt.cli.adopt", "Take over an old changelog, a forge's release texts or a calendar."),
     "publish": ("release_mgmt.cli.publish", "A static site: changelogs in every form, coming windows, a calendar."),
     "init": ("release_mgmt.cli.init", "Make an installation that can be used."),
     "serve": ("release_mgmt.cli.serve", "Serve web, API and feeds."),

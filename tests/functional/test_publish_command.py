@@ -162,3 +162,13 @@ def test_write_keeps_a_file_of_a_person_up_to_date_between_the_markers(history: 
     refused = subprocess.run(command, check=False, capture_output=True)
     assert refused.returncode == 2
     assert target.read_text() == "# Without markers\n"
+
+
+def test_a_table_is_shown_as_a_calendar_file(tmp_path: Path) -> None:
+    table = tmp_path / "old.csv"
+    table.write_text("title,start,end\nWeekly,2026-11-24 18:00,2026-11-24 22:00\n")
+    command = [sys.executable, "-m", "release_mgmt", "adopt", "calendar", "--name", "Pricing", "--time-zone"]
+    done = subprocess.run([*command, "Europe/Berlin", str(table)], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("calendar: Pricing\ntime_zone: Europe/Berlin\n")
+    assert "1 windows and 0 freezes" in done.stderr
+    assert subprocess.run([*command, "Europe/Atlantis", str(table)], capture_output=True, check=False).returncode == 2

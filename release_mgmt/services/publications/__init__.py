@@ -4,6 +4,7 @@ from release_mgmt.services.publications.notes import NoteView, internal_marks, n
 from release_mgmt.services.publications.publishing import (
     PublicationView,
     RevisionView,
+    add_imported,
     diff,
     get,
     ingest,
@@ -21,6 +22,7 @@ __all__ = [
     "NoteView",
     "PublicationView",
     "RevisionView",
+    "add_imported",
     "diff",
     "get",
     "ingest",

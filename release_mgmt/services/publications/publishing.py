@@ -83,7 +83,7 @@ def ingest(
         own = {entry.id: known[entry.id] for entry in section.entries if entry.id in known}
         changed += _take(session, actor, now, record.repository, section, own, rows.get(key), position, publish=publish)
     for key, row in rows.items():
-        if key not in seen and row.conflict is None and row.state != "draft":
+        if key not in seen and row.conflict is None and row.state != "draft" and row.sha:
             row.conflict, row.updated_at = "The tag is gone from the repository.", now
             changed += 1
             audit.record(
@@ -123,7 +123,9 @@ def _take(
     row.position = position
     latest = session.get(RevisionRow, (row.id, row.revision))
     assert latest is not None, "a publication has its revision"
-    if row.sha != section.sha:
+    if not row.sha:  # an imported text gives way to what the tag tells
+        row.sha = section.sha
+    elif row.sha != section.sha:
         told = f"The tag moved from {row.sha[:12]} to {section.sha[:12]}."
         if row.conflict == told:
             return 0
@@ -140,6 +142,22 @@ def _take(
     row.updated_at = now
     _write(session, row, row.revision, now, actor.person, "More was read of the same commits.", mark, data, known)
     return 1
+
+
+def add_imported(
+    session: Session, actor: Actor, now: datetime, repository: str, section: Section, position: int
+) -> None:
+    """A release that is known from an old text only, in the caller's transaction; a tag of that version replaces it."""
+    assert section.version is not None
+    data, known = stored.section_data(section), stored.annotations_data({})
+    row = PublicationRow(
+        id=secret.identifier("pub"), repository=repository, package="", version=section.version, sha="",
+        position=position, state="published", revision=1, created_at=now, updated_at=now,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    _write(session, row, 1, now, actor.person, "Imported.", stored.digest(data, known), data, known)
+    _moved(session, now)
 
 
 def _write(

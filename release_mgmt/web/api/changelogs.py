@@ -13,7 +13,7 @@ from marshmallow import Schema, fields, validate
 from release_mgmt.core.audience import Audience
 from release_mgmt.core.permissions import Action
 from release_mgmt.formats.words import Words, negotiate
-from release_mgmt.services import publications
+from release_mgmt.services import adoption, publications
 from release_mgmt.services.audiences import named
 from release_mgmt.web import etags
 from release_mgmt.web.auth import needs
@@ -275,3 +275,37 @@ class Note(MethodView):
 def publicity(body: dict[str, Any], change: str) -> None:
     """Keep a change from the business, or show it again; what was published stays published."""
     publications.set_internal(context.store, context.actor, context.now, change, **body)
+
+
+class AdoptBody(Schema):
+    """Old release texts: a CHANGELOG.md, or the JSON of a forge's releases. Without ``apply`` nothing is written."""
+
+    form = fields.String(required=True, validate=validate.OneOf(adoption.FORMS))
+    text = fields.String(required=True)
+    apply = fields.Boolean(load_default=False)
+
+
+class FoundSchema(Schema):
+    """A release of the file."""
+
+    version = fields.String(required=True)
+    date = fields.String(allow_none=True)
+    changes = fields.Integer(required=True)
+    action = fields.String(required=True, metadata={"description": "add or exists"})
+
+
+class AdoptedSchema(Schema):
+    """What the file holds."""
+
+    items = fields.List(fields.Nested(FoundSchema), required=True)
+    next = fields.String(allow_none=True, required=True)
+
+
+@blueprint.route("/repositories/<repository>/adoption", methods=["POST"])
+@needs(Action.PUBLISH)
+@blueprint.arguments(AdoptBody)
+@blueprint.response(200, AdoptedSchema)
+def adopt(body: dict[str, Any], repository: str) -> dict[str, Any]:
+    """A preview of old release texts or, with ``apply``, take in those that are not there yet."""
+    found = adoption.adopt_changelog(context.store, context.actor, context.now, repository, **body)
+    return {"items": [asdict(one) for one in found], "next": None}

@@ -15,9 +15,11 @@ from release_mgmt.core.changelog import Changelog, Entry
 from release_mgmt.core.errors import Conflict, NotFound
 from release_mgmt.formats.words import Words
 from release_mgmt.services import feeds, publications
+from release_mgmt.services.adoption import adopt_changelog
 from release_mgmt.services.feeds import Feeds
 from release_mgmt.services.publications import stored
 from release_mgmt.store.models.publishing import RevisionRow
+from release_mgmt.store.models.repositories import Repository
 from release_mgmt.store.session import Store
 from tests.integration.publishing.conftest import OPERATOR
 from tests.unit.publishing.samples import annotations, record
@@ -165,3 +167,39 @@ def test_records_come_back_from_the_database_as_they_were() -> None:
         assert stored.section_from(stored.section_data(section)) == section
     known = annotations()
     assert stored.annotations_from(stored.annotations_data(known)) == known
+
+
+def register(store: Store) -> None:
+    """The repository that old texts are taken in for."""
+    with store.write() as session:
+        session.add(
+            Repository(
+                id="r_1", name="risk-models", location="/nowhere", adopted_at=NOW, created_at=NOW, updated_at=NOW
+            )
+        )
+
+
+OLD = "## [1.1]\n- From the old file\n\n## [0.9] - 2025-05-05\n### Fixed\n- Rounding of premiums\n\n## [0.8]\n- Start\n"
+
+
+def test_old_release_texts_are_taken_in_once_and_never_over_what_tags_tell(store: Store) -> None:
+    register(store)
+    ingest(store, record())
+
+    def adopt(*, apply: bool) -> list[str]:
+        found = adopt_changelog(store, OPERATOR, NOW, "risk-models", text=OLD, form="keep-a-changelog", apply=apply)
+        return [f"{one.version} {one.action}" for one in found]
+
+    assert adopt(apply=False) == ["1.1 exists", "0.9 add", "0.8 add"]
+    assert "Rounding of premiums" not in body(store)
+    assert adopt(apply=True) == ["1.1 exists", "0.9 add", "0.8 add"]
+    assert adopt(apply=True) == ["1.1 exists", "0.9 exists", "0.8 exists"]
+    text = body(store)
+    assert text.index("## [1.1]") < text.index("## [1.0]") < text.index("## [0.9]") < text.index("## [0.8]")
+    assert "From the old file" not in text
+    assert ingest(store, record(), NOW + HOUR) == 0  # what only the old file knows is no conflict
+    tagged = replace(record().releases[1], version="0.9", tag="v0.9", sha="d" * 40)
+    assert ingest(store, replace(record(), releases=(*record().releases, tagged)), NOW + HOUR) == 1
+    assert "Rounding of premiums" not in body(store)
+    with pytest.raises(NotFound):
+        adopt_changelog(store, OPERATOR, NOW, "other", text=OLD, form="keep-a-changelog")
