@@ -10,17 +10,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.approvals import Slot, Status, Verdict, Vote
-from release_mgmt.core.approvals.counting import capacities, check_votable, count, discount
+from release_mgmt.core.approvals.counting import capacities, check_votable, discount
 from release_mgmt.core.errors import Conflict, Forbidden, InvalidInput, NotFound, ReleaseMgmtError, StaleVersion
-from release_mgmt.core.permissions import Action, Actor, allows, require
+from release_mgmt.core.permissions import Action, Actor, Via, allows, require, trusted
 from release_mgmt.core.text import clean
-from release_mgmt.services import audit, proposals, secret
+from release_mgmt.services import audit, calendar_rows, plans, proposals, secret, settling
 from release_mgmt.services.proposals import Case
 from release_mgmt.store.models.approvals import RollbackPlanRow, VoteRow
 from release_mgmt.store.models.people import Person
 from release_mgmt.store.models.repositories import Change
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, WindowRow
-from release_mgmt.store.session import Store
+from release_mgmt.store.session import Store, TryAgain
 
 LONGEST_REASON = 2_000
 LONGEST_PLAN = 10_000
@@ -68,27 +68,7 @@ def status(session: Session, change: str, environment: str, now: datetime) -> St
 
     Raises Conflict (``not_placed``) when it has no window.
     """
-    return tally(session, proposals.load(session, change, environment, now), now)
-
-
-def tally(session: Session, case: Case, now: datetime) -> Status:
-    """What the standing votes come to for a case that is loaded already.
-
-    Votes for another environment in which the change still stands are about that one; a veto is about the change.
-    """
-    put = case.proposal
-    standing = proposals.votes(session, put.change)
-    others = {vote.slot.environment for vote in standing} - {put.slot.environment}
-    if others:
-        others &= set(
-            session.scalars(
-                select(PlacementRow.environment).where(
-                    PlacementRow.change_id == put.change, PlacementRow.window.is_not(None)
-                )
-            )
-        )
-    here = [vote for vote in standing if vote.verdict is Verdict.REJECT or vote.slot.environment not in others]
-    return count(put, here, case.policy, case.electorate, now)
+    return proposals.tally(session, proposals.load(session, change, environment, now), now)
 
 
 def view(store: Store, actor: Actor, now: datetime, change: str, environment: str) -> ApprovalView:
@@ -105,8 +85,8 @@ def view(store: Store, actor: Actor, now: datetime, change: str, environment: st
             refusal = error
         return ApprovalView(
             change=change, environment=environment, digest=case.proposal.digest, level=case.proposal.level.value,
-            slot=case.proposal.slot, status=tally(session, case, now), votes=tuple(votes), plan=_plan(session, change),
-            may_vote=refusal is None, why_not=refusal.message if refusal else None,
+            slot=case.proposal.slot, status=proposals.tally(session, case, now), votes=tuple(votes),
+            plan=_plan(session, change), may_vote=refusal is None, why_not=refusal.message if refusal else None,
         )  # fmt: skip
 
 
@@ -144,7 +124,29 @@ def vote(
         case = proposals.load(session, change, environment, now)
         if digest is not None and digest != case.proposal.digest:
             raise StaleVersion("The change has other content by now.", hint="Look at it again before you vote.")
-        return _cast(session, actor, now, case, verdict, reason, on_behalf_of)
+        done = _cast(session, actor, now, case, verdict, reason, on_behalf_of)
+        settled = _settle(session, now, [change])
+    _tell(store, now, settled)
+    return done
+
+
+_TELLER = trusted("approvals", Via.JOB)
+
+
+def _settle(session: Session, now: datetime, changes: list[str]) -> set[str]:
+    """Bring the states of changes in line; the calendars whose feeds are to say it."""
+    session.flush()
+    return settling.settle_changes(session, now, changes)
+
+
+def _tell(store: Store, now: datetime, calendars: set[str]) -> None:
+    """Let feeds follow, in transactions of their own: the vote is kept whatever comes of them, and the plan is made
+    again at short intervals anyway."""
+    for calendar in sorted(calendars):
+        try:
+            plans.replan(store, _TELLER, now, calendar)
+        except (TryAgain, Conflict):
+            continue
 
 
 def _cast(
@@ -202,7 +204,7 @@ def vote_on_window(
         row = session.scalar(select(CalendarRow).where(CalendarRow.slug == calendar))
         if row is None or session.get(WindowRow, (row.id, window)) is None:
             raise NotFound("There is no such window.")
-        loaded = proposals.calendar_of(row, now)
+        loaded = calendar_rows.value(row, now)
         outcomes, refusals = [], []
         for placement, change in _placed(session, row.id, window):
             slot = Slot(calendar, window, placement.starts_at or now, placement.environment)
@@ -216,7 +218,9 @@ def vote_on_window(
                 outcomes.append(Outcome(change.id, done.id))
         if refusals and len(refusals) == len(outcomes) and all(isinstance(one, Forbidden) for one in refusals):
             raise refusals[0]
-        return outcomes
+        settled = _settle(session, now, [one.change for one in outcomes if one.vote])
+    _tell(store, now, settled)
+    return outcomes
 
 
 def votable(store: Store, actor: Actor, now: datetime, calendar: str, window: str) -> frozenset[str]:
@@ -227,7 +231,7 @@ def votable(store: Store, actor: Actor, now: datetime, calendar: str, window: st
         row = session.scalar(select(CalendarRow).where(CalendarRow.slug == calendar))
         if row is None:
             raise NotFound("There is no such calendar.")
-        loaded = proposals.calendar_of(row, now)
+        loaded = calendar_rows.value(row, now)
         for placement, change in _placed(session, row.id, window):
             slot = Slot(calendar, window, placement.starts_at or now, placement.environment)
             case = proposals.case(session, change, slot, loaded, now)
@@ -261,12 +265,12 @@ def window_status(session: Session, calendar: str, window: str, now: datetime) -
     row = session.scalar(select(CalendarRow).where(CalendarRow.slug == calendar))
     if row is None:
         raise NotFound("There is no such calendar.")
-    loaded = proposals.calendar_of(row, now)
+    loaded = calendar_rows.value(row, now)
     found = {}
     for placement, change in _placed(session, row.id, window):
         slot = Slot(calendar, window, placement.starts_at or now, placement.environment)
         case = proposals.case(session, change, slot, loaded, now)
-        found[f"{change.id}/{placement.environment}"] = tally(session, case, now)
+        found[f"{change.id}/{placement.environment}"] = proposals.tally(session, case, now)
     return found
 
 
@@ -297,6 +301,8 @@ def withdraw(
             session, actor, now, action="approval.withdraw", subject=f"change:{change}", reason=reason,
             before={"vote": row.id, "verdict": row.verdict},
         )  # fmt: skip
+        settled = _settle(session, now, [change])
+    _tell(store, now, settled)
 
 
 def resubmit(store: Store, actor: Actor, now: datetime, change: str, *, reason: str) -> int:
@@ -322,7 +328,9 @@ def resubmit(store: Store, actor: Actor, now: datetime, change: str, *, reason: 
             session, actor, now, action="change.resubmit", subject=f"change:{change}", reason=reason,
             after={"votes": [row.id for row in rows]},
         )  # fmt: skip
-        return len(rows)
+        settled = _settle(session, now, [change])
+    _tell(store, now, settled)
+    return len(rows)
 
 
 def _plan(session: Session, change: str) -> RollbackPlan | None:

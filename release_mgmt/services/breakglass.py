@@ -16,7 +16,7 @@ from release_mgmt.core.gate import BreakGlass
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import clean, one_line
 from release_mgmt.core.windows import BusinessDays, ReleaseCalendar, resolve, zone
-from release_mgmt.services import audit, parties, proposals, secret
+from release_mgmt.services import audit, calendar_rows, parties, proposals, secret
 from release_mgmt.store.models.approvals import BreakGlassRow
 from release_mgmt.store.models.repositories import Repository
 from release_mgmt.store.models.scheduling import CalendarRow, ChangeTerms, PlacementRow
@@ -145,7 +145,7 @@ def decide(
             check_grant(actor.person, row.requested_by, involved, managers)
             calendar = session.scalar(select(CalendarRow).where(CalendarRow.slug == row.calendar))
             row.starts_at, row.expires_at = now, now + timedelta(minutes=row.minutes)
-            days = proposals.calendar_of(calendar, now) if calendar is not None else None
+            days = calendar_rows.value(calendar, now) if calendar is not None else None
             row.review_due_at = review_due(row.expires_at, days)
             _mark_emergency(session, row, now)
         row.granted, row.decided_by, row.decided_at = grant, actor.person, now

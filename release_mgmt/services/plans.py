@@ -18,7 +18,7 @@ from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.planning import Candidate, Plan, Settings, plan
 from release_mgmt.core.windows import ReleaseCalendar, periods
 from release_mgmt.formats import plan_json
-from release_mgmt.services import Store, audit, calendar_rows, candidates, feed_events, secret
+from release_mgmt.services import Store, audit, calendar_rows, candidates, feed_events, secret, settling
 from release_mgmt.services.candidates import Loaded
 from release_mgmt.store.models.repositories import Change
 from release_mgmt.store.models.scheduling import CalendarRow, MoveRow, PlacementRow, PlanRow, WindowRow
@@ -171,6 +171,7 @@ def make(
     pending = announce and _unannounced(session, row, made)
     if made.digest == row.plan_digest and not made.moves and not pending and row.tzdata == zone_data():
         row.planned_at = now
+        settling.settle_calendar(session, now, row, calendar)
         _feeds(session, now, row, calendar, made, loaded)
         return Difference(row.plan_version)
     row.plan_version, row.plan_digest = made.version, made.digest
@@ -185,6 +186,7 @@ def make(
     _save_moves(session, actor, now, row, made)
     _save_placements(session, now, row, made, loaded, announce=announce)
     session.flush()
+    settling.settle_calendar(session, now, row, calendar)
     _feeds(session, now, row, calendar, made, loaded)
     audit.record(
         session, actor, now, action=Action.REPLAN, subject=f"calendar:{row.slug}", reason=reason,

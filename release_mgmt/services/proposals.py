@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from release_mgmt.core.approvals import Electorate, Policy, Proposal, Slot, Verdict, Vote
+from release_mgmt.core.approvals import Electorate, Policy, Proposal, Slot, Status, Verdict, Vote
+from release_mgmt.core.approvals.counting import count
 from release_mgmt.core.classification import Level
 from release_mgmt.core.errors import Conflict, NotFound
 from release_mgmt.core.permissions import EVERYWHERE, Role
 from release_mgmt.core.windows import Policy as CalendarPolicy
 from release_mgmt.core.windows import ReleaseCalendar
-from release_mgmt.services import parties
-from release_mgmt.sources.calendars import read_document
+from release_mgmt.services import calendar_rows, parties
 from release_mgmt.store.models.approvals import RollbackPlanRow, VoteRow
 from release_mgmt.store.models.people import Person, RoleRow, TeamMember
 from release_mgmt.store.models.repositories import Change, ChangeCommit
@@ -31,11 +31,6 @@ class Case:
     proposal: Proposal
     policy: Policy
     electorate: Electorate
-
-
-def calendar_of(row: CalendarRow, now: datetime) -> ReleaseCalendar:
-    """The calendar that a row holds as a document."""
-    return read_document(row.document, now.year)
 
 
 def content_digest(session: Session, change: Change) -> str:
@@ -59,6 +54,11 @@ def approval_policy(calendar: ReleaseCalendar, window: str, level: Level) -> Pol
     if level is Level.MINOR and found.minor_lane:
         return Policy(release_managers=0, each_affected_team=False, expires=expires)
     return Policy(rule.release_managers, rule.each_affected_team, expires)
+
+
+def may_ask_nobody(policy: Policy) -> bool:
+    """Whether there may be changes that nobody has to agree to (the minor lane, or no release manager asked)."""
+    return policy.release_managers == 0
 
 
 def electorate(session: Session, calendar: str, teams: Iterable[str], now: datetime) -> Electorate:
@@ -124,7 +124,7 @@ def load(session: Session, change_id: str, environment: str, now: datetime) -> C
     row = session.get(CalendarRow, placement.calendar_id)
     assert row is not None  # a foreign key holds it
     slot = Slot(row.slug, placement.window, placement.starts_at, environment)
-    return case(session, change, slot, calendar_of(row, now), now)
+    return case(session, change, slot, calendar_rows.value(row, now), now)
 
 
 def case(session: Session, change: Change, slot: Slot, calendar: ReleaseCalendar, now: datetime) -> Case:
@@ -156,3 +156,23 @@ def vote_of(row: VoteRow) -> Vote:
         on_behalf_of=row.on_behalf_of,
         reason=row.reason,
     )
+
+
+def tally(session: Session, case: Case, now: datetime) -> Status:
+    """What the standing votes come to for a case that is loaded already.
+
+    Votes for another environment in which the change still stands are about that one; a veto is about the change.
+    """
+    put = case.proposal
+    standing = votes(session, put.change)
+    others = {vote.slot.environment for vote in standing} - {put.slot.environment}
+    if others:
+        others &= set(
+            session.scalars(
+                select(PlacementRow.environment).where(
+                    PlacementRow.change_id == put.change, PlacementRow.window.is_not(None)
+                )
+            )
+        )
+    here = [vote for vote in standing if vote.verdict is Verdict.REJECT or vote.slot.environment not in others]
+    return count(put, here, case.policy, case.electorate, now)

@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from release_mgmt.core.approvals import Blocker, State, Status, Verdict
 from release_mgmt.core.errors import Conflict, Forbidden, NotFound, ReleaseMgmtError, StaleVersion
 from release_mgmt.core.permissions import Actor, Role, Via, trusted
-from release_mgmt.services import actors, approvals, audit, breakglass, people, personal_data, teams
+from release_mgmt.services import actors, approvals, audit, breakglass, people, personal_data, plans, teams
 from release_mgmt.store.models.approvals import VoteRow
 from release_mgmt.store.models.people import Person
 from release_mgmt.store.models.repositories import Change, ChangeCommit, Commit, Release, Repository, Tag
@@ -110,6 +110,10 @@ class Town:
     def status(self, change: str, now: datetime = NOW) -> Status:
         with self.store.read() as session:
             return approvals.status(session, change, "prod", now)
+
+    def state(self, change: str) -> str | None:
+        with self.store.read() as session:
+            return session.scalar(select(Change.state).where(Change.id == change))
 
     def move(self, change: str, start: datetime, key: str = "weekly@2026-12-01T18:00") -> None:
         with self.store.write() as session:
@@ -259,6 +263,29 @@ def test_one_click_on_a_window_votes_for_what_the_voter_may_approve(town: Town) 
     refused(
         Forbidden, "not_a_voter", lambda: approvals.vote_on_window(town.store, town.actor("other"), NOW, "pricing", KEY)
     )
+
+
+@pytest.mark.acceptance("SCH-A1")
+def test_a_planned_change_is_approved_by_votes_and_announced_again_without(both: Town) -> None:
+    """The whole way: planned, announced, voted on, shown as approved, taken back; the gate says the same."""
+    both.change("real", merged_at=NOW - timedelta(days=1), ready=True)
+    with both.store.write() as session:
+        session.execute(delete(PlacementRow))
+        session.execute(update(Change).values(state="draft"))
+        session.execute(delete(WindowRow))
+    plans.replan(both.store, OPERATOR, NOW, "pricing")
+    with both.store.read() as session:
+        placed = session.execute(select(PlacementRow.window, PlacementRow.starts_at)).one()
+    assert tuple(placed) == (KEY, START)
+    assert both.state("real") == "announced"
+    cast = both.vote("m1", "real")
+    assert both.state("real") == "approved"
+    approvals.withdraw(both.store, both.actor("m1"), NOW, "real", cast.id)
+    assert both.state("real") == "announced"
+    both.vote("m1", "real")
+    people.change(both.store, OPERATOR, NOW, "m1", grants=(people.Grant(Role.READER),))
+    plans.replan(both.store, OPERATOR, NOW, "pricing")
+    assert both.state("real") == "announced", "who left the group no longer counts"
 
 
 @pytest.mark.acceptance("SCH-A4")
