@@ -1,6 +1,13 @@
 """Changelogs as they are published: immutable texts, revisions with a reason, conflicts that are shown."""
 
-from release_mgmt.services.publications.notes import NoteView, internal_marks, notes_of, set_internal, set_note
+from release_mgmt.services.publications.notes import (
+    NoteView,
+    internal_marks,
+    notes_of,
+    of_change,
+    set_internal,
+    set_note,
+)
 from release_mgmt.services.publications.publishing import (
     PublicationView,
     RevisionView,
@@ -28,6 +35,7 @@ __all__ = [
     "ingest",
     "internal_marks",
     "notes_of",
+    "of_change",
     "of_repository",
     "publish",
     "record_of",

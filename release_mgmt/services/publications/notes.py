@@ -108,6 +108,13 @@ def notes_of(session: Session, changes: Collection[str]) -> dict[str, list[NoteV
     return found
 
 
+def of_change(store: Store, actor: Actor, change: str) -> list[NoteView]:
+    """The business notes of one change, by language."""
+    require(actor, Action.READ_CHANGE)
+    with store.read() as session:
+        return sorted(notes_of(session, [change]).get(change, []), key=lambda note: note.language)
+
+
 def internal_marks(session: Session, changes: Collection[str]) -> dict[str, bool]:
     """Which of these changes somebody marked as internal or not."""
     found: dict[str, bool] = {}

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from flask import request
 
 from release_mgmt.core.permissions import Action
 from release_mgmt.services import changes as service
 from release_mgmt.services import directory, repositories
-from release_mgmt.services.changes import ChangeDetail, ChangeView, Filter
-from release_mgmt.services.directory import Directory
+from release_mgmt.services.changes import Filter
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses, lines
-from release_mgmt.web.pages.forge_links import commit_url, safe
 from release_mgmt.web.pages.moment import plural
-from release_mgmt.web.pages.parts import ChangeLine, ChipGroup, EvidenceRow
+from release_mgmt.web.pages.parts import ChangeLine, ChipGroup
 from release_mgmt.web.pages.site import blueprint, draw
 
 STATES = ("draft", "announced", "approved", "released", "rolled_back", "withdrawn")
@@ -75,94 +72,4 @@ def _filter() -> Filter:
         needs_review=True if asked.get("review") else None,
         text=(asked.get("text") or "").strip()[:200] or None,
         team=asked.get("team") or None,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class CommitLine:
-    """A commit of a change."""
-
-    sha: str
-    subject: str
-    author: str
-    at: datetime | None
-    url: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Correction:
-    """A correction of the level, in words."""
-
-    level: str
-    previous: str | None
-    reason: str
-    by: str
-    at: datetime
-    withdrawn: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class ChangePage:
-    """One change."""
-
-    line: ChangeLine
-    change: ChangeView
-    why: str
-    decided_by: str
-    summary: str | None
-    evidence: tuple[EvidenceRow, ...]
-    corrections: tuple[Correction, ...]
-    commits: tuple[CommitLine, ...]
-    url: str | None
-    other_level: str
-
-
-@blueprint.get("/changes/<change_id>")
-@needs(Action.READ_CHANGE)
-def change(change_id: str) -> str:
-    """One change: level with its evidence, where it lands and why, what is missing."""
-    detail = service.get(context.store, context.actor, change_id)
-    return draw("change", change_page(detail))
-
-
-def change_page(detail: ChangeDetail) -> ChangePage:
-    """The values of the page of one change."""
-    found = detail.change
-    names = directory.look_up(context.store, context.actor, [found.owner, *(one.made_by for one in detail.overrides)])
-    repository = repositories.get(context.store, context.actor, found.repository)
-    commits = tuple(
-        CommitLine(
-            one.sha,
-            one.subject,
-            one.author,
-            one.committed_at,
-            commit_url(repository.provider, repository.web_url, one.sha),
-        )
-        for one in detail.commits
-    )
-    return ChangePage(
-        line=lines.change_line(found, names),
-        change=found,
-        why=lines.kind_words(found.kind),
-        decided_by=detail.rule or "",
-        summary=detail.summary,
-        evidence=lines.evidence_rows(detail.evidence, repository, found.head_sha),
-        corrections=_corrections(detail, names),
-        commits=commits,
-        url=safe(found.url),
-        other_level="minor" if found.level == "major" else "major",
-    )
-
-
-def _corrections(detail: ChangeDetail, names: Directory) -> tuple[Correction, ...]:
-    return tuple(
-        Correction(
-            one.level,
-            one.previous_level,
-            one.reason,
-            names.person(one.made_by) or one.made_by,
-            one.made_at,
-            one.withdrawn_at,
-        )
-        for one in detail.overrides
     )
