@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from release_mgmt.core.evidence.bounded import Unreadable, load_json
+from release_mgmt.core.evidence.dependencies import installs as commands
 
 NOTEBOOK_BYTES = 24_000_000
 """A notebook above this size is not read: it is nearly all outputs, and its values would fill the memory."""
@@ -37,7 +38,7 @@ class Notebook:
 
 @dataclass(frozen=True, slots=True)
 class Install:
-    """One library that a cell or a shell line installs; ``ecosystem`` is pypi or conda."""
+    """One library that a cell or a shell line installs; ``ecosystem`` is pypi, conda or cran."""
 
     name: str
     ecosystem: str
@@ -129,55 +130,19 @@ def code(notebook: Notebook, language: str = "python") -> str:
     )
 
 
-_INSTALL = re.compile(
-    r"(?:^|[;&|(!%])[ \t]*(?:sudo[ \t]+)?(?:(?:\{?sys\.executable\}?|[\w/.]*python[\d.]*)[ \t]+-m[ \t]+)?"
-    r"(?:uv[ \t]+)?(?P<tool>pip[\d.]*|conda|mamba|micromamba)[ \t]+(?:-\S+[ \t]+)*install[ \t]+"
-    r"(?P<rest>(?:[^\n;&|\\]|\\\n)*)",
-    re.MULTILINE,
-)
-_VALUED_OPTIONS = """
--r --requirement -c --constraint -f --find-links -i --index-url --extra-index-url -t --target -n --name -p --prefix
---channel --platform --python --python-version --proxy --trusted-host --root --src
-"""
-_VALUED = frozenset(_VALUED_OPTIONS.split())
 _NAMED = re.compile(r"([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?:\[[^\]]*\])?(?:[<>=!~@].*)?\Z")
 _TOOLS = frozenset(("pip", "setuptools", "wheel", "conda", "python", "mamba"))
 
 
 def shell_installs(text: str) -> tuple[Install, ...]:
-    """What the ``pip install`` and ``conda install`` commands in ``text`` install."""
+    """What the install commands in ``text`` install: Python, conda and R libraries."""
     if "install" not in text:
         return ()
-    found: dict[Install, None] = {}
-    for match in _INSTALL.finditer(text):
-        tool = "pypi" if match.group("tool").startswith("pip") else "conda"
-        skip = False
-        words = match.group("rest").replace("\\\n", " ")
-        for raw in re.sub(r"\s#.*", "", words).split()[:200]:
-            word = raw.strip("'\"")
-            if skip:
-                skip = False
-            elif word.startswith("-"):
-                skip = word in _VALUED or (tool == "conda" and word == "-c")
-            elif name := _library(word):
-                found[Install(name, tool)] = None
-    return tuple(found)
+    found = commands(text)
+    return tuple(dict.fromkeys(Install(one.name, one.ecosystem) for one in found if one.ecosystem in _LIBRARIES))
 
 
-def _library(word: str) -> str | None:
-    if "://" in word or word.startswith("git+"):
-        egg = re.search(r"[#&]egg=([\w.-]+)", word)
-        tail = re.search(r"/([\w.-]+?)(?:\.git)?(?:@[^/]*)?(?:[#?].*)?\Z", word)
-        named = egg or (tail if word.startswith("git+") else None)
-        return named.group(1) if named else None
-    if (
-        "/" in word
-        or word.startswith((".", "$", "{"))
-        or word.endswith((".txt", ".whl", ".gz", ".zip", ".yml", ".yaml"))
-    ):
-        return None
-    match = _NAMED.match(word)
-    return match.group(1) if match and match.group(1).lower() not in _TOOLS else None
+_LIBRARIES = frozenset(("pypi", "conda", "cran"))
 
 
 def installs(notebook: Notebook) -> tuple[Install, ...]:

@@ -105,8 +105,10 @@ def _change(who: Identity, earlier: Entries, later: Entries) -> DependencyChange
         return _row(status, who, later[0][0], later[0][1], group, group_before, old, new)
     if old == new:
         return None
-    major = _major(who, earlier, later)
-    return _row("updated", who, path, one, group, group_before, old, new, major)
+    crossed = _crossed(who, earlier, later)
+    if crossed:
+        old, new = crossed
+    return _row("updated", who, path, one, group, group_before, old, new, crossed is not None)
 
 
 def _row(
@@ -174,13 +176,14 @@ def _bounds(listed: Iterable[Requirement]) -> str | None:
     return newest([one.version for one in listed if one.version and one.group in NEEDED])
 
 
-def _major(who: Identity, earlier: Entries, later: Entries) -> bool:
-    """Whether a run-time pin or lower bound crosses a major version: within one file, or, where a file takes over
-    from others that are gone, against the highest of those."""
+def _crossed(who: Identity, earlier: Entries, later: Entries) -> tuple[str, str] | None:
+    """The run-time pins or lower bounds between which a major version is crossed, None when none is: within one
+    file, or, where a file takes over from others that are gone, against the highest of those."""
     old, new = _by_path(earlier), _by_path(later)
     gone = [one for path, listed in old.items() if path not in new for one in listed]
     for path, listed in new.items():
         before = _bounds(old[path]) if path in old else _bounds(gone)
-        if listed[0].ecosystem in LIBRARIES and crosses_major(who[1], before, _bounds(listed)):
-            return True
-    return False
+        after = _bounds(listed)
+        if before and after and listed[0].ecosystem in LIBRARIES and crosses_major(who[1], before, after):
+            return before, after
+    return None

@@ -12,6 +12,7 @@ from release_mgmt.core.evidence.dependencies.model import Group, Include, Requir
 from release_mgmt.core.evidence.dependencies.pep508 import PLATFORM, parse
 
 _LIMIT = 200_000
+_TEMPLATE = re.compile(r"\{\{[^{}\n]{0,200}\}\}")
 _CALLS = 200
 _SEPARATOR = re.compile(r"&&|\|\||[;|\n&]")
 _WITH_VALUE = word_set(
@@ -49,7 +50,7 @@ def include_files(command: str, line: int) -> list[Include]:
 
 
 def _all(command: str, group: Group, line: int | None) -> Iterator[tuple[Requirement | None, str | None]]:
-    command = command[:_LIMIT].replace("\\\n", " ")
+    command = _TEMPLATE.sub("$", command[:_LIMIT].replace("\\\n", " "))
     for one in r_installs(command, group, line):
         yield one, None
     for part in _SEPARATOR.split(_protected(command)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 
 from packaging.requirements import InvalidRequirement
@@ -14,11 +15,17 @@ from release_mgmt.core.evidence.dependencies.versions import bound
 _LOOSE = re.compile(
     r"\s*((?=[\w.-]*[A-Za-z])[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(\[[^\]]*\])?\s*\(?((?:[=<>!~^][^;@]*)?)\)?\s*(?:@\s*([^;\s]+))?\s*(?:;(.*))?\Z"
 )
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*=[^=]")
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9][\w.-]*)")
 _REPOSITORY = re.compile(r"[/:]([A-Za-z0-9][\w.-]*?)(?:\.git)?/?\Z")
 _FORGE = re.compile(r"/([A-Za-z0-9][\w.-]*?)(?:\.git)?/(?:archive|zipball|tarball|releases)/")
 _WHEEL = re.compile(r"/?([A-Za-z0-9](?:[\w.]*[A-Za-z0-9])?)-[0-9][^/]*\.(?:whl|tar\.gz|zip)(?:[#?].*)?\Z")
 _URL = re.compile(r"(?:(?:git|hg|svn|bzr)\+|https?:|ssh:|git@|git:|ftp:)")
+
+# Names of the standard library that a registry has as well, for Python versions that lacked them.
+_BACKPORTED = frozenset(("asyncio", "contextvars", "dataclasses", "enum34", "graphlib", "pathlib", "tomllib", "typing"))
+
+_STANDARD = frozenset(sys.stdlib_module_names) - _BACKPORTED
 
 PLATFORM = frozenset(("python", "pip"))
 """Names that manifests list beside libraries and that are none."""
@@ -38,7 +45,7 @@ def parse(
     except (InvalidRequirement, RecursionError):
         return _loose(text, group, extra, line, ecosystem)
     specifier = str(parsed.specifier)
-    if parsed.name.replace(".", "").isdigit():
+    if parsed.name.replace(".", "").isdigit() or (ecosystem == "pypi" and parsed.name in _STANDARD):
         return None
     version, pinned = bound(specifier)
     return requirement(
@@ -90,7 +97,7 @@ def _repository(address: str) -> re.Match[str] | None:
 def _loose(text: str, group: Group, extra: str | None, line: int | None, ecosystem: str) -> Requirement | None:
     """What PEP 508 refuses and installers of old took: ``name=1.2``, ``name (>=1)``, ``name>=1.*``."""
     match = _LOOSE.match(text)
-    if not match:
+    if not match or _VARIABLE.match(text):
         return None
     name, _, specifier, url, marker = match.groups()
     version, pinned = bound(specifier or "")

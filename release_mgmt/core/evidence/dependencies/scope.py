@@ -25,7 +25,7 @@ _BUILD = word_set(
 _CONSTRAINT = frozenset(("constraint", "constraints"))
 _DEVELOPMENT_FOLDERS = word_set(
     """
-    .azure-pipelines .binder .ci .circleci .devcontainer .github .gitlab .readthedocs asv_bench benchmark
+    .azure-pipelines .binder .ci .circleci .devcontainer .github .gitlab .readthedocs _tools asv_bench benchmark
     benchmarks binder ci doc docs documentation site test testing tests tools website
     """
 )

@@ -1,0 +1,70 @@
+"""Commands that install libraries, and requirements given by address."""
+
+from __future__ import annotations
+
+import pytest
+
+from release_mgmt.core.evidence.dependencies import Group, installed_files, installs, r_installs, read
+from release_mgmt.core.evidence.dependencies.pep508 import parse
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("pip install -q 'torch==2.1' pandas>=2 > /dev/null 2>&1", ["torch", "pandas"]),
+        ("!{sys.executable} -m pip install --index-url https://x.example.org/simple polars", ["polars"]),
+        ("%conda install -c conda-forge -y cartopy=0.21", ["cartopy"]),
+        ("sudo apt-get install -y r-cran-dplyr libgdal-dev", ["dplyr", "libgdal-dev"]),
+        ("pip install {{ cookiecutter.package }} numpy", ["numpy"]),
+        ("pip install -r requirements.txt && pip install -e . && uv pip install duckdb", ["duckdb"]),
+        ("Rscript -e \"install.packages(c('glue', 'sf'), repos='https://x.example.org', lib='y')\"", ["glue", "sf"]),
+        ("python -m pip install --upgrade pip setuptools wheel", []),
+        ("echo nothing; pipenv install --dev", []),
+        ("npm install -g @vue/cli@5 serve", ["@vue/cli", "serve"]),
+        ("poetry add httpx", ["httpx"]),
+    ],
+)
+def test_what_a_command_installs(command: str, expected: list[str]) -> None:
+    """Options, redirections, templates and the installer itself are no libraries."""
+    assert [one.name for one in installs(command)] == expected
+
+
+def test_files_that_a_command_installs() -> None:
+    """Requirement files are told apart from names."""
+    assert installed_files("pip install -r a.txt --requirement=b.txt c") == ["a.txt", "b.txt"]
+
+
+def test_r_calls_count_their_lines() -> None:
+    """Calls in an R script are found with their line, whatever package they belong to."""
+    text = "x <- 1\nremotes::install_github('tidymodels/parsnip')\nrenv::install('yaml@2.3')\n# my_install('no')\n"
+    assert [(one.name, one.line) for one in r_installs(text)] == [("parsnip", 2), ("yaml", 3)]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("git+https://github.com/acme/forecast.git@releases/2.0.1#subdirectory=python", "forecast"),
+        ("git+ssh://git@github.com/acme/forecast.git", "forecast"),
+        ("git@github.com:acme/forecast.git", "forecast"),
+        ("git+https://user:word@example.org/acme/forecast@v1", "forecast"),
+        ("https://github.com/acme/forecast/archive/main.zip", "forecast"),
+        ("https://x.example.org/packages/scoring-2.3.1-py3-none-any.whl", "scoring"),
+        ("2.0.1", None),
+        ("warnings", None),
+        ("TORCH_HOME=libtorch/", None),
+        ("dataclasses; python_version < '3.7'", "dataclasses"),
+    ],
+)
+def test_names_of_requirements(text: str, name: str | None) -> None:
+    """A requirement by address is named by its repository or file; versions, variables and modules are none."""
+    one = parse(text, Group.RUNTIME)
+    assert (one.name if one else None) == name
+
+
+def test_a_backslash_too_many() -> None:
+    """A RUN that ends in a backslash does not swallow the next instruction."""
+    manifest = read(
+        "Dockerfile", b"FROM python:3.11\nRUN pip install pandas \\\n\n\nWORKDIR /work\nRUN pip install polars\n"
+    )
+    assert manifest is not None
+    assert [(one.name, one.line) for one in manifest.requirements] == [("python", 1), ("pandas", 2), ("polars", 6)]
