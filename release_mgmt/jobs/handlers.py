@@ -59,12 +59,21 @@ class Work:
 
 Handler = Callable[[Work], Mapping[str, Any]]
 
+_READINGS = sync.Readings()
+
 
 def read(work: Work) -> Mapping[str, Any]:
     """Fetch the repository and keep what is new."""
     every = timedelta(seconds=work.settings.sync_every)
     found = sync.sync(
-        work.store, ACTOR, clock.now(), work.subject, sources=work.sources, every=every, progress=work.report
+        work.store,
+        ACTOR,
+        clock.now(),
+        work.subject,
+        sources=work.sources,
+        every=every,
+        progress=work.report,
+        readings=_READINGS,
     )
     return asdict(found)
 

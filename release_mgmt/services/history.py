@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import translate
 from pathlib import Path
 
-from release_mgmt.core.changelog import Changelog, History, Options, assemble
+from release_mgmt.core.changelog import Assembly, Changelog, History, Options
 from release_mgmt.core.changes import Facts, Provider, PullRequest, read_message
 from release_mgmt.core.errors import InvalidInput, RepositoryRefused
 from release_mgmt.core.history import Commit, Graph, TagAt
-from release_mgmt.core.history.releases import Prereleases
+from release_mgmt.core.history.releases import Prereleases, Releases
 from release_mgmt.core.text import one_line
 from release_mgmt.core.versions import NamedVersion, Version, name_tags
 from release_mgmt.sources.git import Refs, Repository, TagRef
@@ -45,16 +46,22 @@ class Request:
     pulls: tuple[PullRequest, ...] = ()
     forge: Provider | None = None
     paths: Paths | None = None
+    tag_pattern: str | None = None
 
 
 class Reading:
-    """Takes in commits one by one and keeps only what changes are made of."""
+    """Takes in commits one by one and keeps only what changes are made of.
+
+    ``tips`` are the commits whose histories it holds, so that the next reading asks for what is new only.
+    """
 
     def __init__(self, paths: Paths | None = None) -> None:
         self.parents: dict[str, tuple[str, ...]] = {}
         self.facts: dict[str, Facts] = {}
         self.authors: dict[str, str] = {}
         self.names: dict[str, str] = {}
+        self.tips: tuple[str, ...] = ()
+        self.with_files = bool(paths)
         self._people: dict[str, str] = {}
         self._touching = _Touching(paths) if paths else None
 
@@ -116,16 +123,41 @@ def forge_of(url: str | None) -> Provider:
     return "unknown"
 
 
-def read_changelog(
-    repository: Repository, request: Request, *, refs: Refs | None = None, progress: Progress | None = None
-) -> Changelog:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A changelog with what it was made of."""
+
+    record: Changelog
+    refs: Refs
+    history: History
+    releases: Releases
+
+
+def read_changelog(repository: Repository, request: Request, *, progress: Progress | None = None) -> Changelog:
     """The changelog of a repository on disk.
 
     Raises RepositoryRefused for repositories that cannot be read whole, NotFound for unknown revisions.
     """
+    return read_all(repository, request, progress=progress).record
+
+
+def read_all(
+    repository: Repository,
+    request: Request,
+    *,
+    refs: Refs | None = None,
+    progress: Progress | None = None,
+    reading: Reading | None = None,
+    also: Callable[[Commit], None] | None = None,
+) -> Found:
+    """The changelog and what it was made of; ``reading`` holds what is known, ``also`` sees each commit read."""
     found = refs or repository.refs()
     head = repository.resolve(request.end) if request.end else found.head.sha
-    versions, diagnostics = name_tags([tag.name for tag in found.tags], request.name)
+    names = [tag.name for tag in found.tags]
+    if request.tag_pattern:
+        wanted_names = re.compile(translate(request.tag_pattern))
+        names = [name for name in names if wanted_names.match(name)]
+    versions, diagnostics = name_tags(names, request.name)
     at = {tag.name: tag for tag in found.tags}
     named = []
     for one in versions:
@@ -142,38 +174,43 @@ def read_changelog(
     if request.end is None:
         wanted += [sha for one in named if (sha := at[one.tag].commit)]
     wanted += [base] if base else []
-    reading = read_commits(repository, wanted, request.paths, progress, diagnostics)
+    reading = reading if reading is not None else Reading(request.paths)
+    read_commits(repository, wanted, reading, progress, diagnostics, also)
     named = [one for one in named if at[one.tag].commit in reading.parents]
     if base is not None and not request.every:
         named = [one for one in named if at[one.tag].commit in {head, base}]
     history = to_history(request, reading, named, {one.tag: at[one.tag] for one in named}, head, wanted, diagnostics)
     history = _with_every_tag(history, found)
     options = _options(request, reading, history, base)
-    record = assemble(history, options, repository.patch_ids)
-    return _selected(record, request, head, found)
+    assembly = Assembly(history, options, repository.patch_ids)
+    record = _selected(assembly.changelog(), request, head, found)
+    return Found(record, found, history, assembly.releases)
 
 
 def read_commits(
     repository: Repository,
     wanted: Sequence[str],
-    paths: Paths | None = None,
+    reading: Reading,
     progress: Progress | None = None,
     diagnostics: list[str] | None = None,
-) -> Reading:
-    """Everything that ``wanted`` (full shas) contain, streamed. With ``paths`` the changed files are read too."""
-    reading = Reading(paths)
+    also: Callable[[Commit], None] | None = None,
+) -> None:
+    """Take everything that ``wanted`` (full shas) contain and ``reading`` does not know, streamed."""
     told = diagnostics if diagnostics is not None else []
     trees: list[str] = []
     stream = repository.log(
-        wanted,
-        files=bool(paths),
-        merges="first-parent" if paths else "none",
-        topological=bool(paths),
+        wanted if not reading.tips else [sha for sha in wanted if sha not in reading.parents],
+        reading.tips,
+        files=reading.with_files,
+        merges="first-parent" if reading.with_files else "none",
+        topological=reading.with_files,
         on_missing=lambda words: told.append(f"files are missing, renames were found by equal content only: {words}"),
     )
     for count, commit in enumerate(stream, 1):
         reading.take(commit)
         trees.append(commit.tree)
+        if also is not None:
+            also(commit)
         if progress is not None and count % 1000 == 0:
             progress(count)
     if trees:
@@ -184,7 +221,7 @@ def read_commits(
                 code="repository_incomplete",
                 hint="git fetch --refetch --no-filter origin   (or clone again without --filter=tree:0)",
             )
-    return reading
+    reading.tips = tuple(dict.fromkeys(wanted))
 
 
 def to_history(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 from release_mgmt.core.changelog import Changelog, Entry, Section
-from release_mgmt.core.changes import PullRequest
-from release_mgmt.services.history import Request, forge_of, read_changelog
+from release_mgmt.core.changes import Provider, PullRequest
+from release_mgmt.services.history import Request, forge_of, read_all
 from release_mgmt.sources.addresses import Address, AddressPolicy, parse, resolve
 from release_mgmt.sources.git import Refs, Repository, open_repository
 from release_mgmt.sources.git.mirrors import Fetched, update
@@ -57,13 +58,38 @@ def change_prefix(repository_id: str) -> str:
     return repository_id.removeprefix("r_")[:8]
 
 
+def request_of(row: Row, pulls: Sequence[PullRequest]) -> Request:
+    """Which changelog a repository's settings ask for.
+
+    ``packages`` maps packages to their folders, ``prereleases`` is fold or separate.
+    """
+    settings = row.settings or {}
+    packages = settings.get("packages")
+    paths = None
+    if isinstance(packages, Mapping):
+        paths = {str(name): tuple(str(one) for one in folders) for name, folders in sorted(packages.items())}
+    forge: Provider = next((known for known in get_args(Provider) if known == row.provider), "unknown")
+    return Request(
+        row.name,
+        every=True,
+        prereleases="separate" if settings.get("prereleases") == "separate" else "fold",
+        pulls=tuple(pulls),
+        forge=forge if forge != "unknown" else forge_of(row.location),
+        paths=paths or None,
+        tag_pattern=row.tag_pattern,
+    )
+
+
 def record_of(
     row: Row, source: Repository, pulls: Sequence[PullRequest], *, refs: Refs, progress: Progress | None = None
 ) -> Changelog:
     """The whole record of a repository; entries have ids that are unique in the installation."""
-    request = Request(name=row.name, every=True, pulls=tuple(pulls), forge=forge_of(row.location))
-    found = read_changelog(source, request, refs=refs, progress=progress)
-    prefix = change_prefix(row.id)
+    found = read_all(source, request_of(row, pulls), refs=refs, progress=progress)
+    return prefixed(found.record, change_prefix(row.id))
+
+
+def prefixed(found: Changelog, prefix: str) -> Changelog:
+    """The record with ids that are unique in the installation."""
     return replace(
         found,
         releases=tuple(_section(section, prefix) for section in found.releases),

@@ -1,6 +1,6 @@
 """The record that is published of a repository's releases: one model, rendered by ``formats``."""
 
-from release_mgmt.core.changelog.assemble import History, Options, assemble
+from release_mgmt.core.changelog.assemble import Assembly, History, Options, assemble
 from release_mgmt.core.changelog.record import (
     SCHEMA,
     Accounting,
@@ -14,6 +14,7 @@ from release_mgmt.core.changelog.record import (
 __all__ = [
     "SCHEMA",
     "Accounting",
+    "Assembly",
     "Changelog",
     "Entry",
     "History",

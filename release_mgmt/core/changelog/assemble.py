@@ -63,10 +63,12 @@ def assemble(history: History, options: Options, patches: Patches | None = None)
 
     Raises BrokenInvariant when a commit of a range is not accounted for.
     """
-    return _Assembly(history, options, patches).changelog()
+    return Assembly(history, options, patches).changelog()
 
 
-class _Assembly:
+class Assembly:
+    """The making of one changelog; ``releases`` tells which release holds which commit."""
+
     def __init__(self, history: History, options: Options, patches: Patches | None) -> None:
         self.history = history
         self.options = options
@@ -87,6 +89,7 @@ class _Assembly:
         self.head_package = self.releases.order[head].package if head is not None else None
 
     def changelog(self) -> Changelog:
+        """The record of every release."""
         order = self.releases.order
         sections: dict[int, Section] = {}
         packages = dict.fromkeys([release.package for release in order])

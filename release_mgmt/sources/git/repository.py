@@ -22,7 +22,7 @@ _FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REVISION = re.compile(r"(?![-./])(?!.*(?:\.\.|//|@\{|\.lock(?:/|$)))[^\x00-\x20\x7f~^:?*\[\\]+(?:[~^]\d{0,4}){0,9}")
 _REF_FORMAT = (
     "%(refname)%00%(objectname)%00%(objecttype)%00%(*objectname)%00%(*objecttype)%00"
-    "%(taggerdate:iso-strict)%00%(creatordate:iso-strict)"
+    "%(taggerdate:iso-strict)%00%(creatordate:iso-strict)%00%(taggeremail:trim)"
 )
 _ORIGIN = re.compile(r'^\s*\[remote "origin"\][^\[]*?^\s*url\s*=\s*(\S+)\s*$', re.MULTILINE)
 _HINT = "give the path of a checkout or a bare repository"
@@ -35,7 +35,7 @@ _RENAMES: dict[Renames, tuple[str, ...]] = {"similar": ("-M",), "exact": ("-M100
 class TagRef(NamedTuple):
     """A tag: ``name`` without ``refs/tags/``; ``target`` is what the reference names, ``commit`` the commit it comes
     to after peeling (None when it names a blob, a tree or nothing readable); ``date`` is ISO 8601, the tagger's for an
-    annotated tag, else the commit's.
+    annotated tag, else the commit's. ``tagger`` is the address of who made an annotated tag.
     """
 
     name: str
@@ -43,6 +43,7 @@ class TagRef(NamedTuple):
     commit: str | None
     annotated: bool
     date: str | None
+    tagger: str | None = None
 
 
 class Head(NamedTuple):
@@ -115,10 +116,12 @@ class Repository:
         tags: list[TagRef] = []
         branches: dict[str, str] = {}
         for line in out.decode("utf-8", "replace").splitlines():
-            name, target, kind, peeled, peeled_kind, tagged, created = line.split("\0")
+            name, target, kind, peeled, peeled_kind, tagged, created, tagger = line.split("\0")
             if name.startswith("refs/tags/"):
                 commit = target if kind == "commit" else peeled if peeled_kind == "commit" else None
-                tags.append(TagRef(name[10:], target, commit, kind == "tag", tagged or created or None))
+                tags.append(
+                    TagRef(name[10:], target, commit, kind == "tag", tagged or created or None, tagger.lower() or None)
+                )
             elif kind == "commit":
                 branches[name] = target
         nested = [tag for tag in tags if tag.annotated and tag.commit is None]

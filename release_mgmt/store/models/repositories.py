@@ -72,7 +72,8 @@ class Tag(Base):
 class Release(Base):
     """A version of a repository; ``position`` counts from the oldest version (0) up, in version order.
 
-    ``section`` is the release's record in the changelog's JSON schema without its entries.
+    ``section`` is the release's record in the changelog's JSON schema without its entries, ``entries`` those: the key
+    of a change where the change's own ``record`` says all, else the entry.
     """
 
     __tablename__ = "releases"
@@ -90,6 +91,7 @@ class Release(Base):
     changes: Mapped[int] = mapped_column(default=0)
     majors: Mapped[int] = mapped_column(default=0)
     section: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    entries: Mapped[list[Any]] = mapped_column(default=list)
 
     __table_args__ = (
         UniqueConstraint("repository_id", "tag"),

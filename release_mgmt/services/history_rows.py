@@ -1,0 +1,310 @@
+"""Rows of a repository's history: written where they differ, tags that moved or went told and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from release_mgmt.core.changelog import Entry, Section
+from release_mgmt.core.history import Commit as GitCommit
+from release_mgmt.core.permissions import Action, Actor
+from release_mgmt.core.text import clean
+from release_mgmt.services import audit, mirrored
+from release_mgmt.services.history import Found
+from release_mgmt.services.stored_history import entries_of, instant, record_of, release_id, section_of
+from release_mgmt.store.models.repositories import Change, ChangeCommit, Commit, Release, Repository, Tag
+from release_mgmt.store.session import Store
+
+BATCH = 2_000
+SUBJECT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What a sync found; ``changed`` is False when everything stood as before. ``commits`` counts new ones."""
+
+    changed: bool
+    releases: int = 0
+    changes: int = 0
+    new_releases: int = 0
+    new_changes: int = 0
+    commits: int = 0
+    withdrawn: int = 0
+    moved_tags: tuple[str, ...] = ()
+    gone_tags: tuple[str, ...] = ()
+
+
+def store_commits(
+    store: Store, repository_id: str, found: Found, fresh: Mapping[str, GitCommit], known: set[str]
+) -> None:
+    """New commits, in batches of their own: they mean nothing until changes name them, so others need not wait.
+
+    New commits are never ancestors of known ones, so counting on keeps parents first.
+    """
+    base = len(known)
+    ordered = [sha for sha in found.history.graph.shas if sha in fresh]
+    for start in range(0, len(ordered), BATCH):
+        rows = [
+            _commit_row(repository_id, fresh[sha], base + start + at, found)
+            for at, sha in enumerate(ordered[start : start + BATCH])
+        ]
+        with store.write() as session:
+            present = set(
+                session.scalars(
+                    select(Commit.sha).where(
+                        Commit.repository_id == repository_id, Commit.sha.in_([row["sha"] for row in rows])
+                    )
+                )
+            )
+            missing = [row for row in rows if row["sha"] not in present]
+            if missing:
+                session.execute(insert(Commit), missing)
+
+
+def _commit_row(repository_id: str, commit: GitCommit, position: int, found: Found) -> dict[str, Any]:
+    number = found.history.graph.number[commit.sha]
+    subject, _, body = commit.message.strip().partition("\n")
+    return {
+        "repository_id": repository_id,
+        "sha": commit.sha,
+        "position": position,
+        "parents": " ".join(commit.parents),
+        "tree": commit.tree,
+        "author": found.history.authors[number],
+        "author_key": clean(commit.author_email.lower(), 200) or None,
+        "authored_at": instant(commit.authored_at),
+        "committed_at": instant(commit.committed_at),
+        "subject": clean(subject, SUBJECT),
+        "body": clean(body.strip()) or None,
+        "patch_id": None,
+        "release_id": None,
+    }
+
+
+class Writer:
+    """Writes one sync in one transaction: only rows that differ."""
+
+    def __init__(self, session: Session, actor: Actor, now: datetime, repository_id: str, found: Found) -> None:
+        self.session = session
+        self.actor = actor
+        self.now = now
+        self.repository = session.get_one(Repository, repository_id)
+        self.found = found
+        self.id = repository_id
+        self.prefix = mirrored.change_prefix(repository_id)
+
+    def write(self, seen: str, commits: int) -> Synced:
+        """Tags, releases, which release holds which commit, changes, and the repository's own row."""
+        moved, gone = self._tags()
+        record = self.found.record
+        holders = self._holders(record.releases)
+        records = {key: record_of(entry) for key, (entry, _) in holders.items()}
+        open_records = {entry.id: record_of(entry) for entry in record.unreleased.entries}
+        records = {**open_records, **records}
+        releases = self._releases(record.releases, records)
+        self._commits_to_releases()
+        changes, withdrawn = self._changes(holders, records)
+        row = self.repository
+        row.sync_cursor = {
+            "seen": seen,
+            "unreleased": section_of(record.unreleased),
+            "open": entries_of(record.unreleased, records),
+        }
+        row.diagnostics = [
+            *(f"tag {name!r} moved after it was read" for name in moved),
+            *(f"tag {name!r} was deleted after it was read" for name in gone),
+            *record.diagnostics,
+        ]
+        row.head_sha, row.default_branch = self.found.refs.head.sha, self.found.refs.head.branch or row.default_branch
+        row.synced_at, row.sync_error = self.now, None
+        synced = Synced(
+            True, len(record.releases), len(holders), releases, changes, commits, withdrawn, tuple(moved), tuple(gone)
+        )
+        told = {"commits": commits, "releases": releases, "changes": changes, "withdrawn": withdrawn,
+                "moved_tags": list(moved), "gone_tags": list(gone)}  # fmt: skip
+        audit.record(
+            self.session,
+            self.actor,
+            self.now,
+            action=Action.SYNC_REPOSITORY,
+            subject=f"repository:{self.id}",
+            before={"tags": {**moved, **gone}} if moved or gone else None,
+            after=told,
+        )
+        return synced
+
+    def _tags(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Store every tag; those that moved or went, with the commit they were on."""
+        rows = {row.name: row for row in self.session.scalars(select(Tag).where(Tag.repository_id == self.id))}
+        moved: dict[str, str] = {}
+        gone: dict[str, str] = {}
+        for tag in self.found.refs.tags:
+            name, sha = clean(tag.name, 255), tag.commit or tag.target
+            row = rows.pop(name, None)
+            if row is None:
+                self.session.add(
+                    Tag(repository_id=self.id, name=name, sha=sha, object_sha=tag.target, tagged_at=instant(tag.date),
+                        tagger_key=tag.tagger, seen_at=self.now)
+                )  # fmt: skip
+            elif row.object_sha != tag.target or row.gone_at is not None:
+                if row.object_sha != tag.target:
+                    moved[name] = row.sha
+                    row.moved += 1
+                row.sha, row.object_sha, row.tagged_at, row.gone_at = sha, tag.target, instant(tag.date), None
+                row.seen_at, row.tagger_key = self.now, tag.tagger
+        for name, row in rows.items():
+            if row.gone_at is None:
+                gone[name] = row.sha
+                row.gone_at = self.now
+        return moved, gone
+
+    def _holders(self, sections: Iterable[Section]) -> dict[str, tuple[Entry, Section | None]]:
+        """For each change its entry in the first release that holds it, else the unreleased one."""
+        order = {release.tag: place for place, release in enumerate(self.found.releases.order)}
+        found: dict[str, tuple[Entry, Section | None]] = {}
+        for section in sorted(sections, key=lambda one: order[one.tag or ""]):
+            for entry in section.entries:
+                found.setdefault(entry.id, (entry, section))
+        for entry in self.found.record.unreleased.entries:
+            found.setdefault(entry.id, (entry, None))
+        return found
+
+    def _releases(self, sections: tuple[Section, ...], records: Mapping[str, Mapping[str, Any]]) -> int:
+        rows = {row.tag: row for row in self.session.scalars(select(Release).where(Release.repository_id == self.id))}
+        ids = {(section.package, section.version): release_id(self.prefix, section.tag or "") for section in sections}
+        new = 0
+        for position, section in enumerate(reversed(sections)):
+            assert section.tag is not None
+            row = rows.pop(section.tag, None)
+            if row is None:
+                row = Release(id=release_id(self.prefix, section.tag), repository_id=self.id, tag=section.tag)
+                self.session.add(row)
+                new += 1
+            data, entries = section_of(section), entries_of(section, records)
+            if row.section != data or row.entries != entries:
+                row.section, row.entries = data, entries
+            before = section.previous
+            row.version, row.package, row.sha = section.version or "", section.package, section.sha or ""
+            row.previous_id = ids.get((section.package, before.version)) if before else None
+            row.position, row.prerelease, row.released_at = position, section.prerelease, instant(section.date)
+            row.changes = len(section.entries)
+        for row in rows.values():
+            self.session.delete(row)
+        self.session.flush()
+        return new
+
+    def _commits_to_releases(self) -> None:
+        """Which release holds each commit first; with several packages, the first of them."""
+        shas = self.found.history.graph.shas
+        wanted: dict[str, str] = {}
+        for release in self.found.releases.order:
+            for commit in release.commits:
+                wanted.setdefault(shas[commit], release_id(self.prefix, release.tag))
+        by_release: dict[str | None, list[str]] = {}
+        name: str | None
+        stored = self.session.execute(select(Commit.sha, Commit.release_id).where(Commit.repository_id == self.id))
+        for sha, present in stored:
+            if wanted.get(sha) != present:
+                by_release.setdefault(wanted.get(sha), []).append(sha)
+        for name, commits in sorted(by_release.items(), key=lambda item: item[0] or ""):
+            for start in range(0, len(commits), 500):
+                self.session.execute(
+                    update(Commit)
+                    .where(Commit.repository_id == self.id, Commit.sha.in_(commits[start : start + 500]))
+                    .values(release_id=name)
+                )
+
+    def _changes(
+        self, holders: Mapping[str, tuple[Entry, Section | None]], records: Mapping[str, dict[str, Any]]
+    ) -> tuple[int, int]:
+        """Insert new changes, update those that differ, withdraw those that are no longer there."""
+        rows = {row.id: row for row in self.session.scalars(select(Change).where(Change.repository_id == self.id))}
+        stored = self.session.execute(select(Commit.sha, Commit.committed_at).where(Commit.repository_id == self.id))
+        times: dict[str, datetime | None] = dict(stored.all())
+        fresh: list[dict[str, Any]] = []
+        commits: list[dict[str, Any]] = []
+        for key, (entry, section) in holders.items():
+            values = self._values(entry, section, records[key], times)
+            row = rows.pop(key, None)
+            if row is None:
+                fresh.append({**values, "id": key, "repository_id": self.id, "key": key.removeprefix(f"{self.prefix}-"),
+                              "state": self._state(section), "kind": entry.kind, "created_at": self.now,
+                              "updated_at": self.now})  # fmt: skip
+                commits += self._commit_rows(key, entry)
+                continue
+            if self._update(row, values, section):
+                self.session.execute(delete(ChangeCommit).where(ChangeCommit.change_id == row.id))
+                commits += self._commit_rows(key, entry)
+        withdrawn = 0
+        for row in rows.values():
+            # An open pull request's preview has no merge to lose; what was released stays released.
+            if row.merged_at is not None and row.state not in {"released", "rolled_back", "withdrawn"}:
+                row.state, row.ready, row.updated_at = "withdrawn", False, self.now
+                withdrawn += 1
+        for start in range(0, len(fresh), BATCH):
+            self.session.execute(insert(Change), fresh[start : start + BATCH])
+        for start in range(0, len(commits), BATCH):
+            self.session.execute(insert(ChangeCommit), commits[start : start + BATCH])
+        return len(fresh), withdrawn
+
+    def _commit_rows(self, key: str, entry: Entry) -> list[dict[str, Any]]:
+        return [
+            {"change_id": key, "sha": sha, "repository_id": self.id, "position": at}
+            for at, sha in enumerate(entry.commits)
+        ]
+
+    def _values(
+        self,
+        entry: Entry,
+        section: Section | None,
+        record: dict[str, Any],
+        times: Mapping[str, datetime | None],
+    ) -> dict[str, Any]:
+        history = self.found.history
+        newest, oldest = entry.commits[0], entry.commits[-1]
+        parents = history.graph.parents[history.graph.number[oldest]]
+        merged = times.get(newest) or self.now
+        pull = entry.pull_request
+        return {
+            "title": clean(entry.title, 300),
+            "summary": clean("\n".join(entry.details)) or None,
+            "author": entry.authors[0] if entry.authors else None,
+            "provider": pull.provider if pull else None,
+            "number": pull.number if pull else None,
+            "ready": True,
+            "base_sha": history.graph.shas[parents[0]] if parents else None,
+            "head_sha": newest,
+            "merged_at": merged,
+            "happened_at": merged,
+            "release_id": release_id(self.prefix, section.tag) if section is not None and section.tag else None,
+            "rank": history.graph.number[newest],
+            "record": record,
+        }
+
+    def _update(self, row: Change, values: Mapping[str, Any], section: Section | None) -> bool:
+        """Bring a row up to date; whether its commits are others now."""
+        other_commits = bool((row.record or {}).get("commits") != values["record"]["commits"])
+        state = row.state
+        if state == "withdrawn" or (state == "draft" and self._state(section) == "released"):
+            state = self._state(section)
+        differs = state != row.state
+        for name, value in values.items():
+            if name == "rank" or getattr(row, name) == value:
+                continue
+            setattr(row, name, value)
+            differs = True
+        row.rank = values["rank"]
+        row.state = state
+        if differs:
+            row.updated_at = self.now
+        return other_commits
+
+    def _state(self, section: Section | None) -> str:
+        """What was tagged before the repository was adopted has shipped; everything else begins as a draft."""
+        released = instant(section.date) if section is not None else None
+        return "released" if released is not None and released <= self.repository.adopted_at else "draft"

@@ -1,0 +1,202 @@
+"""The stored history: equal to what the command line makes, incremental, and nothing rewritten silently."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from release_mgmt.core.changelog import Changelog, Section
+from release_mgmt.core.changes import PullRequest
+from release_mgmt.core.permissions import Actor, Via, trusted
+from release_mgmt.services import pull_requests
+from release_mgmt.services.history import Request, read_changelog
+from release_mgmt.services.mirrored import change_prefix, prefixed
+from release_mgmt.services.stored_history import changelog_of
+from release_mgmt.services.sync import Readings, Synced, store_history
+from release_mgmt.sources.git import open_repository
+from release_mgmt.store.models.people import AuditRow
+from release_mgmt.store.models.repositories import Change, Commit, Release, Repository, Tag
+from release_mgmt.store.session import Store
+from tests.support.gitrepo import Builder, git
+
+ACTOR: Actor = trusted("jobs", Via.JOB)
+Sync = Callable[..., Synced]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Builder:
+    """Releases on two lines, a backport, a pull request, a revert of something shipped."""
+    made = Builder(tmp_path / "project.git")
+    base = made.commit("base")
+    made.tag("v1.0", base, "Version 1.0")
+    fix = made.commit("Fix it", base, author="Bea <b@x>")
+    side = made.commit("Fix it", base, author="Bea <b@x>")
+    made.tag("v1.0.1", side)
+    feature = made.commit("work\n\nCo-authored-by: Cy <cy@x>", fix)
+    merge = made.commit("Merge pull request #4 from x/y\n\nFeature", fix, feature)
+    made.tag("v1.1rc1", merge)
+    made.tag("v1.1", made.commit("polish", merge))
+    made.commit('Revert "Feature"', "c6", branch="main")
+    made.build()
+    return made
+
+
+@pytest.fixture
+def sync(store: Store, now: datetime, project: Builder) -> Sync:
+    """Register the project, and sync it as often as asked."""
+    with store.write() as session:
+        session.add(
+            Repository(
+                id="r_1", name="project", location=str(project.path), adopted_at=now, created_at=now, updated_at=now
+            )
+        )
+
+    def run(readings: Readings | None = None, at: datetime | None = None) -> Synced:
+        return store_history(store, ACTOR, at or now, "r_1", open_repository(project.path), readings=readings)
+
+    return run
+
+
+def _stored(store: Store) -> Changelog:
+    with store.read() as session:
+        return changelog_of(session, session.get_one(Repository, "r_1"))
+
+
+def _comparable(record: Changelog) -> Changelog:
+    """States differ on purpose: the service knows windows, the command line does not."""
+
+    def plain(section: Section) -> Section:
+        entries = tuple(replace(entry, state="", level=None) for entry in section.entries)
+        return replace(section, entries=entries)
+
+    return replace(record, releases=tuple(plain(one) for one in record.releases), unreleased=plain(record.unreleased))
+
+
+def _by_command(project: Builder, *pulls: PullRequest) -> Changelog:
+    record = read_changelog(open_repository(project.path), Request("project", every=True, pulls=pulls))
+    return prefixed(record, change_prefix("r_1"))  # ids that are unique in the installation
+
+
+def test_the_service_and_the_command_line_give_the_same_changelog(store: Store, sync: Sync, project: Builder) -> None:
+    """Every section and entry, after a first sync and after more history."""
+    first = sync()
+    assert (first.changed, first.commits, first.new_releases) == (True, 7, 3)
+    assert _comparable(_stored(store)) == _comparable(_by_command(project))
+    git(project.path, "tag", "v1.2", "main")
+    again = sync()
+    assert (again.commits, again.new_releases, again.new_changes) == (0, 1, 0)
+    assert _comparable(_stored(store)) == _comparable(_by_command(project))
+
+
+def test_a_sync_with_nothing_new_writes_nothing(store: Store, sync: Sync, now: datetime) -> None:
+    """Only when it was looked at."""
+    sync()
+    before = _stored(store)
+    with store.read() as session:
+        rows = len(session.scalars(select(AuditRow)).all())
+    assert sync(at=now + timedelta(hours=1)) == Synced(changed=False)
+    with store.read() as session:
+        assert len(session.scalars(select(AuditRow)).all()) == rows
+        assert session.get_one(Repository, "r_1").synced_at == now + timedelta(hours=1)
+    assert _stored(store) == before
+
+
+def test_new_commits_are_read_alone_when_the_process_remembers(store: Store, sync: Sync, project: Builder) -> None:
+    """The same result as a reading from the start; ids of known changes stay."""
+    readings = Readings()
+    sync(readings)
+    with store.read() as session:
+        ids = dict(session.execute(select(Change.key, Change.id)).all())
+    tree = git(project.path, "rev-parse", "main^{tree}")
+    tip = git(project.path, "rev-parse", "main")
+    for number in range(3):
+        tip = git(project.path, "commit-tree", tree, "-p", tip, "-m", f"new {number} (#{50 + number})")
+    git(project.path, "update-ref", "refs/heads/main", tip)
+    found = sync(readings)
+    assert (found.commits, found.new_changes) == (3, 3)
+    assert _comparable(_stored(store)) == _comparable(_by_command(project))
+    with store.read() as session:
+        kept = dict(session.execute(select(Change.key, Change.id)).all())
+        positions = session.scalars(select(Commit.position).order_by(Commit.position)).all()
+    assert ids.items() <= kept.items()
+    assert list(positions) == list(range(10))
+
+
+@pytest.mark.acceptance("ING-16")
+@pytest.mark.acceptance("CHG-D6")
+def test_moved_and_deleted_tags_are_told_and_audited(store: Store, sync: Sync, project: Builder) -> None:
+    """Counted on the tag, in the diagnostics, and in the audit log with where they were."""
+    sync()
+    old = git(project.path, "rev-parse", "v1.1")
+    git(project.path, "tag", "-f", "v1.1", "main")
+    git(project.path, "tag", "-d", "v1.0.1")
+    found = sync()
+    assert (found.moved_tags, found.gone_tags) == (("v1.1",), ("v1.0.1",))
+    with store.read() as session:
+        tags = {tag.name: tag for tag in session.scalars(select(Tag))}
+        assert (tags["v1.1"].moved, tags["v1.0.1"].gone_at is not None) == (1, True)
+        told = session.get_one(Repository, "r_1").diagnostics
+        assert any("'v1.1' moved" in line for line in told)
+        assert any("'v1.0.1' was deleted" in line for line in told)
+        last = session.scalars(select(AuditRow).order_by(AuditRow.number.desc())).first()
+        assert last is not None
+        assert old in str(last.before)
+        assert {release.tag for release in session.scalars(select(Release))} == {"v1.0", "v1.1"}
+
+
+@pytest.mark.acceptance("CHG-B7")
+def test_pull_requests_that_arrive_later_fill_the_change(store: Store, sync: Sync, project: Builder) -> None:
+    """The title becomes the forge's; the id and the number of changes stay."""
+    sync()
+    with store.read() as session:
+        before = {row.key: row.id for row in session.scalars(select(Change))}
+    pull = PullRequest("github", 4, "Told at length", "merged")
+    with store.write() as session:
+        pull_requests.keep(session, "r_1", [pull])
+    assert sync().changed is True
+    with store.read() as session:
+        rows = {row.key: row for row in session.scalars(select(Change))}
+        assert {key: row.id for key, row in rows.items()} == before
+        assert rows["pr-4"].title == "Told at length"
+    assert _comparable(_stored(store)) == _comparable(_by_command(project, pull))
+    assert sync().changed is False
+
+
+def test_a_change_that_is_taken_back_before_its_release_is_withdrawn_and_comes_back(
+    store: Store, sync: Sync, project: Builder
+) -> None:
+    """Never deleted: its id, votes and comments stay with it."""
+
+    def add(message: str) -> None:
+        tree = git(project.path, "rev-parse", "main^{tree}")
+        tip = git(project.path, "commit-tree", tree, "-p", "main", "-m", message)
+        git(project.path, "update-ref", "refs/heads/main", tip)
+
+    def state() -> tuple[str, bool]:
+        with store.read() as session:
+            (row,) = session.scalars(select(Change).where(Change.title == "Bold"))
+            return row.state, row.ready
+
+    add("Bold")
+    sync()
+    assert state() == ("draft", True)
+    add('Revert "Bold"')
+    assert sync().withdrawn == 1
+    assert state() == ("withdrawn", False)
+    add('Reapply "Bold"')
+    sync()
+    assert state() == ("draft", True)
+
+
+def test_what_was_tagged_before_adoption_has_shipped(store: Store, sync: Sync, project: Builder) -> None:
+    """The rest begins as a draft, to be placed."""
+    sync()
+    with store.read() as session:
+        states = dict(session.execute(select(Change.title, Change.state)).all())
+    assert states["Feature"] == "released"
+    assert states["Reverted: Feature"] == "draft"
