@@ -14,7 +14,7 @@ from release_mgmt.cli.installation import Installation, config_option, opened, p
 @config_option
 def init(config: Path | None) -> None:
     """Make the data folder, the secret key and the database; print a one-time link for the first administrator."""
-    from release_mgmt.bootstrap import secret_key
+    from release_mgmt.services.opening import secret_key
 
     settings = read_settings(config)
     if settings.database_url:

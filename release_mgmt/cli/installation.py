@@ -43,7 +43,7 @@ def config_option(command: F) -> F:
 
 def read_settings(config: Path | None) -> Settings:
     """The settings; wrong ones are told one by one."""
-    from release_mgmt.bootstrap import load_settings
+    from release_mgmt.services.opening import load_settings
 
     return load_settings(config)
 
@@ -73,7 +73,7 @@ def opened(config: Path | None) -> Installation:
 
     :raises ReleaseMgmtError: when it cannot be used, with what to do.
     """
-    from release_mgmt.bootstrap import make_store
+    from release_mgmt.services.opening import make_store
 
     settings = read_settings(config)
     migrate.require_current(settings.database)

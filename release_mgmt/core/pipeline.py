@@ -10,6 +10,8 @@ from datetime import timedelta
 
 REFRESH = "refresh"
 REPLAN = "replan"
+POLL = "poll"
+RETENTION = "retention"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ STEPS: dict[str, tuple[Step, ...]] = {
         Step("publish", "Publishing changelogs and feeds"),
     ),
     REPLAN: (Step("plan", "Placing changes in release windows"),),
+    POLL: (Step("poll", "Reading pull requests of the forge"),),
+    RETENTION: (Step("drop", "Dropping what is older than it is kept"),),
 }
 
 FIRST_WAIT = timedelta(seconds=30)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
@@ -124,10 +125,13 @@ class Engine:
                 taken.append(one.workflow_id)
         return taken
 
-    def forget(self, jobs: Iterable[str]) -> None:
-        """Delete the engine's rows of finished jobs."""
-        for job in jobs:
-            DBOS.delete_workflow(job)
+    def forget_before(self, instant: datetime) -> int:
+        """Delete the engine's rows of jobs that ended before ``instant``, at most a thousand; how many."""
+        ended = DBOS.list_workflows(
+            status=sorted(_ENDED), completed_before=instant.isoformat(), limit=1000, load_input=False, load_output=False
+        )
+        DBOS.delete_workflows([one.workflow_id for one in ended])
+        return len(ended)
 
     def close(self, wait: int = 20) -> None:
         """Stop taking jobs, let what runs end, give the connections back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -10,10 +11,11 @@ from typing import Any
 from release_mgmt import clock
 from release_mgmt.core import pipeline
 from release_mgmt.core.permissions import Actor, Via, trusted
-from release_mgmt.services import Store, classification, mirrored, refresh, repositories, sync
+from release_mgmt.services import Store, classification, forges, mirrored, refresh, repositories, sync, tending
 from release_mgmt.services import jobs as services
 from release_mgmt.settings import Settings
 
+PROVIDERS = ("github", "gitlab", "gitea", "bitbucket", "bitbucket_server", "azure")
 ACTOR: Actor = trusted("jobs", Via.JOB)
 
 
@@ -102,4 +104,28 @@ def publish(work: Work) -> Mapping[str, Any]:
     return {"changed": refresh.publish(work.store, ACTOR, clock.now(), work.subject, work.sources)}
 
 
-HANDLERS: dict[str, Handler] = {"sync": read, "classify": classify, "plan": plan, "publish": publish}
+def poll(work: Work) -> Mapping[str, Any]:
+    """Read what is new on the repository's forge; how it went is in the source's own state."""
+    chosen = work.settings
+    tokens = {provider: token for provider in PROVIDERS if (token := getattr(chosen, f"{provider}_token"))}
+    line = forges.Line(
+        tokens, clock.now, time.sleep, every=timedelta(seconds=chosen.sync_every), policy=work.sources.policy
+    )
+    return asdict(forges.poll(work.store, line, work.subject))
+
+
+def drop(work: Work) -> Mapping[str, Any]:
+    """Retention."""
+    chosen = work.settings
+    keep = tending.Keep(chosen.keep_jobs_days, chosen.keep_deliveries_days, chosen.keep_gate_decisions_days)
+    return tending.drop_old(work.store, clock.now(), keep)
+
+
+HANDLERS: dict[str, Handler] = {
+    "sync": read,
+    "classify": classify,
+    "plan": plan,
+    "publish": publish,
+    "poll": poll,
+    "drop": drop,
+}

@@ -13,8 +13,8 @@ from release_mgmt import __version__, clock
 from release_mgmt.core import pipeline
 from release_mgmt.core.errors import ReleaseMgmtError, Unavailable
 from release_mgmt.jobs.engine import Engine, Plan
-from release_mgmt.jobs.handlers import HANDLERS, Cancelled, Handler, Work
-from release_mgmt.services import Store
+from release_mgmt.jobs.handlers import ACTOR, HANDLERS, Cancelled, Handler, Work
+from release_mgmt.services import Store, tending
 from release_mgmt.services import jobs as services
 from release_mgmt.settings import Settings
 
@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 BEAT = 5.0
 SILENCE = timedelta(seconds=30)
+HOUR = timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -88,7 +89,8 @@ def reconcile(store: Store, engine: Engine, settings: Settings) -> int:
 
     Returns how many jobs were put in the engine's queue.
     """
-    services.take_due(store, clock.now(), timedelta(seconds=settings.sync_every))
+    tending.process_deliveries(store, clock.now())
+    tending.enqueue_due(store, ACTOR, clock.now(), timedelta(seconds=settings.sync_every))
     active = services.active(store)
     known = engine.states(active)
     sent = 0
@@ -131,11 +133,15 @@ def work(settings: Settings, store: Store, stop: threading.Event, handlers: dict
     beating.start()
     engine = Engine(settings.jobs_database, worker=settings.worker_id, threads=settings.worker_threads, plan=plan)
     log.info("worker started", worker=settings.worker_id)
+    cleaned = clock.now() - HOUR
     try:
         while not stop.is_set():
             try:
                 take_over(store, engine)
                 reconcile(store, engine, settings)
+                if clock.now() - cleaned >= HOUR:
+                    cleaned = clock.now()
+                    engine.forget_before(cleaned - timedelta(days=settings.keep_jobs_days))
             except Unavailable as error:  # the database is away for a moment: look again at the next turn
                 log.warning("cannot look for work", error=error.message)
             stop.wait(min(settings.reconcile_every, 1.0))

@@ -28,7 +28,6 @@ from release_mgmt.store.models.scheduling import (
     WindowRow,
 )
 
-KEPT = timedelta(days=180)
 MOST_TARGETS = 50
 _BEFORE, _AFTER = timedelta(days=40), timedelta(days=400)
 
@@ -92,9 +91,10 @@ def decide_in(session: Session, asked: Asked, at: datetime, now: datetime) -> De
     return decide([question], at, now)
 
 
-def forget_before(session: Session, now: datetime) -> None:
-    """Retention: decisions are kept for half a year."""
-    session.execute(delete(GateDecisionRow).where(GateDecisionRow.evaluated_at < now - KEPT))
+def forget_before(session: Session, instant: datetime) -> int:
+    """Retention: drop decisions made before ``instant``; how many."""
+    gone = session.execute(delete(GateDecisionRow).where(GateDecisionRow.evaluated_at < instant))
+    return int(gone.rowcount)  # type: ignore[attr-defined] # a DELETE's result is a CursorResult
 
 
 def _plain(reason: GateReason) -> dict[str, object]:

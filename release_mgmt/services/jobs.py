@@ -173,6 +173,12 @@ def take_due(store: Store, now: datetime, every: timedelta) -> list[str]:
     return made
 
 
+def last_of(store: Store, kind: str) -> datetime | None:
+    """When the newest job of a kind was made."""
+    with store.read() as session:
+        return session.scalar(select(Job.created_at).where(Job.kind == kind).order_by(Job.created_at.desc()).limit(1))
+
+
 # --- what a worker tells -----------------------------------------------------------------------------------------
 
 

@@ -89,7 +89,8 @@ def test_the_wheel_runs_in_an_empty_environment_elsewhere(wheel: Path, tmp_path:
     assert "/welcome/" in run("-m", "release_mgmt", "init")
     assert "current" in run("-m", "release_mgmt", "db", "current")
     program = (
-        "from release_mgmt.bootstrap import create_app, load_settings\n"
+        "from release_mgmt.bootstrap import create_app\n"
+        "from release_mgmt.services.opening import load_settings\n"
         "client = create_app(load_settings()).test_client()\n"
         "print([client.get(path).status_code for path in ('/readyz', '/api/v1/openapi.json', '/sign-in')])"
     )

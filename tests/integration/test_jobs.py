@@ -110,7 +110,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 def states(store: Store) -> dict[str, int]:
     with store.read() as session:
-        rows = session.execute(select(Job.state, func.count()).group_by(Job.state))
+        rows = session.execute(select(Job.state, func.count()).where(Job.kind == pipeline.REFRESH).group_by(Job.state))
         return {state: count for state, count in rows}  # noqa: C416 - rows are not pairs to the type checker
 
 
@@ -137,7 +137,7 @@ def test_no_job_is_lost_or_doubled_when_workers_are_killed(store: Store, engine_
     assert states(store) == {"done": 40}
     with store.read() as session:
         touched = session.scalars(select(Repository.diagnostics)).all()
-        made = session.scalars(select(Job.id)).all()
+        made = session.scalars(select(Job.id).where(Job.kind == pipeline.REFRESH)).all()
     assert sorted(job for one in touched for job in one) == sorted(made)
 
 
@@ -173,7 +173,7 @@ def test_a_running_job_can_be_cancelled_and_replayed(sqlite_store: Store, tmp_pa
     process = start(sqlite_store, f"sqlite:///{tmp_path / 'jobs.db'}", "slow", pause=0.05)
     try:
         wait_for(sqlite_store, "running", 1)
-        job = jobs.search(sqlite_store, OPERATOR).items[0]
+        job = jobs.search(sqlite_store, OPERATOR, kind=pipeline.REFRESH).items[0]
         limit = time.monotonic() + 30
         while not jobs.get(sqlite_store, OPERATOR, job.id).done:
             assert time.monotonic() < limit

@@ -1,0 +1,61 @@
+"""Open an installation: its settings, its store, its secret key. Kept apart so that commands start quickly."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from release_mgmt import settings
+from release_mgmt.core.errors import FieldError, InvalidInput, Unavailable
+from release_mgmt.services import Store
+from release_mgmt.settings import Settings
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """The settings of this process.
+
+    :raises InvalidInput: naming every wrong one.
+    """
+    try:
+        return settings.load(path)
+    except settings.SettingsError as error:
+        faults = [FieldError("settings", problem) for problem in error.problems]
+        told = error.problems[0] if len(faults) == 1 else f"{len(faults)} settings are wrong."
+        raise InvalidInput(told, faults, hint="`release-mgmt settings` lists all of them.") from error
+
+
+def make_store(chosen: Settings) -> Store:
+    """The store that the settings name; its folder is made when missing."""
+    try:
+        return Store(
+            chosen.database,
+            lock_timeout=chosen.lock_timeout,
+            statement_timeout=chosen.statement_timeout,
+            pool_size=chosen.pool_size,
+        )
+    except OSError as error:
+        raise Unavailable(
+            f"The folder of the database cannot be made: {error.strerror}.", hint="Check data_dir and its permissions."
+        ) from error
+
+
+def secret_key(chosen: Settings) -> str:
+    """The key that signs sessions: from the settings, else made once and kept (mode 600) in ``data_dir``."""
+    if chosen.secret_key:
+        return chosen.secret_key
+    path = chosen.data_path / "secret.key"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise Unavailable(
+            f"The secret key cannot be kept in {path.parent}: {error.strerror}.",
+            hint="Make the folder writable, or set RELEASE_MGMT_SECRET_KEY_FILE.",
+        ) from error
+    key = secrets.token_urlsafe(48)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(key)
+    return key

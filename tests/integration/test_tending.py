@@ -1,0 +1,74 @@
+"""What is due without anybody asking is done, once, and old rows go."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import select, update
+
+from release_mgmt import clock
+from release_mgmt.core import pipeline
+from release_mgmt.core.permissions import Via, trusted
+from release_mgmt.jobs.worker import run_here
+from release_mgmt.services import calendars, jobs, tending
+from release_mgmt.settings import Settings
+from release_mgmt.sources.calendars.files import load_yaml, read_file
+from release_mgmt.store.models.jobs import IdempotencyKey, Job
+from release_mgmt.store.models.repositories import Change, Repository
+from release_mgmt.store.models.scheduling import CalendarRow
+from release_mgmt.store.session import Store
+
+OPERATOR = trusted("operator", Via.CLI)
+ROOT = Path(__file__).resolve().parents[2]
+KEEP = tending.Keep(jobs=30, deliveries=30, gate_decisions=180)
+
+
+def test_an_edit_of_a_change_or_time_alone_makes_a_plan_due(store: Store, settings: Settings) -> None:
+    """A calendar is planned again after an edit, after ten minutes, and not before; twenty callers make one job."""
+    now = clock.now()
+    document = load_yaml(read_file(ROOT / "config" / "calendar.example.yaml"))[0]
+    slug = calendars.apply(store, OPERATOR, now - timedelta(minutes=5), document).slug
+    assert tending.plans_due(store, now) == []
+    with store.write() as session:
+        session.add(
+            Repository(
+                id="r_1", name="one", location="/nowhere", settings={}, diagnostics=[], adopted_at=now, created_at=now,
+                updated_at=now,
+            )
+        )  # fmt: skip
+        session.flush()
+        session.add(
+            Change(
+                id="c", repository_id="r_1", key="c", title="x", state="draft", level="minor", ready=True,
+                merged_at=now, happened_at=now, created_at=now, updated_at=now,
+            )
+        )  # fmt: skip
+    assert tending.plans_due(store, now) == [slug]
+    for _ in range(20):
+        tending.enqueue_due(store, OPERATOR, now, timedelta(hours=1))
+    found = jobs.search(store, OPERATOR, kind=pipeline.REPLAN).items
+    assert len(found) == 1
+    assert len(jobs.search(store, OPERATOR, kind=pipeline.RETENTION).items) == 1
+    run_here(store, settings, found[0].id, lambda _: None)
+    assert jobs.get(store, OPERATOR, found[0].id).state == "done"
+    later = clock.now() + timedelta(seconds=5)
+    with store.write() as session:
+        session.execute(update(CalendarRow).values(planned_at=later))
+    assert tending.plans_due(store, later + timedelta(minutes=9)) == []
+    assert tending.plans_due(store, later + timedelta(minutes=10)) == [slug]
+
+
+def test_old_rows_go_and_dead_jobs_stay(store: Store) -> None:
+    """Finished jobs and answered keys are dropped after their time; what a person must look at is not."""
+    now = clock.now()
+    old = now - timedelta(days=31)
+    with store.write() as session:
+        for number, state in enumerate(("done", "dead", "failed")):
+            session.add(Job(id=f"j{number}", kind="refresh", subject="x", state=state, created_at=old, finished_at=old))
+        session.add(Job(id="new", kind="refresh", subject="x", state="done", created_at=now, finished_at=now))
+        session.add(IdempotencyKey(actor="a", key="k", route="r", digest="d", created_at=old))
+    dropped = tending.drop_old(store, now, KEEP)
+    assert (dropped["jobs"], dropped["idempotency_keys"]) == (2, 1)
+    with store.read() as session:
+        assert set(session.scalars(select(Job.id))) == {"j1", "new"}
