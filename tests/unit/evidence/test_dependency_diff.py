@@ -109,3 +109,13 @@ def test_years_of_two_digits() -> None:
     assert not crosses_major("black", "22.3.0", "23.1.0")
     assert not crosses_major("somelib", "21.04.1", "22.02.0")
     assert crosses_major("somelib", "21.4.1", "22.2.0")
+
+
+def test_images_follow_the_manifests() -> None:
+    """An image that installs what DESCRIPTION suggests does not make it needed; one that installs more does."""
+    description = "Package: a\nImports: dplyr\nSuggests: stars\n"
+    image = "FROM r-base:4.3.0\nRUN install2.r stars units\n"
+    found = changes({"DESCRIPTION": description}, {"DESCRIPTION": description, "Dockerfile": image})
+    assert [one.name for one in found.new_runtime] == ["units"]
+    inst = changes({"DESCRIPTION": description}, {"DESCRIPTION": description, "inst/docker/Dockerfile": image})
+    assert inst.new_runtime == ()

@@ -23,7 +23,8 @@ _HEREDOC = re.compile(r"<<-?\s*[\"']?(\w+)[\"']?")
 
 def read(path: str, data: bytes) -> Manifest:
     """The base images of a Dockerfile and what its ``RUN`` lines install."""
-    group = group_of_path(path + ".x")
+    # What an R package carries in ``inst`` is for its makers: it is checked in these images, not run.
+    group = Group.DEVELOPMENT if path.startswith("inst/") else group_of_path(path + ".x")
     values: dict[str, str] = {}
     stages: set[str] = set()
     found: list[Requirement] = []

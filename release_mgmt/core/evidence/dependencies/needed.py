@@ -52,10 +52,27 @@ def needed(manifests: Iterable[Manifest], used: Collection[Identity] = ()) -> Ne
                 if one.group is Group.RUNTIME and is_development_tool(who):
                     one = replace(one, group=Group.DEVELOPMENT)  # noqa: PLW2901 - the same entry, told apart
                 entries.setdefault(who, []).append((manifest.path, one))
+    images = {manifest.path for manifest in settled if manifest.ecosystem == "docker"}
+    for who, listed in entries.items():
+        if images and len(listed) > 1:
+            entries[who] = _without_images(listed, images)
     for listed in entries.values():
         listed.sort(key=lambda entry: (_ORDER[entry[1].group], entry[0], entry[1].line or 0))
     unreadable = tuple((one.path, one.unreadable) for one in settled if one.unreadable is not None)
     return Needed(entries, own, unreadable)
+
+
+def _without_images(listed: list[tuple[str, Requirement]], images: Collection[str]) -> list[tuple[str, Requirement]]:
+    """The entries of a library; an image that installs what a manifest calls optional or for development needs it
+    no more than the manifest says."""
+    asked = [one.group for path, one in listed if path not in images and one.group not in LOCKED]
+    if not asked or any(group in NEEDED for group in asked):
+        return listed
+    group = min(asked, key=_ORDER.__getitem__)
+    return [
+        (path, replace(one, group=group) if path in images and one.group is Group.RUNTIME else one)
+        for path, one in listed
+    ]
 
 
 def settle(manifests: list[Manifest], used: Collection[Identity] = ()) -> list[Manifest]:
