@@ -12,6 +12,7 @@ from release_mgmt.core.audience import Annotation
 from release_mgmt.core.changelog import Changelog, Section
 from release_mgmt.core.classification import Classification, Level, NewLibrary
 from release_mgmt.core.errors import NotFound
+from release_mgmt.core.evidence.model import Evidence
 from release_mgmt.core.permissions import Actor
 from release_mgmt.services import Store, mirrored, plans, publications, pull_requests
 from release_mgmt.services.mirrored import Sources
@@ -55,7 +56,7 @@ def _verdicts(session: Session, repository_id: str) -> dict[str, Classification]
     """The level in force of each change, with what the rules said of it."""
     columns = (
         Change.id, Change.level, Change.kind, Change.needs_review, ClassificationRow.rule,
-        ClassificationRow.new_libraries,
+        ClassificationRow.new_libraries, ClassificationRow.evidence,
     )  # fmt: skip
     query = select(*columns).join(ClassificationRow, ClassificationRow.change_id == Change.id)
     rows = session.execute(query.where(Change.repository_id == repository_id, Change.level.is_not(None)))
@@ -66,8 +67,9 @@ def _verdicts(session: Session, repository_id: str) -> dict[str, Classification]
             needs_review=needs_review,
             rule=rule,
             new_libraries=tuple(NewLibrary(**one) for one in libraries or ()),
+            evidence=tuple(Evidence(**one) for one in evidence or ()),
         )
-        for change, level, kind, needs_review, rule, libraries in rows
+        for change, level, kind, needs_review, rule, libraries, evidence in rows
     }
 
 

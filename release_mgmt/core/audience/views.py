@@ -156,7 +156,7 @@ class _Writer:
             breaking=kind == "breaking_change",
             state=state,
             state_word=state_word(state, say),
-            marks=self.marks(entry, state),
+            marks=self.marks(entry),
             summary=self.business_lines(entry, note, level, kind) if business else self.manager_lines(note),
             note=self.words_of_a_person(note),
             tweaks=tweaks,
@@ -176,7 +176,7 @@ class _Writer:
             window=note.window,
         )
 
-    def marks(self, entry: Entry, state: str) -> tuple[str, ...]:
+    def marks(self, entry: Entry) -> tuple[str, ...]:
         say, found = self.say, []
         if entry.reverts:
             target = self.entries.get(entry.reverts)
@@ -193,8 +193,6 @@ class _Writer:
             found.append(say("Also in {versions}", versions=", ".join(one_line(v, 80) for v in entry.also_in)))
         if entry.first_in:
             found.append(say("First in {version}", version=one_line(entry.first_in, 80)))
-        if state in ("rolled_back", "rolled back"):
-            found.append(say("Rolled back"))
         return tuple(found)
 
     def words_of_a_person(self, note: Annotation) -> Note | None:

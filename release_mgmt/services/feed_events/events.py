@@ -22,8 +22,9 @@ from release_mgmt.core.calendar import (
     show_window,
     uid_of,
 )
+from release_mgmt.services import publicity
 from release_mgmt.services.feed_events import heads
-from release_mgmt.store.models.publishing import FeedEventRow, FeedHeadRow, NoteRow, PublicityRow
+from release_mgmt.store.models.publishing import FeedEventRow, FeedHeadRow, NoteRow
 
 _CHUNK = 500  # SQLite takes a limited number of values in one statement
 
@@ -175,13 +176,11 @@ def _joined(session: Session, facts: list[WindowFact]) -> list[WindowFact]:
     """The windows with the business notes and internal marks of their changes."""
     ids = sorted({change.id for fact in facts for change in fact.changes})
     notes: dict[str, dict[str, str]] = {}
-    internal: dict[str, bool] = {}
+    internal = publicity.marks(session, ids)
     for at in range(0, len(ids), _CHUNK):
         some = ids[at : at + _CHUNK]
         for note in session.scalars(select(NoteRow).where(NoteRow.change_id.in_(some))):
             notes.setdefault(note.change_id, {})[note.language] = note.text
-        for mark in session.scalars(select(PublicityRow).where(PublicityRow.change_id.in_(some))):
-            internal[mark.change_id] = mark.internal
     return [
         replace(
             fact,

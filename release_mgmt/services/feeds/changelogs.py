@@ -83,4 +83,6 @@ def _takes(section: SectionView, filters: Filters) -> bool:
     """Does a release hold a change for these teams and of these levels? Its text is never changed by a filter."""
     if filters.teams and not any(set(filters.teams) & set(entry.teams) for entry in section.entries):
         return False
+    if filters.packages and section.package not in filters.packages:
+        return False
     return not filters.levels or any(entry.level in filters.levels for entry in section.entries)

@@ -21,21 +21,22 @@ from release_mgmt.store.session import Store
 
 MOST_SUBSCRIPTIONS = 50
 MOST_VALUES = 100
-LISTS = ("calendars", "teams", "repositories", "levels", "environments")
+LISTS = ("calendars", "teams", "repositories", "packages", "levels", "environments")
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
     """Which whole events a feed holds; an empty list means all. They never change an event's text.
 
-    ``window`` is the key of one window; ``empty`` also shows windows without changes, ``cancelled``
-    what was called off.
-    ``local_times`` writes times in the calendar's zone instead of UTC; ``alarm_minutes`` adds a reminder.
+    ``packages`` are for changelogs only, ``window`` is the key of one window; ``empty`` also shows windows without
+    changes, ``cancelled`` what was called off. ``local_times`` writes times in the calendar's zone instead of UTC,
+    ``alarm_minutes`` adds a reminder.
     """
 
     calendars: tuple[str, ...] = ()
     teams: tuple[str, ...] = ()
     repositories: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
     windows: bool = True

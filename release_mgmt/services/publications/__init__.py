@@ -2,7 +2,6 @@
 
 from release_mgmt.services.publications.notes import (
     NoteView,
-    internal_marks,
     notes_of,
     of_change,
     set_internal,
@@ -33,7 +32,6 @@ __all__ = [
     "diff",
     "get",
     "ingest",
-    "internal_marks",
     "notes_of",
     "of_change",
     "of_repository",

@@ -115,15 +115,5 @@ def of_change(store: Store, actor: Actor, change: str) -> list[NoteView]:
         return sorted(notes_of(session, [change]).get(change, []), key=lambda note: note.language)
 
 
-def internal_marks(session: Session, changes: Collection[str]) -> dict[str, bool]:
-    """Which of these changes somebody marked as internal or not."""
-    found: dict[str, bool] = {}
-    ids = sorted(changes)
-    for at in range(0, len(ids), _CHUNK):
-        for row in session.scalars(select(PublicityRow).where(PublicityRow.change_id.in_(ids[at : at + _CHUNK]))):
-            found[row.change_id] = row.internal
-    return found
-
-
 def _view(row: NoteRow) -> NoteView:
     return NoteView(row.change_id, row.language, row.text, row.action, row.person, row.updated_at, row.version)

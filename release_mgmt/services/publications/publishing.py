@@ -18,11 +18,11 @@ from release_mgmt.core.permissions import EVERYWHERE, Action, Actor, require
 from release_mgmt.core.text import one_line
 from release_mgmt.formats import markdown
 from release_mgmt.formats.words import Words
-from release_mgmt.services import audit, secret
+from release_mgmt.services import audit, publicity, secret
 from release_mgmt.services.audiences import require_audience
 from release_mgmt.services.feed_events import heads
 from release_mgmt.services.publications import stored
-from release_mgmt.services.publications.notes import internal_marks, notes_of
+from release_mgmt.services.publications.notes import notes_of
 from release_mgmt.store.models.publishing import PublicationRow, RevisionRow
 from release_mgmt.store.session import Store
 
@@ -181,7 +181,7 @@ def _write(
 
 def _with_people(session: Session, ids: set[str], annotations: Mapping[str, Annotation]) -> dict[str, Annotation]:
     """The annotations with business notes and internal marks."""
-    notes, marks = notes_of(session, ids), internal_marks(session, ids)
+    notes, marks = notes_of(session, ids), publicity.marks(session, ids)
     known = {key: value for key, value in annotations.items() if key in ids}
     for key in ids & (notes.keys() | marks.keys()):
         base = known.get(key, Annotation())
@@ -281,7 +281,7 @@ def diff(
             found = session.get(RevisionRow, (row.id, number))
             if found is None:
                 raise NotFound(f"There is no revision {number}.")
-            shown = _shown(row.repository, [(row, found)], audience, say)
+            shown = _shown(session, row.repository, [(row, found)], audience, say)
             texts.append(markdown.render(shown, say).splitlines())
     return tuple(difflib.unified_diff(texts[0], texts[1], f"revision {old}", f"revision {new}", lineterm=""))
 
@@ -302,7 +302,7 @@ def view_of(
         rows = current(session, repository, package=package, version=version)
         if not rows and version is not None:
             raise NotFound("There is no such release.")
-        return _shown(repository, rows, audience, Words(language))
+        return _shown(session, repository, rows, audience, Words(language))
 
 
 def record_of(
@@ -310,7 +310,7 @@ def record_of(
 ) -> tuple[Changelog, dict[str, Annotation], dict[str, str], dict[tuple[str, str], datetime]]:
     """What is published of a repository: the record, what is known of its changes, why releases were yanked, and when
     each text last changed."""
-    return _record(repository, current(session, repository))
+    return _record(session, repository, current(session, repository))
 
 
 def current(
@@ -336,12 +336,15 @@ def current(
 
 
 def _record(
-    repository: str, rows: list[tuple[PublicationRow, RevisionRow]]
+    session: Session, repository: str, rows: list[tuple[PublicationRow, RevisionRow]]
 ) -> tuple[Changelog, dict[str, Annotation], dict[str, str], dict[tuple[str, str], datetime]]:
     sections = tuple(stored.section_from(text.record) for _, text in rows)
     known: dict[str, Annotation] = {}
     for _, text in reversed(rows):
         known |= stored.annotations_from(text.annotations)
+    ids = {entry.id for section in sections for entry in section.entries}
+    for key, state in publicity.states(session, ids).items():
+        known[key] = replace(known.get(key, Annotation()), state=state)
     yanked = {row.version: row.yanked for row, _ in rows if row.yanked}
     changed = {(row.package, row.version): row.updated_at for row, _ in rows}
     nothing = Section(None, None, None, (), None, None, None, None, False, Accounting(0, 0, 0, 0, 0, 0), ())
@@ -349,9 +352,9 @@ def _record(
 
 
 def _shown(
-    repository: str, rows: list[tuple[PublicationRow, RevisionRow]], audience: Audience, say: Words
+    session: Session, repository: str, rows: list[tuple[PublicationRow, RevisionRow]], audience: Audience, say: Words
 ) -> ChangelogView:
-    record, known, yanked, _ = _record(repository, rows)
+    record, known, yanked, _ = _record(session, repository, rows)
     return view(record, audience, say, known, yanked=yanked)
 
 

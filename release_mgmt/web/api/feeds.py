@@ -31,6 +31,7 @@ class FiltersSchema(Schema):
     calendars = fields.List(fields.String())
     teams = fields.List(fields.String())
     repositories = fields.List(fields.String())
+    packages = fields.List(fields.String())
     levels = fields.List(fields.String(validate=validate.OneOf(["minor", "major"])))
     environments = fields.List(fields.String())
     windows = fields.Boolean()

@@ -19,10 +19,11 @@ from release_mgmt.services.adoption import adopt_changelog
 from release_mgmt.services.feeds import Feeds
 from release_mgmt.services.publications import stored
 from release_mgmt.store.models.publishing import RevisionRow
-from release_mgmt.store.models.repositories import Repository
+from release_mgmt.store.models.repositories import Change, PullRequestRow, Repository
 from release_mgmt.store.session import Store
-from tests.integration.publishing.conftest import OPERATOR
+from tests.integration.publishing.conftest import OPERATOR, put
 from tests.unit.publishing.samples import annotations, record
+from tests.unit.publishing.test_calendar import change, window
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -203,3 +204,48 @@ def test_old_release_texts_are_taken_in_once_and_never_over_what_tags_tell(store
     assert "Rounding of premiums" not in body(store)
     with pytest.raises(NotFound):
         adopt_changelog(store, OPERATOR, NOW, "other", text=OLD, form="keep-a-changelog")
+
+
+def _store_change(store: Store, state: str, labels: list[str]) -> None:
+    with store.write() as session:
+        session.add(
+            Change(
+                id="c2", repository_id="r_1", key="k2", title="Tune the learning rate", state=state, provider="github",
+                number=12, happened_at=NOW, created_at=NOW, updated_at=NOW,
+            )
+        )  # fmt: skip
+        session.add(
+            PullRequestRow(
+                repository_id="r_1", provider="github", number=12, state="merged", title="Tune",
+                record={"labels": labels}, updated_at=NOW,
+            )
+        )  # fmt: skip
+
+
+@pytest.mark.acceptance("CHG-D5")
+def test_a_change_that_was_rolled_back_is_marked_in_the_published_text(store: Store) -> None:
+    register(store)
+    ingest(store, record())
+    assert "Rolled back" not in body(store)
+    _store_change(store, "rolled_back", [])
+    assert "Tune the learning rate *(Rolled back; Rolled back)*" not in body(store)
+    assert "Tune the learning rate *(Rolled back)*" in body(store)
+
+
+@pytest.mark.acceptance("CHG-D4")
+def test_a_label_of_the_pull_request_keeps_a_change_from_the_business(store: Store) -> None:
+    register(store)
+    _store_change(store, "announced", ["enhancement", "Internal"])
+    ingest(store, record())
+    assert "Tune the learning rate" not in body(store)
+    assert "Tune the learning rate" in body(store, audience=Audience.ENGINEERING)
+    token = feeds.create(store, OPERATOR, NOW, name="x").token
+    put(store, [window(change("c2", title="Tune the learning rate"), change("other"))], at=NOW)
+    answer = Feeds(store, "https://r.example").answer(str(token), "calendar.ics", 1, NOW)
+    assert answer is not None
+    assert b"Change other" in answer.body
+    assert b"Tune the learning rate" not in answer.body
+    publications.set_internal(store, OPERATOR, NOW, "c2", internal=False, reason="It may be told")
+    answer = Feeds(store, "https://r.example").answer(str(token), "calendar.ics", 1, NOW)
+    assert answer is not None
+    assert b"Tune the learning rate" in answer.body
