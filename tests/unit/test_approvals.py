@@ -116,6 +116,16 @@ def test_an_author_linked_to_nobody_costs_one_more_vote(parties: tuple[Party, ..
     assert nothing_asked.state is State.NOT_ASKED
 
 
+def test_an_only_release_manager_is_not_asked_for_a_vote_that_nobody_could_cast() -> None:
+    """A fresh installation: one administrator, and a repository whose authors are linked to nobody yet."""
+    alone = Electorate(frozenset({"m2"}))
+    unknown = replace(MINOR, parties=(), affected_teams=frozenset())
+    one = Policy(release_managers=1)
+    assert tally(vote("m2", unknown), proposal=unknown, policy=one, electorate=alone).given
+    mine = replace(unknown, parties=(Party(PartyKind.AUTHOR, "m2"),))
+    assert not tally(vote("m2", mine), proposal=mine, policy=one, electorate=alone).given
+
+
 @pytest.mark.acceptance("SCH-A4")
 @pytest.mark.parametrize(
     ("moved", "why"),

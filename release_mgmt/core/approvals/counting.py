@@ -91,14 +91,15 @@ def discount(vote: Vote, proposal: Proposal, policy: Policy, electorate: Elector
     return next((why for holds, why in tests if holds), None)
 
 
-def required(proposal: Proposal, policy: Policy) -> tuple[int, tuple[str, ...]]:
+def required(proposal: Proposal, policy: Policy, electorate: Electorate) -> tuple[int, tuple[str, ...]]:
     """How many release managers and which teams are asked for.
 
-    One more release manager where an author is linked to nobody: otherwise an author with two names could approve.
+    One more release manager where an author is linked to nobody: otherwise an author with two names could approve. A
+    calendar with a single release manager has nobody to ask for that vote (docs/decisions/one-release-manager.md).
     """
     teams = tuple(sorted(proposal.affected_teams)) if policy.each_affected_team else ()
     managers = policy.release_managers
-    if proposal.author_unknown and (managers or teams):
+    if proposal.author_unknown and (managers or teams) and len(electorate.managers) > 1:
         managers += 1
     return managers, teams
 
@@ -123,7 +124,7 @@ def _fill(slots: Sequence[str], votes: Sequence[tuple[Vote, frozenset[str]]]) ->
 
 def count(proposal: Proposal, votes: Iterable[Vote], policy: Policy, electorate: Electorate, now: datetime) -> Status:
     """What the standing ``votes`` (not withdrawn, not superseded) come to at ``now``."""
-    managers, teams = required(proposal, policy)
+    managers, teams = required(proposal, policy, electorate)
     valid: list[tuple[Vote, frozenset[str]]] = []
     discounted: list[tuple[Vote, Discount]] = []
     principals: set[str] = set()
