@@ -10,6 +10,7 @@ from release_mgmt.core.classification.fact import Fact
 from release_mgmt.core.classification.scope import Purpose, purpose
 from release_mgmt.core.evidence import artefacts, interface, metrics, schemas
 from release_mgmt.core.evidence.bounded import Unreadable
+from release_mgmt.core.evidence.edits import shared
 
 SHOWN = 50
 """Facts of one kind and file that are listed."""
@@ -71,6 +72,16 @@ _SIGNATURE = re.compile(
 )
 
 
+def _around(old: bytes, new: bytes) -> tuple[bytes, bytes]:
+    """What differs, from the definition before on."""
+    start, end = shared(old, new)
+    begin = max(old.rfind(word, 0, start) for word in (b"def ", b"class ", b"__all__", b"export", b"S3method"))
+    begin = max(old.rfind(b"\n", 0, max(begin, 0)), 0)
+    stop = old.find(b"\n", len(old) - end)
+    tail = len(old) - stop if stop >= 0 else 0
+    return old[begin : len(old) - tail], new[begin : len(new) - tail]
+
+
 def _interface(one: ChangedFile) -> Iterator[Fact]:
     path = one.new_path or one.old_path or ""
     exports = path.rpartition("/")[2] == "NAMESPACE"
@@ -78,7 +89,8 @@ def _interface(one: ChangedFile) -> Iterator[Fact]:
         return
     if not exports and not (interface.is_public_module(path) and purpose(path) is Purpose.CODE):
         return
-    if not set(_SIGNATURE.findall(one.old)) - set(_SIGNATURE.findall(one.new or b"")):
+    old, new = _around(one.old, one.new or b"")
+    if not set(_SIGNATURE.findall(old)) - set(_SIGNATURE.findall(new)):
         return
     for moved in interface.changes(path, one.old, one.new):
         if moved.breaks and not moved.what.startswith("value"):

@@ -198,7 +198,7 @@ def _middle(old: str, new: str, language: str) -> tuple[str, str, int]:
     if len(old) + len(new) < SMALL or language not in ("python", "r"):
         return old, new, 0
     a, b = old.encode("utf-8", "replace"), new.encode("utf-8", "replace")
-    start, end = _shared(a, b)
+    start, end = shared(a, b)
     spans = long_strings(a) if language == "python" else []
     safe = _statement if language == "python" else _paragraph
     at = a.rfind(b"\n", 0, start) + 1
@@ -229,7 +229,7 @@ def _paragraph(data: bytes, at: int, _: list[tuple[int, int]]) -> bool:
     )
 
 
-def _shared(a: bytes, b: bytes) -> tuple[int, int]:
+def shared(a: bytes, b: bytes) -> tuple[int, int]:
     """The lengths of the common beginning and the common end, found by halving; they never overlap."""
     low, high = 0, min(len(a), len(b))
     while low < high:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from posixpath import basename
@@ -109,11 +110,13 @@ def of_change_log(path: str, added: Iterable[tuple[int, str]], new: str) -> Iter
         line += new.count("\n", counted, match.start())
         counted = match.start()
         headings.append((line, match.group("text") or match.group("under") or ""))
+    marked = any(_BREAKS.search(title) for _, title in headings)
+    places = [number for number, _ in headings]
     for number, text in added:
-        if not re.search(r"\w", text):
+        if not (marked or _BREAKS.search(text)) or not re.search(r"\w", text):
             continue
-        above = next((title for line, title in reversed(headings) if line <= number), "")
-        words = f"{above}\n{text}" if not _HEADING.match(text) else text
+        index = bisect_right(places, number) - 1
+        words = f"{headings[index][1] if index >= 0 else ''}\n{text}" if not _HEADING.match(text) else text
         if _BREAKS.search(words) and not _DENIED.search(words):
             yield Word("breaking", text.strip()[:300], path, number)
             return
