@@ -34,6 +34,8 @@ MODULES = (
     "admin",
     "operations",
     "teams",
+    "calendar_admin",
+    "rules",
 )
 
 
