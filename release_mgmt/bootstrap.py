@@ -11,7 +11,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from release_mgmt import logs, resources
+from release_mgmt import clock, logs, resources
 from release_mgmt.services import Store
 from release_mgmt.services.opening import load_settings, make_store, secret_key
 from release_mgmt.settings import Settings
@@ -35,6 +35,7 @@ class FastJson(JSONProvider):
 
 def create_app(chosen: Settings | None = None, store: Store | None = None) -> Flask:
     """The web application: API, pages and feeds over one store."""
+    clock.use_packaged_zones()
     if chosen is None:
         chosen = load_settings()
         logs.configure(chosen.log_level, chosen.log_format)

@@ -7,6 +7,7 @@ from importlib import import_module
 
 import click
 
+from release_mgmt import clock
 from release_mgmt.core.errors import BrokenInvariant, InvalidInput, ReleaseMgmtError
 
 # command -> (module, one line of help); the function in the module is named as the command with "_" for "-".
@@ -22,11 +23,15 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "override": ("release_mgmt.cli.override", "Correct the level of a change, with a reason."),
     "changelog": ("release_mgmt.cli.changelog", "What each release of a repository holds."),
     "adopt": ("release_mgmt.cli.adopt", "Take over an old changelog, a forge's release texts or a calendar."),
+    "plan": ("release_mgmt.cli.plan", "Which release window each change of a repository goes to, and why."),
     "publish": ("release_mgmt.cli.publish", "A static site: changelogs in every form, coming windows, a calendar."),
     "init": ("release_mgmt.cli.init", "Make an installation that can be used."),
     "serve": ("release_mgmt.cli.serve", "Serve web, API and feeds."),
     "worker": ("release_mgmt.cli.worker", "Run jobs, nothing else."),
     "repo": ("release_mgmt.cli.repo", "Register, sync and list repositories."),
+    "calendar": ("release_mgmt.cli.calendar", "Apply, list and show release calendars."),
+    "freeze": ("release_mgmt.cli.freeze", "Stop releases for a time, with a preview of what it hits."),
+    "gate": ("release_mgmt.cli.gate", "May this change be released now? The exit code is the answer."),
     "user": ("release_mgmt.cli.user", "People: add, list, give roles, link identities, reset passwords."),
     "token": ("release_mgmt.cli.token", "API tokens: create, list, revoke."),
     "audit": ("release_mgmt.cli.audit", "Check the chain of the audit log, export it."),
@@ -80,6 +85,7 @@ def report(error: ReleaseMgmtError) -> int:
 
 def main() -> None:
     """Run the command line; errors of ours become a sentence and an exit code, never a traceback."""
+    clock.use_packaged_zones()
     try:
         cli()
     except ReleaseMgmtError as error:

@@ -8,6 +8,7 @@ import zoneinfo
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -76,13 +77,16 @@ def git() -> Finding:
 
 
 def zones() -> Finding:
-    """Whether time zones are known, with their rules of this year."""
+    """Whether time zones are known, with their rules of this year, and which version of them."""
+    advice = "Upgrade the package tzdata."
     try:
         berlin = zoneinfo.ZoneInfo("Europe/Berlin")
     except zoneinfo.ZoneInfoNotFoundError:
         return Finding("zone data", False, "none", "Install the package tzdata.")
     well = berlin.utcoffset(datetime(2026, 7, 1)) == timedelta(hours=2)  # noqa: DTZ001 - a wall time is meant
-    return Finding("zone data", well, f"{len(zoneinfo.available_timezones())} zones", "Upgrade the package tzdata.")
+    return Finding(
+        "zone data", well, f"tzdata {version('tzdata')}, {len(zoneinfo.available_timezones())} zones", advice
+    )
 
 
 def data_folder(settings: Settings) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from importlib.metadata import version
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -14,13 +15,14 @@ from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 
 blueprint = Blueprint("health", __name__)
+_TZDATA = version("tzdata")
 
 
 @blueprint.get("/healthz")
 @needs(Action.READ_HEALTH)
 def healthz() -> Response:
     """The process answers; nothing else is looked at, so that a slow database does not get it killed."""
-    return jsonify(status="ok")
+    return jsonify(status="ok", tzdata=_TZDATA)
 
 
 @blueprint.get("/readyz")
