@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from release_mgmt.formats import markdown
@@ -172,3 +173,22 @@ def test_a_table_is_shown_as_a_calendar_file(tmp_path: Path) -> None:
     assert done.stdout.startswith("calendar: Pricing\ntime_zone: Europe/Berlin\n")
     assert "1 windows and 0 freezes" in done.stderr
     assert subprocess.run([*command, "Europe/Atlantis", str(table)], capture_output=True, check=False).returncode == 2
+
+
+@pytest.mark.acceptance("CHG-D3")
+def test_the_json_is_as_its_published_schema_says(history: GitRepo) -> None:
+    schema = json.loads((Path(__file__).resolve().parents[2] / "docs/changelog.schema.json").read_text())
+    command = [
+        sys.executable,
+        "-m",
+        "release_mgmt",
+        "changelog",
+        "--repo",
+        str(history.path),
+        "--all",
+        "--format",
+        "json",
+    ]
+    for audience in ("engineering", "business"):
+        said = subprocess.run([*command, "--audience", audience], capture_output=True, check=True).stdout
+        jsonschema.validate(json.loads(said), schema)
