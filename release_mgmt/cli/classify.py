@@ -15,8 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from release_mgmt.core.classification import Classification
+from release_mgmt.core.classification.advised import advise
 from release_mgmt.core.errors import InvalidInput
 from release_mgmt.core.text import one_line
+from release_mgmt.services.advisories import read_advisories
 from release_mgmt.services.classify import classify_revisions, default_rules
 from release_mgmt.services.verdicts import VerdictCache, as_json
 from release_mgmt.sources.git import Repository, open_repository
@@ -36,6 +38,12 @@ from release_mgmt.sources.git import Repository, open_repository
 @click.option(
     "--processes", type=click.IntRange(1, 64), default=None, help="Processes to use; as many as the machine allows."
 )
+@click.option(
+    "--advisories",
+    "advisories_place",
+    type=click.Path(path_type=Path, exists=True),
+    help="A folder or file of OSV documents: known advisories on new and updated libraries are told.",
+)
 @click.option("--no-cache", is_flag=True, help="Neither take verdicts from the cache nor keep them.")
 @click.argument("revisions", nargs=-1, metavar="[REV | A..B ...]")
 def classify(
@@ -45,6 +53,7 @@ def classify(
     form: str,
     rules_file: Path | None,
     processes: int | None,
+    advisories_place: Path | None,
     no_cache: bool,
     revisions: tuple[str, ...],
 ) -> None:
@@ -56,6 +65,7 @@ def classify(
     rules = default_rules(rules_file.read_text("utf-8") if rules_file else None)
     given: Iterable[str] = (line.strip() for line in sys.stdin) if from_stdin else revisions or ("HEAD",)
     shas = list(_resolved(repository, (one for one in given if one)))
+    advisories = read_advisories(advisories_place) if advisories_place else None
     cache = None if no_cache else VerdictCache()
     count = processes or len(os.sched_getaffinity(0))
     with _progress(len(shas)) as bar:
@@ -63,6 +73,8 @@ def classify(
         results = classify_revisions(
             repository, shas, rules, cache, processes=count, progress=lambda more: bar.advance(task, more)
         )
+        if advisories:
+            results = ((sha, advise(verdict, advisories)) for sha, verdict in results)
         if form == "jsonl":
             _print_lines(results, explain)
         else:

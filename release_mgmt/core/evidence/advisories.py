@@ -53,9 +53,13 @@ class Advisories:
         found = {one.advisory.id: one.advisory for one in listed if _hits(one, version)}
         return tuple(found[key] for key in sorted(found))
 
+    def released_on(self, ecosystem: str, name: str, version: str | None) -> datetime | None:
+        """When a version was released, None when no file says."""
+        return self.released.get((identity(ecosystem, name), version or ""))
+
     def age_in_days(self, ecosystem: str, name: str, version: str | None, now: datetime) -> int | None:
         """How many whole days before ``now`` a version was released, None when no file says."""
-        released = self.released.get((identity(ecosystem, name), version or ""))
+        released = self.released_on(ecosystem, name, version)
         return (now - released).days if released is not None else None
 
 

@@ -19,7 +19,7 @@ from release_mgmt.core.evidence.dependencies.model import (
     normalise,
 )
 from release_mgmt.core.evidence.dependencies.needed import Needed, needed
-from release_mgmt.core.evidence.dependencies.registry import Reader, manifest_kind, read, read_included
+from release_mgmt.core.evidence.dependencies.registry import Reader, ecosystem_of, manifest_kind, read, read_included
 
 __all__ = [
     "LIBRARIES",
@@ -34,6 +34,7 @@ __all__ = [
     "Reader",
     "Requirement",
     "diff",
+    "ecosystem_of",
     "installed_files",
     "installs",
     "manifest_kind",

@@ -97,6 +97,12 @@ def manifest_kind(path: str) -> Reader | None:
     return found[1] if found else None
 
 
+def ecosystem_of(path: str) -> str | None:
+    """The ecosystem of the manifest at ``path``, as its name tells, None when it is none."""
+    found = _found(path)
+    return found[0] if found else None
+
+
 def _found(path: str) -> tuple[str, Reader] | None:
     if len(path) > 1000 or _FOREIGN.search(path):
         return None
