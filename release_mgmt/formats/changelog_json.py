@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -55,34 +55,48 @@ def section_json(section: Section) -> dict[str, Any]:
     }
 
 
+_CHUNK = 500  # entries; what is held as bytes at a time
+
+
 class _Writer:
-    """Keeps the bytes of entries that several sections share, as packages of one history do."""
+    """Writes sections; keeps the bytes of entries where packages share them, as those of one history do."""
 
-    def __init__(self) -> None:
-        self._kept: dict[int, bytes] = {}
+    def __init__(self, *, shared: bool) -> None:
+        self._kept: dict[int, bytes] | None = {} if shared else None
 
-    def section(self, section: Section) -> bytes:
-        head = orjson.dumps(section_json(section))
+    def section(self, section: Section) -> Iterator[bytes]:
+        yield orjson.dumps(section_json(section))[:-1] + b',"entries":['
+        for start in range(0, len(section.entries), _CHUNK):
+            chunk = section.entries[start : start + _CHUNK]
+            text = orjson.dumps([entry_json(one) for one in chunk])[1:-1] if self._kept is None else self._joined(chunk)
+            yield b"," + text if start else text
+        yield b"]}"
+
+    def _joined(self, entries: Sequence[Entry]) -> bytes:
         kept = self._kept
-        parts = []
-        for entry in section.entries:
+        assert kept is not None
+        found = []
+        for entry in entries:
             data = kept.get(id(entry))
             if data is None:
-                data = kept[id(entry)] = orjson.dumps(entry_json(entry))
-            parts.append(data)
-        return b'%s,"entries":[%s]}' % (head[:-1], b",".join(parts))
+                data = orjson.dumps(entry_json(entry))
+                if not entry.also_in:  # those are made for one section each
+                    kept[id(entry)] = bytes(memoryview(data))  # a copy of just its size
+            found.append(data)
+        return b",".join(found)
 
 
 def pieces(record: Changelog) -> Iterator[bytes]:
-    """The document piece by piece, a section at a time, on one line with a line end."""
-    writer = _Writer()
+    """The document piece by piece, on one line with a line end."""
+    writer = _Writer(shared=len({section.package for section in record.releases}) > 1)
     yield b'{"schema":%s,"repository":%s,"releases":[' % (orjson.dumps(SCHEMA), orjson.dumps(record.repository))
     for count, section in enumerate(record.releases):
-        yield (b"," if count else b"") + writer.section(section)
-    yield b'],"unreleased":%s,"diagnostics":%s}\n' % (
-        writer.section(record.unreleased),
-        orjson.dumps(record.diagnostics),
-    )
+        if count:
+            yield b","
+        yield from writer.section(section)
+    yield b'],"unreleased":'
+    yield from writer.section(record.unreleased)
+    yield b',"diagnostics":%s}\n' % orjson.dumps(record.diagnostics)
 
 
 def render(record: Changelog) -> bytes:

@@ -78,6 +78,11 @@ class Reading:
         if self._touching is not None:
             self._touching.take(commit)
 
+    def forget(self) -> None:
+        """Let go of everything: the history that was made of it has its own."""
+        self.parents, self.facts, self.authors = {}, {}, {}
+        self.tips = ()
+
     @property
     def touched(self) -> dict[str, set[str]]:
         """Package -> shas of the commits that touch its paths."""
@@ -174,6 +179,7 @@ def read_all(
     if request.end is None:
         wanted += [sha for one in named if (sha := at[one.tag].commit)]
     wanted += [base] if base else []
+    own = reading is None
     reading = reading if reading is not None else Reading(request.paths)
     read_commits(repository, wanted, reading, progress, diagnostics, also)
     named = [one for one in named if at[one.tag].commit in reading.parents]
@@ -182,6 +188,8 @@ def read_all(
     history = to_history(request, reading, named, {one.tag: at[one.tag] for one in named}, head, wanted, diagnostics)
     history = _with_every_tag(history, found)
     options = _options(request, reading, history, base)
+    if own:
+        reading.forget()
     assembly = Assembly(history, options, repository.patch_ids)
     record = _selected(assembly.changelog(), request, head, found)
     return Found(record, found, history, assembly.releases)
