@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -76,7 +75,6 @@ def postgres_server() -> Iterator[str]:
     """
     programs = _programs()
     if programs is None:
-        warnings.warn(MISSING_POSTGRES, pytest.PytestWarning, stacklevel=1)
         pytest.skip(MISSING_POSTGRES)
     user: str | None = None
     if os.geteuid() == 0:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +30,6 @@ SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "hei
 def chromium() -> Iterator[Browser]:
     """One browser for all tests."""
     if not Path(CHROMIUM).exists():
-        warnings.warn(MISSING, pytest.PytestWarning, stacklevel=1)
         pytest.skip(MISSING)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
