@@ -49,6 +49,19 @@ def upgrade() -> None:
         op.f("ix_break_glass_change_id_environment"), "break_glass", ["change_id", "environment"], unique=False
     )
     op.create_table(
+        "change_people",
+        sa.Column("change_id", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("owner_rule", sa.Text(), nullable=True),
+        sa.Column("added_teams", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["change_id"], ["changes.id"], name=op.f("fk_change_people_change_id_changes"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("change_id", name=op.f("pk_change_people")),
+    )
+    op.create_table(
         "rollback_plans",
         sa.Column("change_id", sa.Text(), nullable=False),
         sa.Column("how", sa.Text(), nullable=False),
@@ -100,4 +113,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("votes")
     op.drop_table("rollback_plans")
+    op.drop_table("change_people")
     op.drop_table("break_glass")

@@ -145,6 +145,7 @@ class Action(StrEnum):
     SUBSCRIBE = "subscription.manage"  # own feeds
     ASK_GATE = "gate.ask"
     SIGN_OFF = "signoff.create"  # for a team one belongs to, never for one's own change
+    DELEGATE = "approval.delegate"  # name who votes while one is absent
 
     # Engineers.
     EDIT_CHANGE = "change.edit"  # notes, rollback plan, dependencies, affected teams
@@ -160,7 +161,6 @@ class Action(StrEnum):
     # Release managers, in their calendars.
     LOWER_LEVEL = "level.lower"  # never the author
     APPROVE = "approval.vote"  # never author, co-author, tagger or requester
-    DELEGATE = "approval.delegate"
     MOVE_CHANGE = "change.move"
     EDIT_WINDOW = "window.edit"
     EDIT_FREEZE = "freeze.edit"
@@ -229,12 +229,12 @@ def _table() -> dict[Action, Rule]:
         a.MANAGE_SELF: Rule(_SIGNED_IN, Scope.ADMIN),  # a leaked token must not make more tokens
         a.SUBSCRIBE: Rule(_SIGNED_IN, Scope.WRITE),
         a.ASK_GATE: Rule(_SIGNED_IN, Scope.GATE),
-        a.SIGN_OFF: Rule(_SIGNED_IN, Scope.APPROVE),
+        **dict.fromkeys((a.SIGN_OFF, a.DELEGATE), Rule(_SIGNED_IN, Scope.APPROVE)),
         **dict.fromkeys((a.EDIT_CHANGE, a.HAND_OVER, a.RAISE_LEVEL, a.WITHDRAW_CHANGE), engineering),
         a.TAKE_LEASE: Rule(_ENGINEERS, Scope.GATE),
         **dict.fromkeys((a.REPORT_STAGE, a.SYNC_REPOSITORY, a.POST_EVENTS), Rule(_ENGINEERS, Scope.INGEST)),
         a.REQUEST_BREAK_GLASS: Rule(_ENGINEERS, Scope.APPROVE),
-        **dict.fromkeys((a.LOWER_LEVEL, a.APPROVE, a.DELEGATE, a.GRANT_BREAK_GLASS, a.REVIEW_BREAK_GLASS), deciding),
+        **dict.fromkeys((a.LOWER_LEVEL, a.APPROVE, a.GRANT_BREAK_GLASS, a.REVIEW_BREAK_GLASS), deciding),
         **dict.fromkeys(
             (a.MOVE_CHANGE, a.EDIT_WINDOW, a.EDIT_FREEZE, a.EDIT_CALENDAR, a.REPLAN, a.PUBLISH), scheduling
         ),

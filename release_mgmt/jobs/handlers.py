@@ -11,7 +11,17 @@ from typing import Any
 from release_mgmt import clock
 from release_mgmt.core import pipeline
 from release_mgmt.core.permissions import Actor, Via, trusted
-from release_mgmt.services import Store, classification, forges, mirrored, refresh, repositories, sync, tending
+from release_mgmt.services import (
+    Store,
+    classification,
+    forges,
+    mirrored,
+    ownership,
+    refresh,
+    repositories,
+    sync,
+    tending,
+)
 from release_mgmt.services import jobs as services
 from release_mgmt.settings import Settings
 
@@ -81,7 +91,7 @@ def read(work: Work) -> Mapping[str, Any]:
 
 
 def classify(work: Work) -> Mapping[str, Any]:
-    """Judge the changes whose content or rules are new."""
+    """Judge the changes whose content or rules are new; find their Owners and the teams they affect."""
     name = repositories.name_of(work.store, work.subject)
     source = mirrored.opened(work.sources, work.subject)
 
@@ -90,7 +100,8 @@ def classify(work: Work) -> Mapping[str, Any]:
             work.report(done)
 
     found = classification.classify_repository(work.store, ACTOR, clock.now(), name, source, progress=tell)
-    return {"judged": found.judged, "moved": len(found.moved)}
+    assigned = ownership.assign(work.store, ACTOR, clock.now(), name, source)
+    return {"judged": found.judged, "moved": len(found.moved), "assigned": assigned}
 
 
 def plan(work: Work) -> Mapping[str, Any]:

@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 
 from release_mgmt.core.classification import Classification, Level, Rules
 from release_mgmt.core.errors import Conflict, Forbidden, InvalidInput, NotFound, StaleVersion
-from release_mgmt.core.permissions import Action, Actor, Identity, require
+from release_mgmt.core.permissions import EVERYWHERE, Action, Actor, Identity, require
 from release_mgmt.core.text import clean
-from release_mgmt.services import Store, audit
+from release_mgmt.services import Store, audit, parties
 from release_mgmt.services.classify import Progress, classify_revisions, default_rules
 from release_mgmt.services.verdicts import as_json, code_version, key_of
 from release_mgmt.sources.git import Repository as GitRepository
@@ -311,7 +311,7 @@ def _may_set(session: Session, actor: Actor, change: Change, level: str) -> None
         require(actor, Action.RAISE_LEVEL)
         return
     repository = session.get(Repository, change.repository_id)
-    require(actor, Action.LOWER_LEVEL, calendar=repository.calendar if repository else None)
+    require(actor, Action.LOWER_LEVEL, calendar=(repository.calendar if repository else None) or EVERYWHERE)
     if _is_author(session, actor, change):
         raise Forbidden(
             "An author may not lower the level of the own change.",
@@ -323,6 +323,8 @@ def _may_set(session: Session, actor: Actor, change: Change, level: str) -> None
 def _is_author(session: Session, actor: Actor, change: Change) -> bool:
     if actor.person is None:
         return False
+    if actor.person in {party.person for party in parties.of(session, change)}:
+        return True
     names = {change.author, change.owner}
     rows = session.execute(
         select(Commit.author, Commit.author_key)

@@ -73,6 +73,25 @@ class RollbackPlanRow(Base):
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy reads it from the class
 
 
+class ChangePeopleRow(Base):
+    """Who answers for a change and whom it concerns beyond the rules.
+
+    ``owner_rule`` is handed_over, codeowners, author or team_lead; only a handed-over owner survives the next reading.
+    ``added_teams`` are affected besides those that the rules find. Both results are kept on the change itself too.
+    """
+
+    __tablename__ = "change_people"
+
+    change_id: Mapped[str] = mapped_column(ForeignKey("changes.id", ondelete="CASCADE"), primary_key=True)
+    owner: Mapped[str | None]
+    owner_rule: Mapped[str | None]
+    added_teams: Mapped[list[str]] = mapped_column(default=list)
+    updated_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1)
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy reads it from the class
+
+
 class BreakGlassRow(Base):
     """A permission that names what it breaks: one change, one environment, four hours at most.
 

@@ -19,6 +19,7 @@ RESOURCES: tuple[str, ...] = (
     "audit",
     "approvals",
     "breakglass",
+    "ownership",
     "feeds",
     "changelogs",
     "overrides",
