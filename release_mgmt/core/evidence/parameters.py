@@ -130,21 +130,15 @@ def compare_values(old: Values, new: Values) -> tuple[ParameterChange, ...]:
     """
     changed = [key for key in new if key not in old or old[key][0] != new[key][0]]
     gone = [key for key in old if key not in new or old[key][0] != new[key][0]]
-    found: list[ParameterChange] = []
-    listed_old = _by_list(old, gone)
-    listed_new = _by_list(new, changed)
-    for key in changed:
-        stem = _INDEX.sub("[]", key) if "[" in key else ""
-        if stem in listed_old and stem in listed_new and _spend(listed_old[stem], new[key][0]):
-            continue
-        before = old[key][0] if key in old and not ("[" in key and _elsewhere(old[key][0], key, listed_new)) else None
+    listed_old, listed_new = _by_list(old, gone), _by_list(new, changed)
+    came = [key for key in changed if not _spend(listed_old, key, new[key][0])]
+    went = dict.fromkeys(key for key in gone if not _spend(listed_new, key, old[key][0]))
+    found = []
+    for key in came:
+        before = old[key][0] if key in went else None
+        went.pop(key, None)
         found.append(ParameterChange(key, before, new[key][0], new[key][1]))
-    for key in gone:
-        stem = _INDEX.sub("[]", key)
-        if "[" in key and stem in listed_new and _spend(listed_new[stem], old[key][0]):
-            continue
-        if key not in new:
-            found.append(ParameterChange(key, old[key][0], None, old[key][1]))
+    found.extend(ParameterChange(key, old[key][0], None, old[key][1]) for key in went)
     return tuple(found)
 
 
@@ -157,15 +151,13 @@ def _by_list(values: Values, keys: list[str]) -> dict[str, dict[str, int]]:
     return listed
 
 
-def _spend(counts: dict[str, int], value: str) -> bool:
+def _spend(listed: dict[str, dict[str, int]], key: str, value: str) -> bool:
+    """Whether the list that ``key`` is in holds ``value`` on the other side too; each is matched once."""
+    counts = listed.get(_INDEX.sub("[]", key), {}) if "[" in key else {}
     if counts.get(value, 0) > 0:
         counts[value] -= 1
         return True
     return False
-
-
-def _elsewhere(value: str, key: str, listed: dict[str, dict[str, int]]) -> bool:
-    return listed.get(_INDEX.sub("[]", key), {}).get(value, 0) > 0
 
 
 def configuration_changes(path: str, old: bytes | None, new: bytes | None) -> tuple[ParameterChange, ...]:
