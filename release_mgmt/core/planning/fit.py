@@ -113,6 +113,8 @@ class Fit:
         """Why no window at the positions [start, end) took the change, as runs; all of them are full or blocked."""
         if start >= end:
             return ()
+        if start > lane.covered and self.first(lane, lane.covered) >= start:
+            self._cover(lane, start)
         if start > lane.covered:
             return self.runs([self._mark_now(lane, at) for at in range(start, end)], lane.profile, start)
         found = lane.memory.get((start, end))

@@ -67,7 +67,7 @@ def _offset(zone: tzinfo, local: datetime) -> timedelta:
 
 
 @lru_cache(maxsize=65536)
-def _offset_of_day(zone: tzinfo, day: date) -> timedelta | None:
+def offset_of_day(zone: tzinfo, day: date) -> timedelta | None:
     """The offset that holds all through the local day, or None when the clock may change in it.
 
     A zone that changed twice within one day and came back to the same offset would be missed; none ever did.
@@ -84,7 +84,7 @@ def _offset_of_day(zone: tzinfo, day: date) -> timedelta | None:
 
 def resolve(local: datetime, zone: tzinfo, *, late: bool = False) -> Resolved:
     """The instant of the naive wall time ``local``; ``late`` takes the second reading of a repeated time."""
-    offset = _offset_of_day(zone, local.date())
+    offset = offset_of_day(zone, local.date())
     if offset is not None:
         return Resolved((local - offset).replace(tzinfo=UTC))
     before = _offset(zone, local.replace(fold=0))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import islice, pairwise
 
-from release_mgmt.core.windows.localtime import ZoneOf, offset_at, resolve, to_local, zone
+from release_mgmt.core.windows.localtime import ZoneOf, offset_at, offset_of_day, resolve, to_local, zone
 from release_mgmt.core.windows.model import Policy, ReleaseCalendar, Skipped, Window, WindowSeries
 
 _DAY = timedelta(days=1)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,8 @@ def original_starts(series: WindowSeries, first: date, last: date, zone: tzinfo)
 
 def _retimed(series: WindowSeries, start: datetime, end: datetime) -> tuple[datetime, datetime]:
     """The local start and end after the last retiming that is in force on the day."""
+    if not series.retimings:
+        return start, end
     last = max((each for each in series.retimings if each.since <= start.date()), key=lambda r: r.since, default=None)
     return (start + last.start, end + last.end) if last else (start, end)
 
@@ -108,32 +111,39 @@ def _occurrence(
     policy: Policy,
 ) -> Window | Skipped:
     """The window, or why there is none. An exact duration is counted from the resolved start, in UTC."""
-    begin = resolve(local_start, zone)
-    notes = {begin.note}
-    if local_end is None:
-        end = begin.instant + series.length
-    else:
-        finish = resolve(local_end, zone)
-        end = finish.instant
-        notes.add(finish.note)
-    if end <= begin.instant or end - begin.instant < series.min_duration:
+    begin, end, notes, inside = _resolved(local_start, local_end, series.length, zone)
+    if end <= begin or end - begin < series.min_duration:
         return Skipped(series.id, original, "dst_gap" if "dst_gap" in notes else "too_short")
-    inside = offset_at(begin.instant, zone) != offset_at(end - timedelta(microseconds=1), zone)
     flags = [note for note in ("dst_gap", "dst_overlap") if note in notes] + ["dst_inside"] * inside
     return Window(
-        series=series.id,
-        original_start=original,
-        start=begin.instant,
-        end=end,
-        time_zone=zone_name,
-        flags=tuple(flags),
-        levels=series.levels,
-        environments=series.environments,
-        repositories=series.repositories,
-        min_duration=series.min_duration,
-        policy=policy,
-        title=series.title,
-    )
+        series.id, original, begin, end, zone_name, tuple(flags), series.levels, series.environments,
+        series.repositories, series.min_duration, policy, series.title,
+    )  # fmt: skip
+
+
+_NO_NOTES: frozenset[str] = frozenset()
+
+
+def _resolved(
+    start: datetime, end: datetime | None, length: timedelta, zone: tzinfo
+) -> tuple[datetime, datetime, Collection[str], bool]:
+    """Both instants, how they were read, and whether the clock changes in between."""
+    offset = offset_of_day(zone, start.date())
+    last = end if end is not None else start + length
+    # Nearly every window lies on days on which the clock does not change: one subtraction is all it takes.
+    if offset is not None and offset == offset_of_day(zone, last.date()):
+        begin = start.replace(tzinfo=UTC) - offset
+        return begin, begin + (last - start), _NO_NOTES, False
+    first = resolve(start, zone)
+    notes: set[str] = {first.note}
+    if end is None:
+        finish = first.instant + length
+    else:
+        read = resolve(end, zone)
+        finish = read.instant
+        notes.add(read.note)
+    inside = finish > first.instant and offset_at(first.instant, zone) != offset_at(finish - _MICROSECOND, zone)
+    return first.instant, finish, notes, inside
 
 
 def shortest_distance(series: WindowSeries, zone: tzinfo, sample: int = 400) -> timedelta | None:
