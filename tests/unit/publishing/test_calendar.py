@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -381,3 +384,19 @@ def test_what_is_stored_of_an_event_comes_back_the_same() -> None:
     shown = show_window(window(change(notes={"de": "x", "en": "y"}, libraries=("a",))), Audience.BUSINESS)
     assert Shown.of(shown.payload()) == shown
     assert Shown.of(show_freeze(freeze()).payload()).digest == show_freeze(freeze()).digest
+
+
+@pytest.mark.acceptance("FEED-6")
+def test_the_bytes_of_a_feed_do_not_depend_on_the_hash_seed() -> None:
+    script = (
+        "import hashlib; from tests.unit.publishing.test_calendar import *;"
+        "made = list(entries(30)); say = Words('de');"
+        "parts = [ical.render(HEAD, made, say, local_times=local).content for local in (False, True)];"
+        "print(hashlib.sha256(b''.join(parts)).hexdigest())"
+    )
+    seen = set()
+    for seed in ("0", "1", "2"):
+        environment = {"PYTHONHASHSEED": seed, "PYTHONPATH": os.getcwd(), "PATH": os.environ["PATH"]}
+        done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=True)
+        seen.add(done.stdout)
+    assert len(seen) == 1
