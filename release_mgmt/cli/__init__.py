@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gate": ("release_mgmt.cli.gate", "May this change be released now? The exit code is the answer."),
     "user": ("release_mgmt.cli.user", "People: add, list, give roles, link identities, reset passwords."),
     "token": ("release_mgmt.cli.token", "API tokens: create, list, revoke."),
+    "approve": ("release_mgmt.cli.approve", "Approve or reject a change, or a whole window, as a person."),
     "audit": ("release_mgmt.cli.audit", "Check the chain of the audit log, export it."),
     "db": ("release_mgmt.cli.db", "The database's schema."),
     "settings": ("release_mgmt.cli.settings", "Show every setting and where it came from."),
