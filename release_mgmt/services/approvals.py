@@ -75,7 +75,7 @@ def view(store: Store, actor: Actor, now: datetime, change: str, environment: st
     """Votes and status of a change, and whether the one who asks may vote."""
     require(actor, Action.READ_APPROVALS)
     with store.read() as session:
-        case = proposals.load(session, change, environment, now)
+        case = proposals.load(session, change, environment, now, actor)
         votes = proposals.votes(session, change)
         refusal: ReleaseMgmtError | None = None
         try:
@@ -121,7 +121,7 @@ def vote(
     if verdict is Verdict.REJECT and not (reason or "").strip():
         raise InvalidInput.at("reason", "must not be empty", "why the change cannot go like this")
     with store.write() as session:
-        case = proposals.load(session, change, environment, now)
+        case = proposals.load(session, change, environment, now, actor)
         if digest is not None and digest != case.proposal.digest:
             raise StaleVersion("The change has other content by now.", hint="Look at it again before you vote.")
         done = _cast(session, actor, now, case, verdict, reason, on_behalf_of)
@@ -314,7 +314,7 @@ def resubmit(store: Store, actor: Actor, now: datetime, change: str, *, reason: 
     if not reason.strip():
         raise InvalidInput.at("reason", "must not be empty", "what was changed or cleared up")
     with store.write() as session:
-        proposals.find_change(session, change)
+        proposals.find_change(session, change, actor)
         rows = session.scalars(
             select(VoteRow).where(
                 VoteRow.change_id == change, VoteRow.ended_at.is_(None), VoteRow.verdict == Verdict.REJECT.value
@@ -348,7 +348,7 @@ def put_plan(
     if not told:
         raise InvalidInput.at("how", "must not be empty")
     with store.write() as session:
-        proposals.find_change(session, change)
+        proposals.find_change(session, change, actor)
         row = session.get(RollbackPlanRow, change)
         if version is not None and version != (row.version if row else 0):
             raise StaleVersion("Somebody else changed this plan in the meantime.")

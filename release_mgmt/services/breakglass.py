@@ -104,7 +104,7 @@ def request(
     named = sorted(set(blockers), key=lambda one: (one.code, one.ref or ""))
     check_request(named, reason, ticket, timedelta(minutes=minutes))
     with store.write() as session:
-        proposals.find_change(session, change)
+        proposals.find_change(session, change, actor)
         calendar = _calendar(session, change, environment)
         row = BreakGlassRow(
             id=secret.identifier("b"), change_id=change, environment=environment, calendar=calendar.slug,

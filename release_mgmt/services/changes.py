@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import NotFound
 from release_mgmt.core.permissions import Action, Actor, require
-from release_mgmt.services import Store
+from release_mgmt.services import Store, visibility
 from release_mgmt.services.paging import Page, bounded, page, values
 from release_mgmt.store.models.repositories import (
     Change,
@@ -181,19 +181,25 @@ def search(
     require(actor, Action.READ_CHANGE)
     size = bounded(limit)
     asked = wanted or Filter()
-    query = _query().where(*_conditions(asked)).order_by(Change.happened_at.desc(), Change.id.desc()).limit(size + 1)
+    query = (
+        _query()
+        .where(*_conditions(asked), visibility.changes(actor))
+        .order_by(Change.happened_at.desc(), Change.id.desc())
+        .limit(size + 1)
+    )
     if cursor is not None:
         instant, change = values(cursor, datetime, str)
         query = query.where(or_(Change.happened_at < instant, and_(Change.happened_at == instant, Change.id < change)))
     with store.read() as session:
         rows = [_view(row) for row in session.execute(query)]
         if asked.repository is not None and not rows:
-            _known(session, asked.repository)
+            _known(session, actor, asked.repository)
     return page(rows, size, lambda one: (one.happened_at, one.id))
 
 
-def _known(session: Session, repository: str) -> None:
-    if session.scalar(select(Repository.id).where(Repository.name == repository)) is None:
+def _known(session: Session, actor: Actor, repository: str) -> None:
+    mine = and_(Repository.name == repository, visibility.repositories(actor))
+    if session.scalar(select(Repository.id).where(mine)) is None:
         raise NotFound("There is no such repository.")
 
 
@@ -201,7 +207,9 @@ def get(store: Store, actor: Actor, change: str) -> ChangeDetail:
     """One change by id, with its evidence, overrides and commits (four queries, whatever their number)."""
     require(actor, Action.READ_CHANGE)
     with store.read() as session:
-        found = session.execute(_query().add_columns(Change.summary, Change.record).where(Change.id == change)).first()
+        found = session.execute(
+            _query().add_columns(Change.summary, Change.record).where(Change.id == change, visibility.changes(actor))
+        ).first()
         if found is None:
             raise NotFound("There is no such change.")
         *plain, summary, record = found

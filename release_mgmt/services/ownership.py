@@ -139,7 +139,7 @@ def hand_over(store: Store, actor: Actor, now: datetime, change: str, *, to: str
     if not reason.strip():
         raise InvalidInput.at("reason", "must not be empty")
     with store.write() as session:
-        found = proposals.find_change(session, change)
+        found = proposals.find_change(session, change, actor)
         calendar = session.scalar(select(Repository.calendar).where(Repository.id == found.repository_id))
         trusted = Role.ADMINISTRATOR in actor.roles or actor.manages(calendar or EVERYWHERE)
         if not trusted and found.owner not in {None, actor.person}:
@@ -164,7 +164,7 @@ def add_teams(store: Store, actor: Actor, now: datetime, change: str, *, added: 
     """
     require(actor, Action.EDIT_CHANGE)
     with store.write() as session:
-        found = proposals.find_change(session, change)
+        found = proposals.find_change(session, change, actor)
         known = set(session.scalars(select(Team.slug).where(Team.slug.in_(added), Team.archived_at.is_(None))))
         unknown = sorted(set(added) - known)
         if unknown:

@@ -14,13 +14,13 @@ from release_mgmt.core.approvals import Electorate, Policy, Proposal, Slot, Stat
 from release_mgmt.core.approvals.counting import count
 from release_mgmt.core.classification import Level
 from release_mgmt.core.errors import Conflict, NotFound
-from release_mgmt.core.permissions import EVERYWHERE, Role
+from release_mgmt.core.permissions import EVERYWHERE, Actor, Role
 from release_mgmt.core.windows import Policy as CalendarPolicy
 from release_mgmt.core.windows import ReleaseCalendar
-from release_mgmt.services import calendar_rows, parties
+from release_mgmt.services import calendar_rows, parties, visibility
 from release_mgmt.store.models.approvals import RollbackPlanRow, VoteRow
 from release_mgmt.store.models.people import Person, RoleRow, TeamMember
-from release_mgmt.store.models.repositories import Change, ChangeCommit
+from release_mgmt.store.models.repositories import Change, ChangeCommit, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow
 
 
@@ -102,20 +102,21 @@ def proposal(session: Session, change: Change, slot: Slot) -> Proposal:
     )
 
 
-def find_change(session: Session, change: str) -> Change:
-    """The change with this id, else NotFound."""
-    found = session.get(Change, change)
+def find_change(session: Session, change: str, actor: Actor | None = None) -> Change:
+    """The change with this id, else NotFound; with ``actor`` also when this one may not know of it."""
+    query = select(Change).join(Repository, Repository.id == Change.repository_id).where(Change.id == change)
+    found = session.scalar(query.where(visibility.changes(actor)) if actor is not None else query)
     if found is None:
         raise NotFound("There is no such change.")
     return found
 
 
-def load(session: Session, change_id: str, environment: str, now: datetime) -> Case:
+def load(session: Session, change_id: str, environment: str, now: datetime, actor: Actor | None = None) -> Case:
     """The case of a change in the slot that the newest plan gives it.
 
     Raises Conflict (``not_placed``) when the plan has no window for it there: then there is nothing to vote on.
     """
-    change = find_change(session, change_id)
+    change = find_change(session, change_id, actor)
     placement = session.get(PlacementRow, (change_id, environment))
     if placement is None or placement.window is None or placement.starts_at is None or change.state == "withdrawn":
         raise Conflict(

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import aliased
 
 from release_mgmt.core.errors import NotFound
 from release_mgmt.core.permissions import Action, Actor, require
-from release_mgmt.services import Store
+from release_mgmt.services import Store, visibility
 from release_mgmt.services.paging import Page, bounded, page, values
 from release_mgmt.store.models.repositories import Release, Repository
 
@@ -60,14 +60,15 @@ def of_repository(
     """The releases of a repository, newest version first."""
     require(actor, Action.READ_CHANGELOG)
     size = bounded(limit)
-    query = _query().where(Repository.name == repository).order_by(Release.position.desc()).limit(size + 1)
+    mine = and_(Repository.name == repository, visibility.repositories(actor))
+    query = _query().where(mine).order_by(Release.position.desc()).limit(size + 1)
     if package is not None:
         query = query.where(Release.package == package)
     if cursor is not None:
         query = query.where(Release.position < values(cursor, int)[0])
     with store.read() as session:
         rows = [ReleaseView(*row) for row in session.execute(query)]
-        if not rows and session.scalar(select(Repository.id).where(Repository.name == repository)) is None:
+        if not rows and session.scalar(select(Repository.id).where(mine)) is None:
             raise NotFound("There is no such repository.")
     return page(rows, size, lambda one: (one.position,))
 
@@ -76,9 +77,8 @@ def get(store: Store, actor: Actor, repository: str, version: str) -> ReleaseVie
     """One release by its version or its tag."""
     require(actor, Action.READ_CHANGELOG)
     which = or_(Release.tag == version, Release.version == version)
-    query = (
-        _query().where(Repository.name == repository, which).order_by(Release.tag != version, Release.position.desc())
-    )
+    mine = _query().where(Repository.name == repository, which, visibility.repositories(actor))
+    query = mine.order_by(Release.tag != version, Release.position.desc())
     with store.read() as session:
         row = session.execute(query.limit(1)).first()
     if row is None:

@@ -11,13 +11,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import Conflict, InvalidInput, NotFound, StaleVersion
 from release_mgmt.core.permissions import Action, Actor, Via, require
 from release_mgmt.core.text import one_line
-from release_mgmt.services import Store, audit
+from release_mgmt.services import Store, audit, visibility
 from release_mgmt.services.paging import Page, bounded, page, values
 from release_mgmt.sources.addresses import AddressPolicy, parse
 from release_mgmt.sources.git.repository import open_repository
@@ -197,7 +197,7 @@ def get(store: Store, actor: Actor, name: str) -> RepositoryView:
     """One repository by name."""
     require(actor, Action.READ_REPOSITORY)
     with store.read() as session:
-        return _load(session, Repository.name == name)
+        return _load(session, and_(Repository.name == name, visibility.repositories(actor)))
 
 
 def search(
@@ -214,6 +214,7 @@ def search(
     require(actor, Action.READ_REPOSITORY)
     size = bounded(limit)
     query = select(*_COLUMNS, *_COUNTS).order_by(Repository.name).limit(size + 1)
+    query = query.where(visibility.repositories(actor))
     query = query.where(Repository.archived_at.is_not(None) if archived else Repository.archived_at.is_(None))
     if calendar is not None:
         query = query.where(Repository.calendar == calendar)

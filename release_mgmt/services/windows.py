@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from release_mgmt.core.errors import NotFound
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.windows import periods
-from release_mgmt.services import Store, calendar_rows
+from release_mgmt.services import Store, calendar_rows, visibility
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, MoveRow, PlacementRow, WindowRow
 
@@ -134,7 +134,7 @@ def _placed(row: PlacementRow, change: Change, repository: str, calendar: str) -
     )  # fmt: skip
 
 
-def _windows(session: Session, rows: Iterable[Any]) -> list[WindowView]:
+def _windows(session: Session, actor: Actor, rows: Iterable[Any]) -> list[WindowView]:
     """Windows with their changes: two queries whatever their number."""
     found = [(window, calendar) for window, calendar in rows]
     calendars = {calendar.id for _, calendar in found}
@@ -142,6 +142,7 @@ def _windows(session: Session, rows: Iterable[Any]) -> list[WindowView]:
     content: dict[tuple[str, str | None], list[PlacedChange]] = {}
     if found:
         wanted = _PLACED.where(PlacementRow.calendar_id.in_(calendars), PlacementRow.window.is_not(None))
+        wanted = wanted.where(visibility.changes(actor))
         if len(keys) <= 500:
             wanted = wanted.where(PlacementRow.window.in_(keys))
         for row, change, repository, slug in session.execute(wanted):
@@ -170,7 +171,7 @@ def between(
         .limit(2_000)
     )
     with store.read() as session:
-        found = _windows(session, session.execute(_visible(statement, actor, calendar)))
+        found = _windows(session, actor, session.execute(_visible(statement, actor, calendar)))
     if team is None:
         return found
     return [each for each in found if any(team in change.teams for change in each.changes)]
@@ -199,7 +200,7 @@ def upcoming(
         )
         statement = statement.where(holding.exists())
     with store.read() as session:
-        return _windows(session, session.execute(_visible(statement, actor, calendar)))
+        return _windows(session, actor, session.execute(_visible(statement, actor, calendar)))
 
 
 def detail(store: Store, actor: Actor, calendar: str, key: str) -> WindowView:
@@ -210,7 +211,7 @@ def detail(store: Store, actor: Actor, calendar: str, key: str) -> WindowView:
         .where(WindowRow.key == key)
     )
     with store.read() as session:
-        found = _windows(session, session.execute(_visible(statement, actor, calendar)))
+        found = _windows(session, actor, session.execute(_visible(statement, actor, calendar)))
     if not found:
         raise NotFound("There is no such window.")
     return found[0]
@@ -218,14 +219,18 @@ def detail(store: Store, actor: Actor, calendar: str, key: str) -> WindowView:
 
 def deferred(store: Store, actor: Actor, *, calendar: str | None = None) -> list[PlacedChange]:
     """Changes that no window takes, with the reasons."""
-    statement = _visible(_PLACED.where(PlacementRow.window.is_(None)), actor, calendar).order_by(Change.id)
+    statement = _visible(
+        _PLACED.where(PlacementRow.window.is_(None), visibility.changes(actor)), actor, calendar
+    ).order_by(Change.id)
     with store.read() as session:
         return [_placed(*row) for row in session.execute(statement.limit(1_000))]
 
 
 def in_conflict(store: Store, actor: Actor, *, calendar: str | None = None) -> list[PlacedChange]:
     """Changes that wait for a release manager's decision."""
-    statement = _visible(_PLACED, actor, calendar).order_by(PlacementRow.starts_at, Change.id)
+    statement = _visible(_PLACED.where(visibility.changes(actor)), actor, calendar).order_by(
+        PlacementRow.starts_at, Change.id
+    )
     with store.read() as session:
         return [found for row in session.execute(statement) if (found := _placed(*row)).conflicts]
 
@@ -234,7 +239,10 @@ def of_change(store: Store, actor: Actor, change: str) -> list[PlacedChange]:
     """Where the plan has a change, one for each environment; empty when it is not planned."""
     require(actor, Action.READ_CHANGE)
     with store.read() as session:
-        return [_placed(*row) for row in session.execute(_PLACED.where(PlacementRow.change_id == change))]
+        return [
+            _placed(*row)
+            for row in session.execute(_PLACED.where(PlacementRow.change_id == change, visibility.changes(actor)))
+        ]
 
 
 def moves(
@@ -250,7 +258,9 @@ def moves(
     statement = (
         select(MoveRow, Change, CalendarRow.slug)
         .join(Change, Change.id == MoveRow.change_id)
+        .join(Repository, Repository.id == Change.repository_id)
         .join(CalendarRow, CalendarRow.id == MoveRow.calendar_id)
+        .where(visibility.changes(actor))
         .order_by(MoveRow.at.desc(), MoveRow.id)
         .limit(limit)
     )

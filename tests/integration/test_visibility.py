@@ -1,0 +1,112 @@
+"""A repository kept for its teams does not exist for others: not in lists, counts, searches, windows or by its id."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from release_mgmt.core.errors import NotFound
+from release_mgmt.core.permissions import Actor, Role, Via
+from release_mgmt.services import approvals, changes, releases, repositories, windows
+from release_mgmt.services.changes import Filter
+from release_mgmt.store.models.repositories import Change, Release, Repository
+from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, WindowRow
+from release_mgmt.store.session import Store
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+START = NOW + timedelta(days=4)
+
+
+@pytest.fixture
+def world(store: Store) -> Store:
+    """An open and a kept repository with one change each, both in one window; the kept one affects the team fraud."""
+    document = {"calendar": "Pricing", "time_zone": "UTC",
+                "series": [{"id": "w", "start": "2026-11-24T12:00", "end": "2026-11-24T14:00"}]}  # fmt: skip
+    with store.write() as session:
+        session.add(
+            CalendarRow(
+                id="c", slug="pricing", name="Pricing", time_zone="UTC", document=document, created_at=NOW,
+                updated_at=NOW,
+            )
+        )  # fmt: skip
+        session.flush()
+        session.add(
+            WindowRow(
+                calendar_id="c", key="w@x", series="w", original_start="x", title="", starts_at=START,
+                ends_at=START + timedelta(hours=2), state="planned",
+            )
+        )  # fmt: skip
+        for name, settings in [("open", {}), ("kept", {"teams_only": True})]:
+            session.add(
+                Repository(
+                    id=name, name=name, location="/nowhere", adopted_at=NOW, created_at=NOW, updated_at=NOW,
+                    calendar="pricing", owner_team="secret", settings=settings,
+                )
+            )  # fmt: skip
+            session.flush()
+            session.add(Release(id=name, repository_id=name, version="1.0", tag="v1.0", sha="s", position=0))
+            session.add(
+                Change(
+                    id=f"{name}-1", repository_id=name, key="1", title=f"Of {name}", state="announced", level="minor",
+                    happened_at=NOW, created_at=NOW, updated_at=NOW, affected_teams=["fraud"],
+                )
+            )  # fmt: skip
+            session.flush()
+            session.add(
+                PlacementRow(
+                    change_id=f"{name}-1", environment="prod", calendar_id="c", window="w@x", starts_at=START,
+                    ends_at=START, why="first_fit", updated_at=NOW,
+                )
+            )  # fmt: skip
+    return store
+
+
+def somebody(*teams: str, role: Role = Role.ENGINEER, calendars: tuple[str, ...] = ()) -> Actor:
+    return Actor("p_1", "Ada", frozenset({role}), frozenset(calendars), teams=frozenset(teams), via=Via.SESSION)
+
+
+INSIDE = [
+    somebody("secret"),
+    somebody("fraud"),
+    somebody(role=Role.ADMINISTRATOR),
+    somebody(role=Role.RELEASE_MANAGER, calendars=("pricing",)),
+]
+OUTSIDE = [somebody(), somebody("risk"), somebody(role=Role.RELEASE_MANAGER, calendars=("risk",))]
+
+
+def listed(store: Store, actor: Actor) -> set[str]:
+    return {one.id for one in changes.search(store, actor).items}
+
+
+@pytest.mark.parametrize("actor", INSIDE)
+def test_whom_it_concerns_sees_the_change(world: Store, actor: Actor) -> None:
+    assert listed(world, actor) == {"open-1", "kept-1"}
+    assert changes.get(world, actor, "kept-1").change.title == "Of kept"
+    assert len(windows.detail(world, actor, "pricing", "w@x").changes) == 2
+
+
+@pytest.mark.parametrize("actor", OUTSIDE)
+def test_to_others_nothing_of_it_exists(world: Store, actor: Actor) -> None:
+    assert listed(world, actor) == {"open-1"}
+    assert changes.search(world, actor, Filter(text="kept")).items == ()
+    assert [one.name for one in repositories.search(world, actor).items] == ["open"]
+    assert [one.id for one in windows.detail(world, actor, "pricing", "w@x").changes] == ["open-1"]
+    assert windows.of_change(world, actor, "kept-1") == []
+    for ask in (
+        lambda: changes.get(world, actor, "kept-1"),
+        lambda: repositories.get(world, actor, "kept"),
+        lambda: changes.search(world, actor, Filter(repository="kept")),
+        lambda: releases.of_repository(world, actor, "kept"),
+        lambda: releases.get(world, actor, "kept", "1.0"),
+        lambda: approvals.view(world, actor, NOW, "kept-1", "prod"),
+    ):
+        with pytest.raises(NotFound) as found:
+            ask()
+        assert "kept" not in found.value.message
+
+
+def test_an_affected_team_sees_its_change_and_not_the_rest_of_the_repository(world: Store) -> None:
+    assert listed(world, somebody("fraud")) == {"open-1", "kept-1"}
+    with pytest.raises(NotFound):
+        repositories.get(world, somebody("fraud"), "kept")
