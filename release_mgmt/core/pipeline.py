@@ -28,6 +28,7 @@ STEPS: dict[str, tuple[Step, ...]] = {
         Step("classify", "Telling minor from major changes"),
         Step("plan", "Placing changes in release windows"),
         Step("publish", "Publishing changelogs and feeds"),
+        Step("answer", "Answering on pull requests"),
     ),
     REPLAN: (Step("plan", "Placing changes in release windows"),),
     POLL: (Step("poll", "Reading pull requests of the forge"),),

@@ -10,9 +10,11 @@ from typing import Any
 
 from release_mgmt import clock
 from release_mgmt.core import pipeline
+from release_mgmt.core.errors import ReleaseMgmtError
 from release_mgmt.core.permissions import Actor, Via, trusted
 from release_mgmt.services import (
     Store,
+    answers,
     classification,
     forges,
     mirrored,
@@ -115,14 +117,30 @@ def publish(work: Work) -> Mapping[str, Any]:
     return {"changed": refresh.publish(work.store, ACTOR, clock.now(), work.subject, work.sources)}
 
 
-def poll(work: Work) -> Mapping[str, Any]:
-    """Read what is new on the repository's forge; how it went is in the source's own state."""
+def answer(work: Work) -> Mapping[str, Any]:
+    """Say on pull requests what became of them, where that is switched on; a silent forge never stops the job."""
+    try:
+        due = answers.prepare(work.store, work.sources, clock.now(), work.subject, work.settings.site)
+    except ReleaseMgmtError as error:
+        return {"error": error.message}
+    said = [
+        answers.deliver(work.store, _line(work), repository, number)
+        for repository, number in answers.due(work.store, clock.now())
+        if repository == work.subject
+    ]
+    return {"due": due, "said": sum(said)}
+
+
+def _line(work: Work) -> forges.Line:
     chosen = work.settings
     tokens = {provider: token for provider in PROVIDERS if (token := getattr(chosen, f"{provider}_token"))}
-    line = forges.Line(
-        tokens, clock.now, time.sleep, every=timedelta(seconds=chosen.sync_every), policy=work.sources.policy
-    )
-    return asdict(forges.poll(work.store, line, work.subject))
+    every = timedelta(seconds=chosen.sync_every)
+    return forges.Line(tokens, clock.now, time.sleep, every=every, policy=work.sources.policy)
+
+
+def poll(work: Work) -> Mapping[str, Any]:
+    """Read what is new on the repository's forge; how it went is in the source's own state."""
+    return asdict(forges.poll(work.store, _line(work), work.subject))
 
 
 def drop(work: Work) -> Mapping[str, Any]:
@@ -137,6 +155,7 @@ HANDLERS: dict[str, Handler] = {
     "classify": classify,
     "plan": plan,
     "publish": publish,
+    "answer": answer,
     "poll": poll,
     "drop": drop,
 }

@@ -23,7 +23,7 @@ from release_mgmt.core.changes import Provider
 from release_mgmt.core.errors import Conflict, InvalidInput, NotFound, ReleaseMgmtError
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import one_line
-from release_mgmt.services import audit, pull_requests
+from release_mgmt.services import audit, commands, pull_requests
 from release_mgmt.services.paging import Page, bounded, page, values
 from release_mgmt.sources.forge import FORGES, forge
 from release_mgmt.sources.forge.model import Event
@@ -36,6 +36,8 @@ PROVIDERS: dict[str, Provider] = {one.provider: one.provider for one in FORGES.v
 LIMIT = 25 * 1024 * 1024  # bytes; GitHub sends no larger body
 MAX_ATTEMPTS = 8
 FIRST_WAIT = timedelta(seconds=30)
+LOOK_AGAIN = timedelta(minutes=10)  # between two looks whether a commented pull request is merged
+WAIT_FOR_MERGE = timedelta(days=25)  # below the time for which deliveries are kept
 STATUSES = ("waiting", "done", "ignored", "failed")
 # Headers worth keeping; signatures and tokens are not among them.
 KEPT_HEADERS = (
@@ -162,11 +164,44 @@ def due(store: Store, now: datetime, limit: int = 100) -> tuple[str, ...]:
 def process(store: Store, now: datetime, delivery_id: str) -> bool:
     """Make what is to be made of one delivery; True when it was done now. Failures are noted and tried again later."""
     try:
+        if not _obey(store, now, delivery_id):
+            return False
         return store.transact(lambda session: _apply(session, now, delivery_id))
     except Exception as error:  # noqa: BLE001 - one delivery must not stop the others: noted, tried again, shown
         message = error.message if isinstance(error, ReleaseMgmtError) else f"{type(error).__name__} in processing"
         store.transact(lambda session: _failed(session, now, delivery_id, message))
         return False
+
+
+def _obey(store: Store, now: datetime, delivery_id: str) -> bool:
+    """Carry out a comment's command before the delivery counts as done; False while it must wait for a merge.
+
+    Carrying it out twice is harmless: the level is that one already.
+    """
+    with store.read() as session:
+        row = session.get(WebhookDelivery, delivery_id)
+        if row is None or row.status != "waiting" or row.body is None:
+            return row is not None and row.status == "waiting"
+        event = forge(row.provider).event(row.headers, _payload(row.body))
+        repositories = [one.id for one in _repositories(session, row.provider, event.repository)]
+        received = row.received_at
+    if event.comment is None:
+        return True
+    for repository in repositories:
+        try:
+            commands.obey(store, now, repository, event.provider, event.comment)
+        except commands.NotYet as waiting:
+            if now - received > WAIT_FOR_MERGE:
+                raise
+            message = waiting.message
+            store.transact(lambda session: _postpone(session, now, delivery_id, message))  # noqa: B023 - called at once
+            return False
+    return True
+
+
+def _postpone(session: Session, now: datetime, delivery_id: str, message: str) -> None:
+    row = session.get_one(WebhookDelivery, delivery_id)
+    row.due_at, row.error = now + LOOK_AGAIN, message
 
 
 def _apply(session: Session, now: datetime, delivery_id: str) -> bool:

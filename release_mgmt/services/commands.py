@@ -1,0 +1,87 @@
+"""``/release-mgmt major because ...`` in a comment on a pull request: an engineer's tag from where the work is.
+
+The forge vouches for the login, a verified identity of ours says who that is, and the same rules decide as everywhere:
+any engineer may raise a level, only a release manager who is not the author may lower it. What may not be done is
+noted at the delivery and changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from release_mgmt.core.errors import Conflict, Forbidden, NotFound
+from release_mgmt.core.permissions import Via
+from release_mgmt.core.text import clean
+from release_mgmt.services import actors, classification
+from release_mgmt.sources.forge.model import Comment
+from release_mgmt.store.models.people import IdentityRow, Person
+from release_mgmt.store.models.repositories import Change
+from release_mgmt.store.session import Store
+
+_COMMAND = re.compile(
+    r"^[ \t]*/release-mgmt[ \t]+(major|minor)\b(?:[ \t]+because\b|[ \t]*[:,-])?[ \t]*(.*)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a comment asks for."""
+
+    level: str
+    reason: str
+
+
+class NotYet(Conflict):
+    """The pull request is not merged: there is no change yet whose level could be set."""
+
+    code = "not_merged_yet"
+
+
+def read(text: str) -> Command | None:
+    """The first command of a comment; None when it holds none. Quoted lines (``>``) and code do not count."""
+    match = _COMMAND.search(text)
+    return Command(match[1].lower(), clean(match[2].strip(), 1_000)) if match else None
+
+
+def obey(store: Store, now: datetime, repository_id: str, provider: str, comment: Comment) -> bool:
+    """Carry out the command of a comment; False when it holds none or is carried out already.
+
+    Raises:
+        NotYet: the pull request has no change yet; ask again later.
+        Forbidden: nobody here is known by that login, or the person may not do it.
+        InvalidInput: it gives no reason.
+    """
+    command = read(comment.body)
+    if command is None:
+        return False
+    with store.read() as session:
+        person = session.scalar(
+            select(Person)
+            .join(IdentityRow, IdentityRow.person_id == Person.id)
+            .where(IdentityRow.kind == provider, IdentityRow.value == comment.author.lower())
+        )
+        if person is None or person.disabled_at is not None:
+            raise Forbidden(
+                f"Nobody here is known as {comment.author} on {provider}.",
+                hint="An administrator can link the login to a person.",
+            )
+        actor = actors.load(session, person, now, via=Via.JOB, origin=f"comment on {provider}")
+        change = session.scalar(
+            select(Change.id).where(Change.repository_id == repository_id, Change.number == comment.number)
+        )
+    if change is None:
+        raise NotYet("The pull request has no change yet: it is carried out once it is merged.")
+    try:
+        classification.override(store, actor, now, change, command.level, command.reason, source="comment")
+    except Conflict as conflict:
+        if conflict.code != "same_level":
+            raise
+        return False
+    except NotFound as gone:
+        raise NotYet(gone.message) from gone
+    return True

@@ -1,0 +1,33 @@
+"""Commands in comments are read strictly: a word in passing changes nothing."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from release_mgmt.services.commands import Command, read
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("/release-mgmt major because a table changes", Command("major", "a table changes")),
+        ("Thanks!\n\n  /release-mgmt MINOR: only a default moved\nbye", Command("minor", "only a default moved")),
+        ("/release-mgmt major", Command("major", "")),
+        ("/release-mgmt majority", None),
+        ("please /release-mgmt major because x", None),
+        ("> /release-mgmt major because x", None),
+        ("`/release-mgmt major because x`", None),
+        ("/release-mgmt delete because x", None),
+        ("", None),
+    ],
+)
+def test_a_command_stands_at_the_start_of_a_line(text: str, command: Command | None) -> None:
+    assert read(text) == command
+
+
+@given(st.text())
+def test_any_text_is_read(text: str) -> None:
+    found = read(text)
+    assert found is None or found.level in {"major", "minor"}
