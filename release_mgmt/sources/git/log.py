@@ -57,26 +57,33 @@ def _with_files(stdout: IO[bytes]) -> Iterator[Commit]:
     """Records of ten fields, each followed by raw lines: ``:modes ids status``, path, and a second path of a rename."""
     fields: list[str] = []
     changes: list[FileChange] = []
-    raw: list[str] | None = None  # modes, ids and status whose paths are still to come
-    old_path: str | None = None
-    for found in tokens(stdout):
-        for token in found:
-            if raw is not None:
-                status = raw[4][0]
-                if status in "RC" and old_path is None:
-                    old_path = token
-                    continue
-                changes.append(FileChange(status, token, old_path or token, raw[0], raw[1], raw[2], raw[3]))
-                raw = old_path = None
-            elif len(fields) < _FIELDS:
-                fields.append(token)
-            elif token.startswith((":", "\n:")):
-                raw = token.lstrip("\n")[1:].split(" ")
-            else:
+    left: list[str] = []  # a raw line whose paths are still to come
+    make = tuple.__new__
+    for new in tokens(stdout):
+        found = left + new if left else new
+        left = []
+        at, count = 0, len(found)
+        while at < count:
+            if len(fields) < _FIELDS:
+                taken = found[at : at + _FIELDS - len(fields)]
+                fields += taken
+                at += len(taken)
+                continue
+            token = found[at]
+            if not token.startswith((":", "\n:")):
                 yield _commit(fields, changes)
-                fields = [token.lstrip("\n")]
-                changes = []
-    if raw is not None or len(fields) not in {0, _FIELDS}:
+                fields, changes = [token.lstrip("\n")], []
+                at += 1
+                continue
+            modes, new_mode, old_blob, new_blob, status = token.split(" ")
+            renamed = status[0] in "RC"
+            if at + 1 + renamed >= count:
+                left = found[at:]
+                break
+            old_path, path = found[at + 1], found[at + 1 + renamed]
+            changes.append(make(FileChange, (status[0], path, old_path, modes[-6:], new_mode, old_blob, new_blob)))
+            at += 2 + renamed
+    if left or len(fields) not in {0, _FIELDS}:
         raise BrokenInvariant("git log ended inside a record")
     if fields:
         yield _commit(fields, changes)
