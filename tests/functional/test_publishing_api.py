@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -29,11 +30,11 @@ class Api:
             session.add_all(RoleRow(person_id=f"p_{login}", role=role.value) for role in roles)
         actor = Actor(f"p_{login}", login, roles=frozenset(roles), via=Via.SESSION)
         made = tokens.create(store, actor, now, name="test", scopes=tuple(scope.value for scope in Scope))
-        self._client, self._headers = client, {"Authorization": f"Bearer {made.secret}"}
+        self._client, self.headers = client, {"Authorization": f"Bearer {made.secret}"}
 
     def __call__(self, method: str, path: str, json: Any = None, **headers: str) -> TestResponse:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self._client.open(f"/api/v1{path}", method=method, json=json, headers={**self._headers, **named})
+        return self._client.open(f"/api/v1{path}", method=method, json=json, headers={**self.headers, **named})
 
 
 @pytest.fixture
@@ -155,3 +156,32 @@ def test_a_template_of_ones_own_is_tried_in_its_sandbox(sqlite_store: Store, rea
     bad = reader("POST", path, {"template": "{{ ''.__class__ }}"})
     assert bad.status_code == 422
     assert bad.json["errors"][0]["path"] == "template"
+
+
+@pytest.mark.acceptance("FEED-13")
+def test_the_subscribe_page_shows_addresses_code_steps_and_a_preview_once(
+    client: FlaskClient, sqlite_store: Store, reader: Api
+) -> None:
+    put(sqlite_store, [window(change("a"), start="2099-01-05T17:00")], [])
+    start = f"{clock.now() + timedelta(days=7):%Y-%m-%dT17:00}"
+    put(sqlite_store, [window(change("a", title="Move to LightGBM"), start=start)])
+    headers = {"Authorization": reader.headers["Authorization"]}
+    asked = {"name": "Mine", "audience": "business", "language": "de", "repositories": "risk, other", "freezes": "1"}
+    made = client.post("/subscribe", data=asked, headers=headers)
+    assert made.status_code == 201, made.text
+    for part in (
+        "webcal://",
+        "/calendar.ics",
+        "/changelog.atom",
+        "<svg",
+        "Outlook",
+        "Google Calendar",
+        "Apple Calendar",
+        "Thunderbird",
+    ):
+        assert part in made.text, part
+    assert "It holds 1 event in the coming year." in made.text
+    assert "Move to LightGBM" in made.text
+    again = client.get("/subscribe", headers=headers)
+    assert "risk" in again.text
+    assert "/calendar.ics" not in again.text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,15 +14,19 @@ from release_mgmt.core.audience import Audience
 from release_mgmt.core.errors import ReleaseMgmtError
 from release_mgmt.core.permissions import Action
 from release_mgmt.formats.subscribe import Card, card
-from release_mgmt.formats.words import Words
+from release_mgmt.formats.words import Words, languages
 from release_mgmt.services import directory, feeds
 from release_mgmt.services.feeds import SubscriptionView
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import forms
 from release_mgmt.web.pages.changelogs import WORDS, allowed_audiences
+from release_mgmt.web.pages.moment import plural
 from release_mgmt.web.pages.parts import Problem
 from release_mgmt.web.pages.site import blueprint, draw
+
+NAMES = {"en": "English", "de": "Deutsch"}
+"""What languages call themselves; one without a name here goes by its code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,28 @@ def _page(made: SubscriptionView | None = None, problem: Problem | None = None) 
         teams=list(names.teams.values()),
         chosen=request.form.getlist("teams") or sorted(context.actor.teams),
         audiences=[(one.value, WORDS[one]) for one in allowed_audiences()],
+        languages=[(one, NAMES.get(one, one)) for one in languages()],
+        preview=_preview(made) if made else None,
         form=request.form,
     )
+
+
+def _preview(made: SubscriptionView) -> str:
+    """One sentence: what the new feed holds."""
+    filters = {**asdict(made.filters)}
+    count, first = feeds.preview(
+        context.store, context.actor, context.now, audience=made.audience.value, filters=filters, limit=1
+    )
+    if not first:
+        return "It holds no events yet; they come by themselves once something is planned."
+    event = first[0]
+    what = event.changes[0].title if event.changes else event.title or event.reason or "a freeze"
+    return f"It holds {plural(count, 'event')} in the coming year. The next is on {event.start[:10]}: {what}"
+
+
+def _words(name: str) -> list[str]:
+    """The texts of a field, separated by commas."""
+    return [word.strip() for word in forms.text(name).split(",") if word.strip()]
 
 
 def _what(one: SubscriptionView, names: directory.Directory) -> str:
@@ -68,6 +92,7 @@ def _what(one: SubscriptionView, names: directory.Directory) -> str:
         told.append(", ".join(names.team(slug) for slug in one.filters.teams))
     if one.filters.levels:
         told.append(f"only {', '.join(one.filters.levels)}")
+    told.extend(", ".join(found) for found in (one.filters.repositories, one.filters.environments) if found)
     if not one.filters.freezes:
         told.append("without freezes")
     return " · ".join(told)
@@ -87,12 +112,15 @@ def make_feed() -> tuple[str, int]:
     filters: dict[str, Any] = {
         "teams": request.form.getlist("teams"),
         "levels": ["major"] if forms.text("levels") == "major" else [],
+        "repositories": _words("repositories"),
+        "environments": _words("environments"),
         "freezes": bool(forms.text("freezes")),
     }
     try:
         made = feeds.create(
             context.store, context.actor, context.now, name=forms.text("name"),
-            audience=forms.text("audience") or Audience.BUSINESS.value, filters=filters,
+            audience=forms.text("audience") or Audience.BUSINESS.value,
+            language=forms.text("language") or "en", filters=filters,
         )  # fmt: skip
     except ReleaseMgmtError as error:
         return _page(problem=forms.problem_of(error, "The feed was not made")), forms.status(error)
