@@ -25,7 +25,8 @@ class Step:
 STEPS: dict[str, tuple[Step, ...]] = {
     REFRESH: (
         Step("sync", "Reading tags, commits and pull requests"),
-        Step("classify", "Telling minor from major changes"),
+        Step("coming", "Judging and placing what is not released yet"),
+        Step("classify", "Telling minor from major changes in all of history"),
         Step("plan", "Placing changes in release windows"),
         Step("publish", "Publishing changelogs and feeds"),
         Step("answer", "Answering on pull requests"),

@@ -92,16 +92,35 @@ def read(work: Work) -> Mapping[str, Any]:
     return asdict(found)
 
 
+def _count(work: Work) -> Callable[[int], None]:
+    """Adds up what is told to be done and reports it, a hundred at a time."""
+    done = told = 0
+
+    def add(more: int) -> None:
+        nonlocal done, told
+        done += more
+        if done - told >= 100:
+            told = done
+            work.report(done)
+
+    return add
+
+
+def coming(work: Work) -> Mapping[str, Any]:
+    """Judge and place what is not released yet, before all of history: that is what people wait for."""
+    name = repositories.name_of(work.store, work.subject)
+    source = mirrored.opened(work.sources, work.subject)
+    found = classification.classify_repository(
+        work.store, ACTOR, clock.now(), name, source, progress=_count(work), unreleased=True
+    )
+    return {"judged": found.judged, **(plan(work) if found.judged else {})}
+
+
 def classify(work: Work) -> Mapping[str, Any]:
     """Judge the changes whose content or rules are new; find their Owners and the teams they affect."""
     name = repositories.name_of(work.store, work.subject)
     source = mirrored.opened(work.sources, work.subject)
-
-    def tell(done: int) -> None:
-        if done % 50 == 0:
-            work.report(done)
-
-    found = classification.classify_repository(work.store, ACTOR, clock.now(), name, source, progress=tell)
+    found = classification.classify_repository(work.store, ACTOR, clock.now(), name, source, progress=_count(work))
     assigned = ownership.assign(work.store, ACTOR, clock.now(), name, source)
     return {"judged": found.judged, "moved": len(found.moved), "assigned": assigned}
 
@@ -152,6 +171,7 @@ def drop(work: Work) -> Mapping[str, Any]:
 
 HANDLERS: dict[str, Handler] = {
     "sync": read,
+    "coming": coming,
     "classify": classify,
     "plan": plan,
     "publish": publish,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, true
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.classification import Classification, Level, Rules
@@ -112,10 +112,12 @@ def classify_repository(
     dry_run: bool = False,
     processes: int = 1,
     progress: Progress | None = None,
+    unreleased: bool = False,
 ) -> Reclassified:
     """Judge every change of a repository whose content, rules or code are new, and keep the verdicts.
 
-    ``source`` is the repository on disk. Overrides stay as they are. With ``dry_run`` nothing is written.
+    ``source`` is the repository on disk. Overrides stay as they are. With ``dry_run`` nothing is written,
+    with ``unreleased`` only what is not in a release yet is judged.
     """
     require(actor, Action.SYNC_REPOSITORY)
     with store.read() as session:
@@ -123,7 +125,7 @@ def classify_repository(
         repository_id = repository.id
         rules = rules or rules_of(repository)
         policy = f"{rules.digest}-{code_version()}"
-        wanted = _stale(session, repository_id, policy)
+        wanted = _stale(session, repository_id, policy, unreleased=unreleased)
     labels = {sha: one.labels for one in wanted.values() for sha in one.shas if one.labels}
     shas = list(dict.fromkeys(sha for one in wanted.values() for sha in one.shas))
     cache = DatabaseCache(store, now)
@@ -164,13 +166,13 @@ class _Wanted:
     content: str
 
 
-def _stale(session: Session, repository_id: str, policy: str) -> dict[str, _Wanted]:
+def _stale(session: Session, repository_id: str, policy: str, *, unreleased: bool = False) -> dict[str, _Wanted]:
     """The changes to judge: those without a verdict on this content by these rules."""
     rows = session.execute(
         select(ChangeCommit.change_id, ChangeCommit.sha, Commit.parents, Change.provider, Change.number)
         .join(Change, Change.id == ChangeCommit.change_id)
         .join(Commit, (Commit.sha == ChangeCommit.sha) & (Commit.repository_id == ChangeCommit.repository_id))
-        .where(ChangeCommit.repository_id == repository_id)
+        .where(ChangeCommit.repository_id == repository_id, Change.release_id.is_(None) if unreleased else true())
         .order_by(ChangeCommit.change_id, ChangeCommit.position)
     ).all()
     labels = {
