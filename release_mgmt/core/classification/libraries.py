@@ -12,7 +12,7 @@ from release_mgmt.core.classification.scope import Purpose, counts_at_run_time, 
 from release_mgmt.core.classification.tree import BINDING, Blob, Tree, name_of, wanted
 from release_mgmt.core.evidence.dependencies import NEEDED, DependencyChange, Group, Needed
 from release_mgmt.core.evidence.dependencies.compare import compare
-from release_mgmt.core.evidence.distributions import Identity
+from release_mgmt.core.evidence.distributions import IMPORTS, Identity
 from release_mgmt.core.evidence.imports import Guard
 
 ReadBlob = Callable[[str, bytes], Blob]
@@ -41,7 +41,7 @@ def facts(change: ChangeInput, tree: Tree, rules: Rules, read: ReadBlob) -> Iter
                 yield Fact("import_stdlib", path, None, name, None, name, "import")
         after = tree.needed
         yield from _manifests(before, after, used, rules)
-        yield from _code(had, new, tree, before, after, used, rules)
+        yield from _code(change, had, new, tree, before, after, used, rules)
     finally:
         for path, earlier in reversed(undo):
             _put(tree, path, earlier)
@@ -122,7 +122,24 @@ def _fact_of(one: DependencyChange, before: Needed, used: frozenset[Identity], r
     return "library_major" if one.major else "library_minor"
 
 
+def _gone_modules(change: ChangeInput) -> frozenset[str]:
+    """The modules and packages that the change took from where they were."""
+    found: set[str] = set()
+    for one in change.files:
+        if one.old_path and one.old_path != one.new_path and one.old_path.endswith(".py"):
+            *folders, name = one.old_path.split("/")
+            found.update((*folders, name.partition(".")[0]))
+    return frozenset(found)
+
+
+def _was_own(module: str, who: Identity, gone: frozenset[str], after: Needed) -> bool:
+    """Whether ``module`` was the repository's own until this change moved it (an import was left behind)."""
+    top = module.partition(".")[0]
+    return top in gone and top not in IMPORTS and after.best(who) is None
+
+
 def _code(
+    change: ChangeInput,
     had: dict[str, dict[tuple[str, str], Guard]],
     new: dict[str, FileFacts],
     tree: Tree,
@@ -133,6 +150,7 @@ def _code(
 ) -> Iterator[Fact]:
     told: set[Identity] = {who for who in after.runtime if who not in before.runtime}
     noted: set[tuple[str, Identity]] = set()
+    gone = _gone_modules(change)
     for path, found in new.items():
         run_time = counts_at_run_time(path, tree.is_library)
         old = had.get(path, {})
@@ -141,7 +159,7 @@ def _code(
             name, ecosystem, who = name_of(asked)
             if (earlier is not None and (earlier in BINDING or asked.guard not in BINDING)) or who in told:
                 continue
-            if tree.is_own(asked, path, who):
+            if tree.is_own(asked, path, who) or (asked.how == "python" and _was_own(asked.name, who, gone, after)):
                 fact = "import_own"
             elif who not in used and who not in before.runtime:
                 fact = _import_fact(asked, path, run_time, who, tree, before, after, rules, name)
