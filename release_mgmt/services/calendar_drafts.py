@@ -44,17 +44,21 @@ def write(document: Mapping[str, Any]) -> str:
 def look(
     store: Store, actor: Actor, now: datetime, document: Mapping[str, Any], *, days: int = 400, most: int = 16
 ) -> Draft:
-    """The next occurrences of a document. Raises InvalidInput with every fault by its path."""
+    """The next occurrences of a document, and those after them that meet a clock change.
+
+    Raises InvalidInput with every fault by its path.
+    """
     require(actor, Action.READ_CALENDAR)
     with store.read() as session:
         known = calendar_rows.known_names(session)
     calendar = read_document(document, now.year, known)
     until = now + timedelta(days=days)
     found = expand(calendar, now, until)
+    marked = tuple(one for one in found.windows[most:] if one.flags)
     return Draft(
         name=calendar.name,
         time_zone=calendar.time_zone,
-        windows=found.windows[:most],
+        windows=found.windows[:most] + marked[:most],
         cancelled=found.cancelled[:most],
         skipped=found.skipped[:most],
         freezes=tuple(periods(calendar.freezes, now, until))[:most],

@@ -33,15 +33,20 @@ def identity_of(address: str) -> Identity:
 
 
 def _commits(session: Session, change: Change) -> list[tuple[str | None, str | None]]:
-    """(author's key, body) of the commits of a change, in their order."""
+    """(author's key, body) of the commits of a change, in their order.
+
+    The author of a merge commit is who pressed the button, not who made the change; alone it is all that is known.
+    """
     joined = and_(ChangeCommit.sha == Commit.sha, ChangeCommit.repository_id == Commit.repository_id)
     rows = session.execute(
-        select(Commit.author_key, Commit.body)
+        select(Commit.author_key, Commit.body, Commit.parents)
         .join(ChangeCommit, joined)
         .where(ChangeCommit.change_id == change.id)
         .order_by(ChangeCommit.position)
     )
-    return [(key, body) for key, body in rows]
+    listed = [(key, body, " " in parents) for key, body, parents in rows]
+    made = [(key, body) for key, body, merge in listed if not merge]
+    return made or [(key, body) for key, body, _ in listed]
 
 
 def _pull_request_author(session: Session, change: Change) -> Identity | None:

@@ -14,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from werkzeug.serving import make_server
 
-from tests.browser.seed import Seeded, seed
+from tests.browser.demo import Demo, change_id, demo, opened, window_of
 
 CHROMIUM = os.environ.get("RELEASE_MGMT_TEST_CHROMIUM") or "/usr/bin/chromium"
 ARGUMENTS = (
@@ -42,21 +42,39 @@ class Site:
     """A served installation: its address and what was put into it."""
 
     address: str
-    seeded: Seeded
+    demo: Demo
+
+    def change(self, title: str) -> str:
+        """The address of the change with this title."""
+        return f"/changes/{change_id(self.demo, title)}"
+
+    def window(self, title: str) -> str:
+        """The address of the window that holds this change."""
+        return window_of(self.demo, title)
+
+
+@pytest.fixture(scope="session")
+def filled(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the demonstration, made once by the real pipeline."""
+    folder = tmp_path_factory.mktemp("demo")
+    shutil.copy(sqlite_template, folder / "release-mgmt.db")
+    made = demo(folder)
+    made.store.close()
+    return folder
 
 
 @pytest.fixture(scope="module")
-def site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A server over a filled database; the tests of one module share it."""
+def site(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A server over a copy of the demonstration; the tests of one module share it."""
     folder = tmp_path_factory.mktemp("site")
-    shutil.copy(sqlite_template, folder / "release-mgmt.db")
-    filled = seed(folder)
-    server = make_server("127.0.0.1", 0, filled.app, threaded=True)
+    shutil.copy(filled / "release-mgmt.db", folder / "release-mgmt.db")
+    made = opened(folder)
+    server = make_server("127.0.0.1", 0, made.app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield Site(f"http://127.0.0.1:{server.server_port}", filled)
+    yield Site(f"http://127.0.0.1:{server.server_port}", made)
     server.shutdown()
     server.server_close()
-    filled.store.close()
+    made.store.close()
 
 
 @dataclass
@@ -117,7 +135,7 @@ def visitor(chromium: Browser, site: Site, tmp_path_factory: pytest.TempPathFact
         )  # fmt: skip
         cookies = [("theme", theme), ("zone", "Europe/Berlin")]
         if login:
-            cookies.append(("release_mgmt", site.seeded.sign_in(login)))
+            cookies.append(("release_mgmt", site.demo.sign_in(login)))
         context.add_cookies([{"name": name, "value": value, "url": site.address} for name, value in cookies])
         page = context.new_page()
         found = Visitor(site, context, page, folder)

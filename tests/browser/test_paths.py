@@ -5,29 +5,53 @@ from __future__ import annotations
 import re
 
 import pytest
+from playwright.sync_api import Page
 
-from tests.browser.conftest import Visit
-from tests.browser.seed import PASSWORD
+from tests.browser.conftest import Site, Visit
+from tests.browser.demo import PASSWORD
 
 pytestmark = pytest.mark.browser
 
+MAJOR = "Fraud model on LightGBM"
 
-def test_an_engineer_signs_in_by_keyboard_alone_and_finds_a_change(visitor: Visit) -> None:
-    """From the address of a change, through the sign-in form, to its evidence: no mouse."""
+
+def told(page: Page) -> str:
+    """What the page says was done."""
+    return page.inner_text(".flash")
+
+
+def test_an_engineer_signs_in_by_keyboard_alone_and_finds_the_evidence(visitor: Visit, site: Site) -> None:
+    """From the address of a change, through the sign-in form, to the line on the forge: no mouse."""
     window = visitor()
-    page = window.visit("/changes/c0")
+    page = window.visit(site.change(MAJOR))
     assert "/sign-in" in page.url
     window.tab_to("login")
     page.keyboard.type("ana")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
-    page.wait_for_url(re.compile(r"/changes/c0$"))
-    assert page.inner_text("h1") == "Fraud model on LightGBM"
-    assert "Major" in page.inner_text(".answer")
-    line = page.locator(".evidence a").first
-    assert line.get_attribute("href") == f"https://forge.example/acme/fraud-scoring/blob/{'b' * 40}/requirements.txt#L4"
-    window.tab_to("requirements.txt:4")
+    page.wait_for_url(re.compile(r"/changes/[\w-]+$"))
+    assert page.inner_text("h1") == MAJOR
+    assert "Major: a new library" in page.inner_text(".answer")
+    window.tab_to("requirements.txt:2")
+    assert "#L2" in page.evaluate("document.activeElement.href")
+
+
+def test_an_engineer_corrects_a_level_writes_a_note_and_reports_a_stage(visitor: Visit, site: Site) -> None:
+    page = visitor("ana").visit(site.change("Round prices in the export"))
+    page.get_by_text("Correct the level to major").click()
+    page.get_by_label("Why", exact=True).first.fill("Invoices show other cents.")
+    page.get_by_role("button", name="Make it major").click()
+    assert "It is major now" in told(page)
+    assert "Invoices show other cents." in page.inner_text("main")
+    page.get_by_text("Note for the business").click()
+    page.get_by_label("What changes for them").fill("Prices have two digits after the point.")
+    page.get_by_role("button", name="Keep the note").click()
+    assert "Prices have two digits" in page.inner_text("main")
+    page.get_by_text("Report a stage").click()
+    page.get_by_label("What happened").select_option("verify:done")
+    page.get_by_role("button", name="Report it").click()
+    assert [one.split()[0] for one in page.locator(".stages .done").all_inner_texts()] == ["develop", "verify"]
 
 
 def test_filters_live_in_the_address_and_work_with_and_without_scripts(visitor: Visit) -> None:
@@ -35,31 +59,119 @@ def test_filters_live_in_the_address_and_work_with_and_without_scripts(visitor: 
         page = visitor("ana", scripts=scripts).visit("/changes")
         page.get_by_role("link", name="major", exact=True).click()
         page.wait_for_url(re.compile(r"level=major"))
-        page.get_by_role("link", name=re.compile(r"^major")).and_(page.locator("[aria-current]")).wait_for()
+        page.locator(".filters [aria-current]").wait_for()
         assert set(page.locator("main .lines .more > strong").all_inner_texts()) == {"major"}
 
 
 def test_the_theme_is_kept_and_changes_with_one_button(visitor: Visit) -> None:
-    window = visitor("ana", theme="light")
-    page = window.visit("/changes")
+    page = visitor("ana", theme="light").visit("/changes")
     assert page.get_attribute("html", "data-theme") == "light"
     page.get_by_role("button", name="Switch to: Dark theme").click()
-    page.wait_for_load_state()
-    assert page.get_attribute("html", "data-theme") == "dark"
+    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 24, 30)"
     assert page.url.endswith("/changes")
 
 
-def test_a_business_person_subscribes_on_a_phone_without_scripts(visitor: Visit) -> None:
+def test_a_business_person_sees_what_is_coming_and_subscribes_on_a_phone_without_scripts(visitor: Visit) -> None:
     window = visitor("cem", size="phone", scripts=False)
-    page = window.visit("/subscribe")
+    page = window.visit("/")
+    assert re.search(r"\d+ changes? reach(es)? Fraud and Pricing in the next 14 days", page.inner_text(".answer"))
+    page.get_by_role("link", name="Subscribe").first.click()
     assert page.locator("input[name=teams][value=pricing]").is_checked()
     page.get_by_role("button", name="Make the feed").click()
     address = page.locator("#feed-ics").input_value()
     assert re.search(r"/feeds/[\w-]{20,}/calendar\.ics$", address)
-    page.goto(window.site.address + "/subscribe")
+    window.visit("/subscribe")
     assert page.locator("#feed-ics").count() == 0
     assert "Pricing" in page.inner_text("main table")
+
+
+def test_a_business_person_signs_off_without_scripts(visitor: Visit, site: Site) -> None:
+    page = visitor("cem", size="phone", scripts=False).visit(site.window(MAJOR))
+    assert "The sign-off of" in page.inner_text("main")
+    page.get_by_role("button", name=re.compile(r"^Approve \d")).click()
+    assert told(page).startswith("1 change approved")
+    assert page.get_by_role("button", name=re.compile(r"^Approve \d")).count() == 0
+
+
+def test_a_release_manager_approves_a_window_by_keyboard_without_scripts(visitor: Visit, site: Site) -> None:
+    window = visitor("ben", scripts=False)
+    page = window.visit(site.window("Learning rate 0.01 to 0.02"))
+    assert page.locator(".state.tentative").count()
+    window.tab_to("Approve")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".flash")
+    assert "changes approved" in told(page)
+    assert "approved" in page.inner_text("main .lead")
+
+
+def test_a_release_manager_moves_a_change_by_keyboard_after_a_preview(visitor: Visit, site: Site) -> None:
+    window = visitor("ben")
+    page = window.visit("/board")
+    card = page.locator("[data-move]", has_text=MAJOR)
+    before = card.evaluate("card => card.closest('[data-window]').dataset.window")
+    card.focus()
+    page.keyboard.press("ArrowRight")
+    assert "Press Enter" in page.inner_text("#live")
+    page.keyboard.press("Escape")
+    assert page.locator(".column.target").count() == 0
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    dialog = page.locator("dialog")
+    dialog.wait_for()
+    assert "Nothing is written yet" in dialog.inner_text()
+    if dialog.locator("input[name=override]").count():
+        dialog.locator("input[name=override]").check()
+    dialog.locator("input[name=reason]").press_sequentially("Fraud asked for another week.")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".flash")
+    assert told(page).startswith("Moved.")
+    after = page.locator("[data-move]", has_text=MAJOR).evaluate("card => card.closest('[data-window]').dataset.window")
+    assert after != before
+    window.visit("/")
+    assert "Fraud asked for another week." in page.inner_text("main")
+
+
+def test_a_release_manager_drags_a_card_and_keeps_it_as_it_is(visitor: Visit) -> None:
+    page = visitor("ben").visit("/board")
+    card = page.locator("[data-window]").first.locator("[data-move]").first
+    card.drag_to(page.locator("[data-window]").nth(3))
+    dialog = page.locator("dialog")
+    dialog.wait_for()
+    assert "would move" in dialog.inner_text()
+    dialog.get_by_text("Keep it as it is").click()
+    assert page.locator("dialog").count() == 0
+    assert page.url.endswith("/board")
+
+
+def test_a_release_manager_freezes_a_day_after_seeing_what_it_hits(visitor: Visit, site: Site) -> None:
+    window = visitor("mia")
+    page = window.visit(site.window("Smooth with mgcv"))
+    page.get_by_role("link", name="Freeze this day…").click()
+    page.get_by_label("Short name").fill("audit")
+    page.get_by_label("Reason, for everybody it concerns").fill("The auditors are here")
+    page.get_by_role("button", name="See what it hits").click()
+    assert "would move" in page.inner_text(".confirm")
+    assert "Smooth with mgcv" in page.inner_text(".confirm")
+    window.check("freeze-preview")
+    page.get_by_role("button", name="Save the freeze").click()
+    assert told(page) == "Frozen: The auditors are here."
+    window.visit("/plans")
+    assert "Smooth with mgcv" in page.inner_text("main")
+    page.goto(site.address + "/freezes/releases/audit/edit")
+    page.get_by_label("Reason", exact=True).last.fill("They left.")
+    page.get_by_role("button", name="Lift the freeze").click()
+    assert "lifted" in told(page)
+
+
+def test_the_calendar_turns_with_the_arrow_keys_and_keeps_its_place_in_the_address(visitor: Visit) -> None:
+    page = visitor("ana").visit("/calendar")
+    title = page.inner_text(".cal-bar h2")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(re.compile(r"on=\d{4}-\d\d-01"))
+    page.wait_for_function("title => document.querySelector('.cal-bar h2').innerText !== title", arg=title)
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function("title => document.querySelector('.cal-bar h2').innerText === title", arg=title)
 
 
 def test_an_administrator_adds_a_person_who_can_then_sign_in(visitor: Visit) -> None:
@@ -69,15 +181,13 @@ def test_an_administrator_adds_a_person_who_can_then_sign_in(visitor: Visit) -> 
     page.get_by_role("checkbox", name="engineer").check()
     page.get_by_role("button", name="Add and make a link").click()
     link = page.locator("#invite").input_value()
-    fresh = visitor()
-    page = fresh.page
+    page = visitor().page
     page.goto(link)
     for field in page.locator("input[type=password]").all():
         field.fill(PASSWORD)
     page.locator("main form button").first.click()
     page.wait_for_url(re.compile(r"/$"))
     assert page.get_by_role("link", name="Your account: Eva Lund").count() == 1
-    fresh.complaints.clear()
 
 
 def test_an_administrator_is_told_what_is_wrong_beside_the_field(visitor: Visit) -> None:
@@ -91,3 +201,27 @@ def test_an_administrator_is_told_what_is_wrong_beside_the_field(visitor: Visit)
     assert page.get_by_label("Name", exact=True).input_value() == "Risk"
     window.check("wrong-field")
     window.complaints.clear()  # the browser tells of the 422
+
+
+def test_an_administrator_sees_clock_changes_of_a_calendar_while_typing(visitor: Visit) -> None:
+    window = visitor("dora")
+    page = window.visit("/admin/calendars/releases")
+    text = page.locator("#f-yaml")
+    said = text.input_value()
+    night = re.sub(r"(start: [\d-]+T)18:00", r"\g<1>02:30", re.sub(r"(end: [\d-]+T)22:00", r"\g<1>04:00", said))
+    text.fill(night.replace("FREQ=WEEKLY", "FREQ=DAILY;COUNT=400").replace("inventory", "stock"))
+    page.get_by_text("goes forward then").or_(page.get_by_text("comes twice")).first.wait_for()
+    text.fill(said.replace("Europe/Berlin", "Mars/Base"))
+    page.locator("#looked .problem").wait_for()
+    assert "time_zone" in page.inner_text("#looked")
+    window.complaints.clear()  # the browser may tell of a 422
+
+
+def test_an_administrator_tries_the_rules_on_a_diff(visitor: Visit) -> None:
+    page = visitor("dora").visit("/admin/rules")
+    page.locator("#f-diff").fill(
+        "--- a/requirements.txt\n+++ b/requirements.txt\n@@ -1 +1,2 @@\n pandas==2.0\n+lightgbm==4.5.0\n"
+    )
+    page.get_by_role("button", name="Try it").click()
+    assert page.inner_text(".answer") == "Major: a new library."
+    assert "lightgbm" in page.inner_text("main table.evidence")

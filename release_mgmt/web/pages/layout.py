@@ -39,11 +39,11 @@ _NAV: tuple[tuple[str, str, Action], ...] = (
     ("My changes", "pages.mine", Action.EDIT_CHANGE),
     ("Board", "pages.board", Action.MOVE_CHANGE),
     ("Freezes", "pages.freezes", Action.READ_CALENDAR),
-    ("Plan history", "pages.plans", Action.READ_PLAN),
+    ("History", "pages.plans", Action.READ_PLAN),
     ("Changelogs", "pages.changelogs", Action.READ_CHANGELOG),
     ("Repositories", "pages.repositories", Action.READ_REPOSITORY),
     ("Subscribe", "pages.subscribe", Action.SUBSCRIBE),
-    ("Administration", "pages.admin", Action.MANAGE_REPOSITORIES),
+    ("Admin", "pages.admin", Action.MANAGE_REPOSITORIES),
 )
 
 
