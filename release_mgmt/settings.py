@@ -193,7 +193,7 @@ class Settings:
     )
     worker_threads: int = _value(2, _number(1, 64), "jobs that one worker runs at once")
     sync_every: int = _value(300, _number(10), "time between two syncs of a repository")
-    reconcile_every: int = _value(15, _number(1), "time between two looks for work that is due")
+    reconcile_every: int = _value(1, _number(1), "time between two looks for work that is due")
 
     # Retention
     keep_jobs_days: int = _value(30, _number(1), "finished jobs")

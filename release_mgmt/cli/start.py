@@ -30,9 +30,12 @@ def start(config: Path | None, repo: str, host: str | None, port: int | None) ->
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared  # before prometheus_client is imported; see `serve`
     from release_mgmt.cli.installation import opened, prepare, read_settings
     from release_mgmt.cli.serve import Supervisor, make_server, require_free
+    from release_mgmt.settings import DEFAULT
 
     settings = read_settings(config)
     settings = replace(settings, host=host or settings.host, port=settings.port if port is None else port)
+    if settings.origin("log_level") == DEFAULT:  # whoever tries it reads the addresses, not a line for each request
+        settings = replace(settings, log_level="warning")
     os.environ["RELEASE_MGMT_HOST"], os.environ["RELEASE_MGMT_PORT"] = settings.host, str(settings.port)
     require_free(settings.host, settings.port)
     prepare(settings)

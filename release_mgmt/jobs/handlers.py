@@ -25,9 +25,18 @@ from release_mgmt.services import (
     tending,
 )
 from release_mgmt.services import jobs as services
+from release_mgmt.services.history import forge_of
 from release_mgmt.settings import Settings
 
 PROVIDERS = ("github", "gitlab", "gitea", "bitbucket", "bitbucket_server", "azure")
+# A token goes to these and to nobody whose name merely looks like theirs.
+PUBLIC_FORGES = {
+    "github.com": "github",
+    "gitlab.com": "gitlab",
+    "codeberg.org": "gitea",
+    "bitbucket.org": "bitbucket",
+    "dev.azure.com": "azure",
+}
 ACTOR: Actor = trusted("jobs", Via.JOB)
 
 
@@ -61,6 +70,13 @@ class Work:
         if not services.progress(self.store, clock.now(), self.job, done=done, total=total):
             raise Cancelled
 
+    def _token(self, host: str) -> str | None:
+        """The token for git at a host: only the forges' own, and hosts that the operator named."""
+        provider = PUBLIC_FORGES.get(host)
+        if provider is None and host in self.settings.repository_hosts:
+            provider = forge_of(f"https://{host}/")
+        return getattr(self.settings, f"{provider}_token", None) or None
+
     @property
     def sources(self) -> mirrored.Sources:
         """How repositories are reached from here."""
@@ -68,7 +84,7 @@ class Work:
         allowed = repositories.policy(
             chosen.repository_roots, chosen.repository_hosts, allow_http=chosen.allow_plain_http
         )
-        return mirrored.Sources(allowed, chosen.data_path / "mirrors")
+        return mirrored.Sources(allowed, chosen.data_path / "mirrors", token=self._token)
 
 
 Handler = Callable[[Work], Mapping[str, Any]]

@@ -144,7 +144,7 @@ def work(settings: Settings, store: Store, stop: threading.Event, handlers: dict
                     engine.forget_before(cleaned - timedelta(days=settings.keep_jobs_days))
             except Unavailable as error:  # the database is away for a moment: look again at the next turn
                 log.warning("cannot look for work", error=error.message)
-            stop.wait(min(settings.reconcile_every, 1.0))
+            stop.wait(settings.reconcile_every)
     finally:
         engine.close()
         beating.join(timeout=BEAT)

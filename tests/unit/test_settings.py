@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,17 @@ def test_addresses_of_databases(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     for spelling in ("postgres://h/n", "postgresql://h/n", "postgresql+psycopg://h/n"):
         monkeypatch.setenv(PREFIX + "DATABASE_URL", spelling)
         assert load().database == load().jobs_database == "postgresql+psycopg://h/n"
+
+
+def test_the_guide_tells_every_setting_and_no_other() -> None:
+    """docs/operations.md has a line for each setting, with its words, and none for a setting that is gone."""
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
+    told = dict(re.findall(r"^\| `(\w+)` \| .*? \| (.*) \|$", guide.partition("## Settings")[2], re.MULTILINE))
+    wanted = {
+        one.name: one.metadata["help"].replace("|", "/") + (" (secret)" if one.metadata["secret"] else "")
+        for one in settings_fields()
+    }
+    assert told == wanted
 
 
 def test_every_setting_says_what_it_is() -> None:
