@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from posixpath import basename
 
 from release_mgmt.core.classification.change import ChangedFile, ChangeInput
 from release_mgmt.core.classification.fact import Fact
 from release_mgmt.core.classification.facts import language_of
 from release_mgmt.core.classification.scope import Purpose, is_prose, purpose
-from release_mgmt.core.evidence import edits, metrics, notebooks, r
+from release_mgmt.core.evidence import artefacts, edits, metrics, notebooks, r
 from release_mgmt.core.evidence.bounded import Unreadable, decode
 from release_mgmt.core.evidence.dependencies import manifest_kind
 from release_mgmt.core.evidence.edits import Edit, Weight
@@ -41,8 +42,20 @@ def _ending(path: str) -> str:
 
 def facts(change: ChangeInput) -> Iterator[Fact]:
     """What each file of a change says."""
+    moves = [(one.old_path, one.new_path) for one in change.files if one.same and one.old_path and one.new_path]
     for one in change.files:
-        yield from _file(one)
+        for fact in _file(one):
+            follows = fact.fact == "parameter" and any(_names(fact, old, new) for old, new in moves[:200])
+            yield replace(fact, fact="moved") if follows else fact
+
+
+def _names(fact: Fact, old: str, new: str) -> bool:
+    """Whether a value that changed names a file that moved, before and after: it follows the move."""
+    was, now = old.split("/"), new.split("/")
+    before, after = fact.old or "", fact.new or ""
+    return any(part in before and part not in after for part in was if part not in now and len(part) > 2) or any(
+        part in after and part not in before for part in now if part not in was and len(part) > 2
+    )
 
 
 def _file(one: ChangedFile) -> Iterator[Fact]:
@@ -55,6 +68,8 @@ def _file(one: ChangedFile) -> Iterator[Fact]:
         yield Fact("ci", path, None, path, kind="file")
     elif one.unreadable:
         yield Fact("unreadable", path, None, path, None, one.unreadable, "unreadable")
+    elif _HOUSEHOLD.search(path):
+        yield Fact("household", path, None, path, kind="file")
     elif one.link:
         yield Fact("logic", path, None, path, kind="file")
     elif _is_documentation(path, found):
@@ -63,6 +78,13 @@ def _file(one: ChangedFile) -> Iterator[Fact]:
         yield from _manifest(one)
     else:
         yield from _content(one)
+
+
+# Files that keep the house: what git, builders and editors leave aside, words for a spell checker.
+_HOUSEHOLD = re.compile(
+    r"(?:^|/)(?:\.\w*ignore|\.gitattributes|\.gitmodules|\.mailmap|\.DS_Store|WORDLIST|\.gitkeep|[^/]+\.Rproj"
+    r"|\.vscode/[^/]+|\.idea/.+|\.all-contributorsrc|CRAN-SUBMISSION|cran-comments\.md)\Z"
+)
 
 
 def _is_documentation(path: str, found: Purpose) -> bool:
@@ -103,6 +125,8 @@ def _content(one: ChangedFile) -> Iterator[Fact]:
         elif form := configuration_format(path):
             if not (metrics.is_metrics(path) and metrics.changes(path, one.old, one.new)):
                 yield from _configuration(one, form)
+        elif artefacts.is_artefacts(path, one.new) or artefacts.is_artefacts(path, one.old):
+            return  # told by what it stands for
         elif other := _OTHER.get(_ending(path)):
             yield from _told(one, _source(one, other))
         else:

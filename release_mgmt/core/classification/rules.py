@@ -19,7 +19,7 @@ FACTS = (
     "library_new", "library_late", "library_first_use", "library_major", "library_minor", "library_optional",
     "library_removed", "library_development", "library_transitive", "library_moved", "break_marked", "break_unmarked",
     "import_stdlib", "import_own", "unreadable", "logic", "parameter", "text", "version", "vendored", "ci", "moved",
-    "outputs", "documentation", "metric", "artefact", "schema_added", "advisory", "platform",
+    "outputs", "documentation", "metric", "artefact", "schema_added", "advisory", "platform", "household",
 )  # fmt: skip
 """What a rule can be about."""
 
