@@ -114,7 +114,9 @@ def _occurrence(
     begin, end, notes, inside = _resolved(local_start, local_end, series.length, zone)
     if end <= begin or end - begin < series.min_duration:
         return Skipped(series.id, original, "dst_gap" if "dst_gap" in notes else "too_short")
-    flags = [note for note in ("dst_gap", "dst_overlap") if note in notes] + ["dst_inside"] * inside
+    flags: list[str] = []
+    if notes or inside:
+        flags = [note for note in ("dst_gap", "dst_overlap") if note in notes] + ["dst_inside"] * inside
     return Window(
         series.id, original, begin, end, zone_name, tuple(flags), series.levels, series.environments,
         series.repositories, series.min_duration, policy, series.title,

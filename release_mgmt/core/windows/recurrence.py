@@ -66,6 +66,9 @@ class Rule:
         if self.by_week_no or self.by_year_day:
             yield from self._days_by_dateutil(start, last)
             return
+        if self.frequency == "WEEKLY" and not self.by_set_pos and not self.by_month:
+            yield from self._weekly(start, first, last)
+            return
         for period in self._periods(start, first, last):
             days = self._in_period(period, start)
             if self.by_set_pos:
@@ -75,6 +78,18 @@ class Rule:
                     return
                 if day >= start:
                     yield day
+
+    def _weekly(self, start: date, first: date, last: date) -> Iterator[date]:
+        """The commonest rules: some weekdays of every so many weeks."""
+        weekdays = {weekday for _, weekday in self.by_day} or {start.weekday()}
+        offsets = sorted((weekday - self.week_start) % 7 for weekday in weekdays)
+        low, high = start.toordinal(), last.toordinal()
+        for week in self._periods(start, first, last):
+            monday = week.toordinal()
+            for offset in offsets:
+                day = monday + offset
+                if low <= day <= high:
+                    yield date.fromordinal(day)
 
     def _periods(self, start: date, first: date, last: date) -> Iterator[date]:
         """The first day of each period (day, week, month, year) of the rule that may hold days in the range."""

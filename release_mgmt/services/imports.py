@@ -1,0 +1,155 @@
+"""Imports of .ics files and holidays into a calendar: the same file twice adds nothing, what is gone is called off."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from release_mgmt.core.permissions import Action, Actor, require
+from release_mgmt.core.text import one_line
+from release_mgmt.services import Store, calendar_rows, calendars
+from release_mgmt.services.plans import Difference
+from release_mgmt.sources.calendars import HolidaySource
+from release_mgmt.sources.calendars.ics import ImportedEvent, read_ics
+from release_mgmt.store.models.scheduling import ImportRow
+
+BACK, AHEAD = timedelta(days=31), timedelta(days=731)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did, or (``dry_run``) would do; the names are ids of freezes (or dates of days off)."""
+
+    source: str
+    dry_run: bool
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    cancelled: tuple[str, ...]
+    unchanged: int
+    effects: Difference
+
+
+def import_ics(
+    store: Store,
+    actor: Actor,
+    now: datetime,
+    slug: str,
+    content: bytes,
+    *,
+    source: str,
+    hard: bool = True,
+    dry_run: bool = False,
+) -> Imported:
+    """Take the events of an .ics file as freezes; ``source`` names the file, so that its next version can be compared.
+
+    Events that were there before and are gone are called off: their freezes are taken away and the row says when.
+    """
+    require(actor, Action.EDIT_FREEZE, calendar=slug)
+    label = one_line(source, 200)
+    with store.read() as session:
+        row = calendar_rows.find(session, slug)
+        document, version, identity = dict(row.document), row.version, row.id
+        known = {
+            each.uid: each
+            for each in session.scalars(
+                select(ImportRow).where(ImportRow.calendar_id == row.id, ImportRow.source == label)
+            )
+        }
+        time_zone = row.time_zone
+    events = {each.key: each for each in read_ics(content, now - BACK, now + AHEAD, time_zone)}
+    names = {key: _name(label, key) for key in events}
+    active = {uid: each for uid, each in known.items() if each.cancelled_at is None}
+    added = [key for key in events if key not in active]
+    changed = [key for key in events if key in active and active[key].digest != events[key].digest]
+    gone = [uid for uid in active if uid not in events]
+    brought = {each.freeze for each in active.values()}
+    freezes = [item for item in document.get("freezes") or [] if item["id"] not in brought]
+    freezes += [_item(names[key], event, label, hard=hard) for key, event in events.items()]
+    effects = Difference()
+    if added or changed or gone:
+        applied = calendars.apply(
+            store, actor, now, {**document, "freezes": freezes}, slug=slug, version=version,
+            reason=f"import of {label}", dry_run=dry_run, action=Action.EDIT_FREEZE,
+        )  # fmt: skip
+        effects = applied.effects
+    if not dry_run:
+        _keep(store, now, identity, label, events, names, gone)
+    return Imported(
+        label, dry_run, tuple(names[key] for key in added), tuple(names[key] for key in changed),
+        tuple(active[uid].freeze for uid in gone), len(events) - len(added) - len(changed), effects,
+    )  # fmt: skip
+
+
+def _name(source: str, key: str) -> str:
+    return "ics-" + hashlib.sha256(f"{source}\n{key}".encode()).hexdigest()[:16]
+
+
+def _item(name: str, event: ImportedEvent, source: str, *, hard: bool) -> dict[str, Any]:
+    item: dict[str, Any] = {"id": name, "hard": hard, "reason": event.title or source}
+    if event.days is not None:
+        return item | {"days": [day.isoformat() for day in event.days]}
+    assert event.start is not None
+    assert event.end is not None
+    # Wall time of UTC: an instant in a repeated hour of a local zone could not be written down.
+    start, end = (value.replace(tzinfo=None).isoformat() for value in (event.start, event.end))
+    return item | {"time_zone": "UTC", "start": start, "end": end}
+
+
+def _keep(
+    store: Store,
+    now: datetime,
+    calendar: str,
+    source: str,
+    events: dict[str, ImportedEvent],
+    names: dict[str, str],
+    gone: list[str],
+) -> None:
+    with store.write() as session:
+        for key, event in events.items():
+            row = session.get(ImportRow, (calendar, source, key))
+            if row is None:
+                row = ImportRow(calendar_id=calendar, source=source, uid=key, freeze=names[key])
+                session.add(row)
+            elif row.digest == event.digest and row.cancelled_at is None:
+                continue
+            row.digest, row.seen_at, row.cancelled_at = event.digest, now, None
+        for uid in gone:
+            row = session.get(ImportRow, (calendar, source, uid))
+            if row is not None:
+                row.cancelled_at = now
+
+
+def import_holidays(
+    store: Store,
+    actor: Actor,
+    now: datetime,
+    slug: str,
+    country: str,
+    *,
+    subdivision: str | None = None,
+    dry_run: bool = False,
+) -> Imported:
+    """Write the holidays of a country or market into the calendar's days off, with their names; known days stay."""
+    require(actor, Action.EDIT_CALENDAR, calendar=slug)
+    found = HolidaySource(now.year)(country, subdivision)
+    with store.read() as session:
+        row = calendar_rows.find(session, slug)
+        document, version = dict(row.document), row.version
+    business = dict(document.get("business_days") or {})
+    days = list(business.get("days_off") or [])
+    there = {str(each["date"] if isinstance(each, dict) else each) for each in days}
+    new = [day for day in found if day.isoformat() not in there]
+    effects = Difference()
+    if new:
+        business["days_off"] = [*days, *({"date": day.isoformat(), "name": found[day]} for day in new)]
+        applied = calendars.apply(
+            store, actor, now, {**document, "business_days": business}, slug=slug, version=version,
+            reason=f"holidays of {country}", dry_run=dry_run,
+        )  # fmt: skip
+        effects = applied.effects
+    added = tuple(day.isoformat() for day in new)
+    return Imported(country, dry_run, added, (), (), len(found) - len(new), effects)

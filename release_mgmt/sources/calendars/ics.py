@@ -1,0 +1,130 @@
+"""Events of an .ics file as spans: recurrences expanded, exceptions honoured, every zone known (RFC 5545)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any
+from zoneinfo import available_timezones
+
+from release_mgmt.core.errors import FieldError, InvalidInput, TooLarge
+from release_mgmt.core.text import one_line
+from release_mgmt.core.windows import resolve, zone
+
+MOST_BYTES = 2 * 1024 * 1024
+MOST_EVENTS = 2_000
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedEvent:
+    """One occurrence: ``days`` (whole local days, both included), or instants in UTC. ``key`` names it for ever."""
+
+    key: str
+    title: str
+    days: tuple[date, date] | None
+    start: datetime | None
+    end: datetime | None
+
+    @property
+    def digest(self) -> str:
+        """Changes with anything that it says."""
+        return hashlib.sha256(repr((self.title, self.days, self.start, self.end)).encode()).hexdigest()
+
+
+def read_ics(content: bytes, since: datetime, until: datetime, zone_name: str) -> list[ImportedEvent]:
+    """The occurrences that touch [since, until), cancelled ones left out, by start.
+
+    Times without a zone are wall time of ``zone_name``. Raises InvalidInput for what is no calendar, and for a zone
+    that nobody knows, naming the event; TooLarge over the bounds.
+    """
+    import icalendar
+    import recurring_ical_events
+
+    if len(content) > MOST_BYTES:
+        raise TooLarge(f"A calendar file to import has at most {MOST_BYTES // 1024 // 1024} MB.")
+    try:
+        calendar = icalendar.Calendar.from_ical(content)
+    except (ValueError, IndexError, KeyError) as error:
+        raise InvalidInput.at("file", "is not an iCalendar file", "text that begins with BEGIN:VCALENDAR") from error
+    if calendar.name != "VCALENDAR":
+        raise InvalidInput.at("file", "is not an iCalendar file", "text that begins with BEGIN:VCALENDAR")
+    events = list(calendar.walk("VEVENT"))
+    if len(events) > MOST_EVENTS:
+        raise TooLarge(f"A calendar file to import has at most {MOST_EVENTS} events.")
+    _check(calendar, events)
+    try:
+        found = recurring_ical_events.of(calendar).between(since, until)
+    except (ValueError, TypeError, OverflowError, KeyError) as error:
+        raise InvalidInput.at("file", f"holds an event that cannot be expanded: {one_line(str(error), 120)}") from error
+    if len(found) > MOST_EVENTS:
+        raise TooLarge(f"A calendar file to import has at most {MOST_EVENTS} occurrences.")
+    rules = zone(zone_name)
+    exact = _exact(events)
+    read = [_event(each, rules, exact) for each in found if str(each.get("STATUS", "")).upper() != "CANCELLED"]
+    unique = {each.key: each for each in read if each is not None}
+    return sorted(unique.values(), key=lambda each: (str(each.start or each.days), each.key))
+
+
+def _check(calendar: Any, events: list[Any]) -> None:
+    """Zones must be known: readers silently take an unknown one as the reader's own time."""
+    own = {str(each.get("TZID")) for each in calendar.walk("VTIMEZONE")}
+    known = available_timezones()
+    faults = []
+    for index, event in enumerate(events):
+        name = one_line(str(event.get("SUMMARY") or event.get("UID") or index), 80)
+        if event.get("DTSTART") is None:
+            faults.append(FieldError(f"events[{index}].DTSTART", f"the event “{name}” has no start"))
+        for part in ("DTSTART", "DTEND", "RECURRENCE-ID", "EXDATE", "RDATE"):
+            values = event.get(part)
+            for value in values if isinstance(values, list) else [values] if values is not None else []:
+                tzid = getattr(value, "params", {}).get("TZID")
+                if tzid is not None and str(tzid) not in own and str(tzid) not in known:
+                    message = f"the event “{name}” has an unknown time zone {one_line(str(tzid), 60)!r}"
+                    faults.append(
+                        FieldError(f"events[{index}].{part}", message, "an IANA name or a VTIMEZONE in the file")
+                    )
+    if faults:
+        raise InvalidInput(faults[0].message, faults, hint=faults[0].allowed)
+
+
+def _exact(events: list[Any]) -> dict[tuple[str, str], timedelta]:
+    """Exact durations by (UID, RECURRENCE-ID or nothing): expanding makes wall-clock ends of them."""
+    return {
+        (str(event.get("UID", "")), _recurrence(event)): event["DURATION"].dt
+        for event in events
+        if event.get("DURATION") is not None
+    }
+
+
+def _recurrence(event: Any) -> str:
+    found = event.get("RECURRENCE-ID")
+    return found.dt.isoformat() if found is not None else ""
+
+
+def _event(event: Any, rules: tzinfo, exact: dict[tuple[str, str], timedelta]) -> ImportedEvent | None:
+    start = event["DTSTART"].dt
+    uid = str(event.get("UID", ""))
+    length = exact.get((uid, _recurrence(event)), exact.get((uid, "")))
+    if length is not None and event.get("DTEND") is not None and event["DTEND"].dt - start != length:
+        length = None  # an occurrence that was given an end of its own
+    finish = event["DTEND"].dt if event.get("DTEND") is not None else None
+    first = event["RECURRENCE-ID"].dt if event.get("RECURRENCE-ID") is not None else start
+    key = f"{event.get('UID', '')}@{first.isoformat()}"
+    title = one_line(str(event.get("SUMMARY") or ""), 200)
+    if not isinstance(start, datetime):
+        last = finish - _DAY if isinstance(finish, date) and not isinstance(finish, datetime) else start
+        return ImportedEvent(key, title, (start, max(start, last)), None, None)
+    begin = _instant(start, rules, late=False)
+    if length is not None:
+        end = begin + length  # an exact duration is real time, whatever the clock does
+    elif isinstance(finish, datetime):
+        end = _instant(finish, rules, late=True)
+    else:
+        return None
+    return ImportedEvent(key, title, None, begin, end) if end > begin else None
+
+
+def _instant(value: datetime, rules: tzinfo, *, late: bool) -> datetime:
+    return value.astimezone(UTC) if value.tzinfo is not None else resolve(value, rules, late=late).instant

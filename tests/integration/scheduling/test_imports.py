@@ -1,0 +1,118 @@
+"""Imports into a calendar: idempotent, exceptions honoured, zones known, what is gone called off."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from release_mgmt.core.errors import InvalidInput, TooLarge
+from release_mgmt.services import calendars, imports, windows
+from release_mgmt.sources.calendars.ics import read_ics
+from release_mgmt.store.models.scheduling import ImportRow
+from release_mgmt.store.session import Store
+from tests.integration.scheduling.builders import NOW, OPERATOR, apply, at, seed
+
+
+def ics(*events: str) -> bytes:
+    body = "".join(f"BEGIN:VEVENT\n{event.strip()}\nDTSTAMP:20260101T000000Z\nEND:VEVENT\n" for event in events)
+    return f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//t//t//EN\n{body}END:VCALENDAR\n".replace("\n", "\r\n").encode()
+
+
+WEEKLY = """
+UID:weekly@example.org
+SUMMARY:Backup
+DTSTART;TZID=Europe/Berlin:20261130T010000
+DTEND;TZID=Europe/Berlin:20261130T030000
+RRULE:FREQ=WEEKLY;COUNT=4
+EXDATE;TZID=Europe/Berlin:20261207T010000
+"""
+MOVED = """
+UID:weekly@example.org
+SUMMARY:Backup, later
+RECURRENCE-ID;TZID=Europe/Berlin:20261214T010000
+DTSTART;TZID=Europe/Berlin:20261215T050000
+DTEND;TZID=Europe/Berlin:20261215T070000
+"""
+CLOSING = """
+UID:closing@example.org
+SUMMARY:Closing of the books
+DTSTART;VALUE=DATE:20261224
+DTEND;VALUE=DATE:20270102
+"""
+
+
+def read(*events: str):
+    return read_ics(ics(*events), at("2026-11-01"), at("2028-01-01"), "Europe/Berlin")
+
+
+@pytest.mark.acceptance("SCH-F11")
+def test_recurrences_exceptions_and_moved_occurrences_are_honoured():
+    found = read(WEEKLY, MOVED, CLOSING)
+    timed = [each for each in found if each.start]
+    assert [each.start for each in timed] == [at("2026-11-30T00:00"), at("2026-12-15T04:00"), at("2026-12-21T00:00")]
+    assert [each.title for each in timed] == ["Backup", "Backup, later", "Backup"]
+    [closing] = [each for each in found if each.days]
+    assert [day.isoformat() for day in closing.days] == ["2026-12-24", "2027-01-01"]
+
+
+def test_an_exact_duration_is_real_time_over_a_clock_change():
+    [event] = read("UID:a\nSUMMARY:x\nDTSTART;TZID=Europe/Berlin:20270328T013000\nDURATION:PT2H")
+    assert (event.start, event.end) == (at("2027-03-28T00:30"), at("2027-03-28T02:30"))
+
+
+@pytest.mark.acceptance("SCH-F11")
+def test_an_unknown_zone_is_refused_by_the_name_of_its_event():
+    with pytest.raises(InvalidInput, match="Backup") as caught:
+        read(WEEKLY.replace("Europe/Berlin", "Nowhere/Land"))
+    assert caught.value.errors[0].path == "events[0].DTSTART"
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"BEGIN:VEVENT\r\nEND:VEVENT\r\n", b"\xff\xfe\x00", ics("UID:x")])
+def test_what_is_no_calendar_is_refused(content: bytes):
+    with pytest.raises(InvalidInput):
+        read_ics(content, at("2026-11-01"), at("2027-11-01"), "UTC")
+
+
+def test_a_flood_of_occurrences_is_refused():
+    with pytest.raises(TooLarge):
+        read("UID:a\nSUMMARY:x\nDTSTART:20261120T000000Z\nDTEND:20261120T000100Z\nRRULE:FREQ=HOURLY")
+
+
+@pytest.mark.acceptance("SCH-F11")
+def test_the_same_file_twice_adds_nothing_and_what_is_gone_is_called_off(store: Store):
+    seed(store)
+    apply(store)
+
+    def bring(*events: str, dry_run: bool = False):
+        return imports.import_ics(
+            store, OPERATOR, NOW, "releases", ics(*events), source="bank.ics", dry_run=dry_run
+        )  # fmt: skip
+
+    assert len(bring(WEEKLY, CLOSING, dry_run=True).added) == 4
+    assert calendars.get(store, OPERATOR, "releases").document["freezes"] == []
+    first = bring(WEEKLY, CLOSING)
+    assert (len(first.added), first.cancelled) == (4, ())
+    version = calendars.get(store, OPERATOR, "releases").version
+    again = bring(WEEKLY, CLOSING)
+    assert (again.added, again.changed, again.cancelled, again.unchanged) == ((), (), (), 4)
+    assert calendars.get(store, OPERATOR, "releases").version == version
+    frozen = windows.freezes_between(store, OPERATOR, NOW, at("2026-11-20"), at("2027-02-01"))
+    assert [each.reason for each in frozen] == ["Backup", "Backup", "Backup", "Closing of the books"]
+    gone = bring(WEEKLY)
+    assert len(gone.cancelled) == 1
+    with store.read() as session:
+        [row] = session.scalars(select(ImportRow).where(ImportRow.cancelled_at.is_not(None)))
+        assert (row.freeze, row.cancelled_at) == (gone.cancelled[0], NOW)
+    assert len(calendars.get(store, OPERATOR, "releases").document["freezes"]) == 3
+
+
+@pytest.mark.acceptance("SCH-F11")
+def test_holidays_are_taken_once_with_their_names(sqlite_store: Store):
+    seed(sqlite_store)
+    apply(sqlite_store)
+    first = imports.import_holidays(sqlite_store, OPERATOR, NOW, "releases", "DE", subdivision="BE")
+    assert "2027-03-08" in first.added
+    assert imports.import_holidays(sqlite_store, OPERATOR, NOW, "releases", "DE", subdivision="BE").added == ()
+    days = windows.holidays_between(sqlite_store, OPERATOR, NOW, at("2026-12-20").date(), at("2026-12-31").date())
+    assert len(days) == 2
+    assert all(names for names in days.values())
