@@ -224,12 +224,13 @@ class Writer:
     ) -> tuple[int, int]:
         """Insert new changes, update those that differ, withdraw those that are no longer there."""
         rows = {row.id: row for row in self.session.scalars(select(Change).where(Change.repository_id == self.id))}
-        stored = self.session.execute(select(Commit.sha, Commit.committed_at).where(Commit.repository_id == self.id))
-        times: dict[str, datetime | None] = dict(stored.all())
+        query = select(Commit.sha, Commit.committed_at, Commit.position).where(Commit.repository_id == self.id)
+        # Positions only ever grow, so a change keeps its rank whatever is added beside it.
+        places = {sha: (committed, position) for sha, committed, position in self.session.execute(query)}
         fresh: list[dict[str, Any]] = []
         commits: list[dict[str, Any]] = []
         for key, (entry, section) in holders.items():
-            values = self._values(entry, section, records[key], times)
+            values = self._values(entry, section, records[key], places)
             row = rows.pop(key, None)
             if row is None:
                 fresh.append({**values, "id": key, "repository_id": self.id, "key": key.removeprefix(f"{self.prefix}-"),
@@ -263,12 +264,13 @@ class Writer:
         entry: Entry,
         section: Section | None,
         record: dict[str, Any],
-        times: Mapping[str, datetime | None],
+        places: Mapping[str, tuple[datetime | None, int]],
     ) -> dict[str, Any]:
         history = self.found.history
         newest, oldest = entry.commits[0], entry.commits[-1]
         parents = history.graph.parents[history.graph.number[oldest]]
-        merged = times.get(newest) or self.now
+        committed, position = places[newest]
+        merged = committed or self.now
         pull = entry.pull_request
         return {
             "title": clean(entry.title, 300),
@@ -282,7 +284,7 @@ class Writer:
             "merged_at": merged,
             "happened_at": merged,
             "release_id": release_id(self.prefix, section.tag) if section is not None and section.tag else None,
-            "rank": history.graph.number[newest],
+            "rank": position,
             "record": record,
         }
 
@@ -294,11 +296,9 @@ class Writer:
             state = self._state(section)
         differs = state != row.state
         for name, value in values.items():
-            if name == "rank" or getattr(row, name) == value:
-                continue
-            setattr(row, name, value)
-            differs = True
-        row.rank = values["rank"]
+            if getattr(row, name) != value:
+                setattr(row, name, value)
+                differs = True
         row.state = state
         if differs:
             row.updated_at = self.now
