@@ -53,9 +53,11 @@ def python_blobs(repository: Repository) -> Iterator[bytes]:
     ids: dict[str, None] = {}
     for commit in repository.log([head], files=True, renames="exact", merges="first-parent"):
         ids.update((one.new_blob, None) for one in commit.files if one.path.endswith(".py") and one.status != "D")
-    for _, data in repository.read_blobs(ids):
-        if isinstance(data, bytes):
-            yield data
+    wanted = list(ids)
+    for at in range(0, len(wanted), 500):
+        for _, data in repository.read_blobs(wanted[at : at + 500]):
+            if isinstance(data, bytes):
+                yield data
 
 
 def by_ast(data: bytes) -> Imports | None:

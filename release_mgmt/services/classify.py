@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from multiprocessing import get_context
 
 from release_mgmt import resources
@@ -17,6 +18,9 @@ from release_mgmt.sources.git.process import GitFailed
 
 PARALLEL_FROM = 300
 """Revisions below which a second process costs more than it saves."""
+
+WALK_SECONDS = 86_400.0
+"""How long one walk through history may take."""
 
 READ_AHEAD = 100
 """Commits whose blobs are read together."""
@@ -79,7 +83,9 @@ def _classify(
     repository: Repository, revisions: Sequence[str], rules: Rules, labels: Labels
 ) -> Iterator[tuple[str, bytes]]:
     commits = _with_files(repository, revisions)
-    with repository.blobs(limit=TreeWalk.BLOB_LIMIT) as blobs:
+    # The reader lives as long as the walk, which on a large repository is longer than any single question may take.
+    patient = replace(repository, time_limit=WALK_SECONDS)
+    with patient.blobs(limit=TreeWalk.BLOB_LIMIT) as blobs:
         walk = TreeWalk(repository, blobs)
         ordered = list(_ordered(commits))
         for at in range(0, len(ordered), READ_AHEAD):

@@ -107,6 +107,10 @@ def _manifest(one: ChangedFile) -> Iterator[Fact]:
         yield Fact("documentation", one.path, None, one.path, kind="file")
     elif one.old is not None and one.new is not None and all(_VERSION.match(line) for line in changed):
         yield Fact("version", one.path, None, one.path, kind="version")
+    elif one.path.endswith((".txt", ".in", ".yml", ".yaml")):
+        yield Fact("library_moved", one.path, None, one.path, kind="file")
+    else:
+        yield Fact("household", one.path, None, one.path, kind="file")
 
 
 def _lines(data: bytes | None) -> set[str]:
