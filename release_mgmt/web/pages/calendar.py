@@ -125,6 +125,7 @@ def calendar_page(wall: Wall, shape: str, day: date) -> CalendarPage:
         ]
         timeline = grids.timeline(wall, grids.quarter_first(day), lanes, links)
     chosen = month or week or timeline
+    choices = [(one.slug, one.name) for one in seen.calendars_known] if len(seen.calendars_known) > 1 else []
     title = chosen.title if chosen else f"{wall.day_words(first)} \N{EN DASH} {wall.day_words(last)}"
     return CalendarPage(
         shape=shape,
@@ -132,7 +133,7 @@ def calendar_page(wall: Wall, shape: str, day: date) -> CalendarPage:
         sentence=sentence(seen),
         tabs=tuple(Tab(text, addresses.present(shape=key), key == shape) for key, text in SHAPES),
         groups=(
-            addresses.group("Calendar", "calendar", [(one.slug, one.name) for one in seen.calendars_known]),
+            addresses.group("Calendar", "calendar", choices),
             addresses.group("Team", "team", [(one.slug, one.name) for one in seen.teams]),
         ),
         previous=links[0],
