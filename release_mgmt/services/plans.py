@@ -18,7 +18,7 @@ from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.planning import Candidate, Plan, Settings, plan
 from release_mgmt.core.windows import ReleaseCalendar, periods
 from release_mgmt.formats import plan_json
-from release_mgmt.services import Store, audit, calendar_rows, candidates, feed_events, secret, settling
+from release_mgmt.services import Store, audit, calendar_rows, candidates, feed_events, secret, settling, visibility
 from release_mgmt.services.candidates import Loaded
 from release_mgmt.store.models.repositories import Change
 from release_mgmt.store.models.scheduling import CalendarRow, MoveRow, PlacementRow, PlanRow, WindowRow
@@ -328,6 +328,7 @@ def _feeds(
         )
     )
     emergencies = {each.id for each in loaded.candidates if each.emergency}
+    hidden = visibility.kept(session)
     facts = [
         WindowFact(
             identity=planned.window.key,
@@ -337,7 +338,7 @@ def _feeds(
             changes=tuple(
                 _fact(loaded.changes[change], loaded, emergency=change in emergencies)
                 for change in planned.changes
-                if change in announced
+                if change in announced and loaded.changes[change].repository_id not in hidden
             ),
             cancelled=planned.state == "cancelled",
             environments=planned.window.environments,

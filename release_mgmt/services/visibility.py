@@ -8,10 +8,15 @@ repositories are open to everybody who is signed in.
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, String, cast, or_, true
+from collections.abc import Sequence
 
-from release_mgmt.core.permissions import EVERYWHERE, Actor, Role
+from sqlalchemy import ColumnElement, String, cast, or_, select, true
+from sqlalchemy.orm import Session
+
+from release_mgmt.core.errors import NotFound
+from release_mgmt.core.permissions import ANONYMOUS, EVERYWHERE, Actor, Role
 from release_mgmt.store.models.repositories import Change, Repository
+from release_mgmt.store.session import Store
 
 KEPT = "teams_only"
 
@@ -44,3 +49,37 @@ def changes(actor: Actor) -> ColumnElement[bool]:
     ]
     own = [Change.owner == actor.person] if actor.person else []
     return or_(*_open(actor), *theirs, *own)
+
+
+def kept(session: Session) -> frozenset[str]:
+    """Ids and names of the repositories kept for their teams: feeds, which many people share, leave them out whole."""
+    query = select(Repository.id, Repository.name).where(~_open(ANONYMOUS)[0])
+    return frozenset(text for row in session.execute(query) for text in row)
+
+
+def require_seen(store: Store, actor: Actor, *, changes_of: Sequence[str] = (), named: Sequence[str] = ()) -> None:
+    """Raise NotFound when one of these changes (ids) or repositories (names) is hidden from ``actor``.
+
+    A change that is not there at all is answered alike, a repository that is not there is left to the service.
+    """
+    if _sees_all(actor) or not (changes_of or named):
+        return
+    with store.read() as session:
+        require_seen_in(session, actor, changes_of=changes_of, named=named)
+
+
+def require_seen_in(
+    session: Session, actor: Actor, *, changes_of: Sequence[str] = (), named: Sequence[str] = ()
+) -> None:
+    """As :func:`require_seen`, in a session that is open already."""
+    if _sees_all(actor):
+        return
+    # Asked positively and compared: a condition over columns that are NULL is neither true nor false.
+    if changes_of:
+        joined = select(Change.id).join(Repository, Repository.id == Change.repository_id)
+        if set(changes_of) - set(session.scalars(joined.where(Change.id.in_(changes_of), changes(actor)))):
+            raise NotFound("There is no such change.")
+    if named:
+        by_name = select(Repository.id).where(Repository.name.in_(named))
+        if set(session.scalars(by_name)) - set(session.scalars(by_name.where(repositories(actor)))):
+            raise NotFound("There is no such repository.")

@@ -32,7 +32,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from release_mgmt.core.errors import BrokenInvariant, InvalidInput, Unauthenticated
 from release_mgmt.core.permissions import ANONYMOUS, Action, Via, may_somewhere, refuse
-from release_mgmt.services import actors
+from release_mgmt.services import actors, visibility
 from release_mgmt.services.actors import SessionLimits
 from release_mgmt.services.signin import SignedIn
 from release_mgmt.settings import Settings
@@ -145,6 +145,27 @@ def _no_null_characters() -> None:
         raise InvalidInput.at("body", "holds a null character")
 
 
+def _only_what_is_seen() -> None:
+    """Refuse, as not there, changes and repositories that the actor may not know of, wherever a request names them.
+
+    Services filter what they list; this holds every route that takes a name or an id, so that none can forget it.
+    """
+    given = dict(request.view_args or {})
+    rule = request.url_rule.rule if request.url_rule else ""
+    if rule.startswith(("/repositories/<", "/changelogs/<")):
+        given["repository"] = given.get("name")
+    body = request.get_json(silent=True) if request.is_json else None
+    places = (given, request.args, request.form, body if isinstance(body, dict) else {})
+    changes = [found for place in places for name in ("change", "change_id") if (found := place.get(name))]
+    repositories = [found for place in places if (found := place.get("repository"))]
+    visibility.require_seen(
+        context.store,
+        context.actor,
+        changes_of=[one for one in changes if isinstance(one, str)],
+        named=[one for one in repositories if isinstance(one, str)],
+    )
+
+
 def guard() -> WerkzeugResponse | None:
     """Before every request: recognise, refuse, and check the form."""
     if request.endpoint is None or request.method == "OPTIONS":
@@ -162,6 +183,8 @@ def guard() -> WerkzeugResponse | None:
         refuse(context.actor, action)
     if request.method not in SAFE and context.actor.via is not Via.TOKEN:
         csrf.protect()
+    if context.actor.signed_in:
+        _only_what_is_seen()
     return None
 
 

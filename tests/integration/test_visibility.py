@@ -6,13 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from release_mgmt.bootstrap import create_app
 from release_mgmt.core.errors import NotFound
 from release_mgmt.core.permissions import Actor, Role, Via
-from release_mgmt.services import approvals, changes, releases, repositories, windows
+from release_mgmt.services import approvals, changes, releases, repositories, visibility, windows
 from release_mgmt.services.changes import Filter
+from release_mgmt.settings import Settings
 from release_mgmt.store.models.repositories import Change, Release, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, WindowRow
 from release_mgmt.store.session import Store
+from tests.functional.conftest import client_as
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 START = NOW + timedelta(days=4)
@@ -110,3 +113,33 @@ def test_an_affected_team_sees_its_change_and_not_the_rest_of_the_repository(wor
     assert listed(world, somebody("fraud")) == {"open-1", "kept-1"}
     with pytest.raises(NotFound):
         repositories.get(world, somebody("fraud"), "kept")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/changes/kept-1", "/api/v1/changes/kept-1/approvals", "/api/v1/changes/kept-1/placement",
+        "/api/v1/changes/kept-1/stages", "/api/v1/repositories/kept", "/api/v1/repositories/kept/releases",
+        "/api/v1/repositories/kept/changelog", "/api/v1/gate?repository=kept&environment=prod",
+        "/api/v1/gate?repository=open&change=kept-1&environment=prod", "/changes/kept-1", "/repositories/kept",
+        "/changelogs/kept",
+    ],
+)  # fmt: skip
+def test_every_route_answers_as_if_it_were_not_there(world: Store, settings: Settings, path: str) -> None:
+    """The same for a hidden change and for one that never was, asked directly as an engineer of another team."""
+    if not world.sqlite:
+        pytest.skip("the door is the same on every database")
+    app = create_app(settings, world)
+    client = client_as(app, world, Role.ENGINEER)
+    hidden = client.get(path)
+    never = client.get(path.replace("kept", "never"))
+    assert hidden.status_code == 404
+    assert never.status_code == 404 or "changelog" in path, "a repository that is not there has an empty changelog"
+    assert "Of kept" not in hidden.text
+    wrote = client.put("/api/v1/changes/kept-1/override", json={"level": "major", "reason": "because"})
+    assert wrote.status_code == 404
+
+
+def test_feeds_leave_what_is_kept_out(world: Store) -> None:
+    with world.read() as session:
+        assert visibility.kept(session) == {"kept"}

@@ -12,6 +12,7 @@ from release_mgmt.core.audience import Audience, ChangelogView, SectionView, vie
 from release_mgmt.core.errors import NotFound
 from release_mgmt.formats import atom
 from release_mgmt.formats.words import Words
+from release_mgmt.services import visibility
 from release_mgmt.services.feed_events import heads
 from release_mgmt.services.feeds.subscriptions import Filters
 from release_mgmt.services.publications import record_of
@@ -76,7 +77,8 @@ def _repositories(session: Session, filters: Filters) -> list[str]:
     statement = select(PublicationRow.repository).distinct().where(PublicationRow.state != "draft")
     if filters.repositories:
         statement = statement.where(PublicationRow.repository.in_(filters.repositories))
-    return sorted(session.scalars(statement))
+    hidden = visibility.kept(session)
+    return sorted(name for name in session.scalars(statement) if name not in hidden)
 
 
 def _takes(section: SectionView, filters: Filters) -> bool:

@@ -18,7 +18,7 @@ from release_mgmt.core.permissions import EVERYWHERE, Action, Actor, require
 from release_mgmt.core.text import one_line
 from release_mgmt.formats import markdown
 from release_mgmt.formats.words import Words
-from release_mgmt.services import audit, publicity, secret
+from release_mgmt.services import audit, publicity, secret, visibility
 from release_mgmt.services.audiences import require_audience
 from release_mgmt.services.feed_events import heads
 from release_mgmt.services.publications import stored
@@ -246,13 +246,14 @@ def get(store: Store, actor: Actor, key: str) -> PublicationView:
     """One publication."""
     require(actor, Action.READ_CHANGELOG)
     with store.read() as session:
-        return _view(_row(session, key))
+        return _view(_seen(session, actor, key))
 
 
 def of_repository(store: Store, actor: Actor, repository: str) -> list[PublicationView]:
     """The publications of a repository, newest first."""
     require(actor, Action.READ_CHANGELOG)
     with store.read() as session:
+        visibility.require_seen_in(session, actor, named=[repository])
         statement = select(PublicationRow).where(PublicationRow.repository == repository)
         return [_view(row) for row in session.scalars(statement.order_by(PublicationRow.position.desc()))]
 
@@ -261,7 +262,7 @@ def revisions(store: Store, actor: Actor, key: str) -> list[RevisionView]:
     """Every text a publication ever had, newest first."""
     require(actor, Action.READ_CHANGELOG)
     with store.read() as session:
-        row = _row(session, key)
+        row = _seen(session, actor, key)
         found = session.scalars(
             select(RevisionRow).where(RevisionRow.publication_id == row.id).order_by(RevisionRow.number.desc())
         )
@@ -276,7 +277,7 @@ def diff(
     say = Words(language)
     texts: list[list[str]] = []
     with store.read() as session:
-        row = _row(session, key)
+        row = _seen(session, actor, key)
         for number in (old, new):
             found = session.get(RevisionRow, (row.id, number))
             if found is None:
@@ -299,6 +300,7 @@ def view_of(
     """What is published of a repository, for an audience."""
     require_audience(actor, audience)
     with store.read() as session:
+        visibility.require_seen_in(session, actor, named=[repository])
         rows = current(session, repository, package=package, version=version)
         if not rows and version is not None:
             raise NotFound("There is no such release.")
@@ -367,6 +369,13 @@ def _row(session: Session, key: str) -> PublicationRow:
     row = session.get(PublicationRow, key)
     if row is None:
         raise NotFound("There is no such publication.")
+    return row
+
+
+def _seen(session: Session, actor: Actor, key: str) -> PublicationRow:
+    """The publication, unless its repository is kept from ``actor``."""
+    row = _row(session, key)
+    visibility.require_seen_in(session, actor, named=[row.repository])
     return row
 
 

@@ -14,6 +14,7 @@ from release_mgmt.formats import atom, audience_json, markdown
 from release_mgmt.formats import html as pages
 from release_mgmt.formats.html import custom
 from release_mgmt.formats.words import Words
+from release_mgmt.services import visibility
 from release_mgmt.services.audiences import require_audience
 from release_mgmt.services.publications.publishing import record_of
 from release_mgmt.store.session import Store
@@ -69,6 +70,7 @@ def _read(
 ) -> tuple[Changelog, dict[str, Annotation], dict[str, str], dict[tuple[str, str], datetime]]:
     require_audience(actor, audience)
     with store.read() as session:
+        visibility.require_seen_in(session, actor, named=[repository])
         record, known, yanked, changed = record_of(session, repository)
     chosen = tuple(
         section
