@@ -99,11 +99,13 @@ def load_yaml_all(
     parser = yaml.CSafeLoader(text.encode("utf-8", "replace"))
     documents: list[Any] = []
     try:
-        while not parser.check_event(yaml.StreamEndEvent):
+        while True:
             event = parser.get_event()
-            if isinstance(event, yaml.DocumentStartEvent):
+            if type(event) is yaml.StreamEndEvent:
+                break
+            if type(event) is yaml.DocumentStartEvent:
                 builder = _Builder(parser, lines if not documents else None)
-                documents.append(builder.value())
+                documents.append(builder.value(parser.get_event(), (), 0))
                 if len(documents) >= most:
                     break
     except yaml.YAMLError as error:
@@ -114,67 +116,70 @@ def load_yaml_all(
 
 
 class _Builder:
-    """One document built from events; recursion is bounded by ``DEPTH``."""
+    """One document built from events; recursion is bounded by ``DEPTH``. Paths are kept only where lines are."""
 
     def __init__(self, parser: Any, lines: dict[Path, int] | None) -> None:
-        self.parser = parser
+        self.event = parser.get_event
         self.lines = lines
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.count = 0
 
-    def value(self, path: Path = ()) -> Any:
-        event = self.parser.get_event()
-        self._counted(1)
-        if len(path) > DEPTH:
-            raise Unreadable(f"nested deeper than {DEPTH} levels")
+    def value(self, event: Any, path: Path, depth: int) -> Any:
+        self.count += 1
+        if self.count > NODES:
+            raise Unreadable(f"more than {NODES:,} values, aliases counted in full")
         if self.lines is not None:
             self.lines[path] = event.start_mark.line + 1
-        if isinstance(event, yaml.AliasEvent):
+        kind = type(event)
+        if kind is yaml.AliasEvent:
             return self._alias(event.anchor)
         before = self.count
         result: Any
-        if isinstance(event, yaml.ScalarEvent):
+        if kind is yaml.ScalarEvent:
             result = _scalar(event)
-        elif isinstance(event, yaml.SequenceStartEvent):
-            result = self._sequence(path)
+        elif depth >= DEPTH:
+            raise Unreadable(f"nested deeper than {DEPTH} levels")
+        elif kind is yaml.SequenceStartEvent:
+            result = self._sequence(path, depth + 1)
         else:
-            result = self._mapping(path)
+            result = self._mapping(path, depth + 1)
         if event.anchor:
             self.anchors[event.anchor] = (result, self.count - before + 1)
         return result
-
-    def _counted(self, more: int) -> None:
-        self.count += more
-        if self.count > NODES:
-            raise Unreadable(f"more than {NODES:,} values, aliases counted in full")
 
     def _alias(self, anchor: str | None) -> Any:
         if anchor is None or anchor not in self.anchors:
             raise Unreadable("an alias to nothing, or to itself")
         value, size = self.anchors[anchor]
-        self._counted(size)
+        self.count += size
         return value
 
-    def _sequence(self, path: Path) -> list[Any]:
+    def _sequence(self, path: Path, depth: int) -> list[Any]:
         result: list[Any] = []
-        while not self.parser.check_event(yaml.SequenceEndEvent):
-            result.append(self.value((*path, len(result))))
-        self.parser.get_event()
-        return result
+        while True:
+            event = self.event()
+            if type(event) is yaml.SequenceEndEvent:
+                return result
+            inner = (*path, len(result)) if self.lines is not None else path
+            result.append(self.value(event, inner, depth))
 
-    def _mapping(self, path: Path) -> dict[Any, Any]:
+    def _mapping(self, path: Path, depth: int) -> dict[Any, Any]:
         result: dict[Any, Any] = {}
         merged: list[Any] = []
-        while not self.parser.check_event(yaml.MappingEndEvent):
-            key = self.value((*path, "?"))
+        noted = self.lines is not None
+        while True:
+            event = self.event()
+            if type(event) is yaml.MappingEndEvent:
+                break
+            key = self.value(event, (*path, "?") if noted else path, depth)
             if isinstance(key, (list, dict)):
                 raise Unreadable("a key that is no scalar")
-            value = self.value((*path, key if isinstance(key, int) else str(key)))
+            inner = (*path, key if isinstance(key, int) else str(key)) if noted else path
+            value = self.value(self.event(), inner, depth)
             if key == "<<":
                 merged.extend(value if isinstance(value, list) else [value])
             else:
                 result[key] = value
-        self.parser.get_event()
         if self.lines is not None:
             self.lines.pop((*path, "?"), None)
         for other in merged:
