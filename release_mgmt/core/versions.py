@@ -31,8 +31,8 @@ _PEP_440 = re.compile(
 )
 _PHASES = {"a": "alpha", "alpha": "alpha", "b": "beta", "beta": "beta"}
 _FINAL = {"final", "ga", "release", "stable"}
-_STARTS = re.compile(r"(?<![a-zA-Z0-9])(?<!\d\.)[vV]?(?=\d)")
-_GLUED = re.compile(r"(?<=[a-zA-Z])(?=\d)")
+_STARTS = re.compile(r"(?<![a-zA-Z0-9])(?<!\d\.)[vV]?(?=[0-9])")
+_GLUED = re.compile(r"(?<=[a-zA-Z])(?=[0-9])")
 _DECORATION = {"", "v", "r", "ver", "version", "rel", "release", "releases", "tag", "tags"}
 
 # Development, pre-release, final: the first part of the phase in the order.
@@ -63,7 +63,7 @@ class NamedVersion:
 
 def parse_version(text: str) -> Version | None:
     """The version that ``text`` is, whole; None when it is none."""
-    if len(text) > _LENGTH:
+    if len(text) > _LENGTH or not text.isascii():
         return None
     normal = _separated(text)
     found = _VERSION.fullmatch(normal)
@@ -127,7 +127,7 @@ def _identifier(word: str) -> Identifier:
 
 def split_tag(tag: str) -> tuple[str, Version] | None:
     """A tag cut into what stands before the version and the version; None when no version ends it."""
-    if len(tag) > _LENGTH or not tag.isascii():
+    if len(tag) > _LENGTH:
         return None
     for pattern in (_STARTS, _GLUED):
         for start in pattern.finditer(tag):

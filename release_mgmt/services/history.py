@@ -16,6 +16,7 @@ from release_mgmt.core.history.releases import Prereleases, Releases
 from release_mgmt.core.text import one_line
 from release_mgmt.core.versions import NamedVersion, Version, name_tags
 from release_mgmt.sources.git import Refs, Repository, TagRef
+from release_mgmt.sources.git.edits import Edits, Objects, objects_of
 
 Progress = Callable[[int], None]
 Paths = Mapping[str, tuple[str, ...]]
@@ -181,7 +182,28 @@ def read_all(
     wanted += [base] if base else []
     own = reading is None
     reading = reading if reading is not None else Reading(request.paths)
-    read_commits(repository, wanted, reading, progress, diagnostics, also)
+    if repository.partial:
+        diagnostics.append("this is a partial clone: contents that it lacks are neither compared nor judged")
+    with objects_of(repository) as objects:
+        read_commits(repository, objects, wanted, reading, progress, diagnostics, also)
+        return _assembled(request, reading, objects, found, named, head, base, wanted, diagnostics, own=own)
+
+
+def _assembled(
+    request: Request,
+    reading: Reading,
+    objects: Objects,
+    found: Refs,
+    named: list[NamedVersion],
+    head: str | None,
+    base: str | None,
+    wanted: Sequence[str],
+    diagnostics: Sequence[str],
+    *,
+    own: bool,
+) -> Found:
+    """The changelog of what was read; with ``own`` the reading is let go of before the long work."""
+    at = {tag.name: tag for tag in found.tags}
     named = [one for one in named if at[one.tag].commit in reading.parents]
     if base is not None and not request.every:
         named = [one for one in named if at[one.tag].commit in {head, base}]
@@ -190,13 +212,14 @@ def read_all(
     options = _options(request, reading, history, base)
     if own:
         reading.forget()
-    assembly = Assembly(history, options, repository.patch_ids)
+    assembly = Assembly(history, options, Edits(objects))
     record = _selected(assembly.changelog(), request, head, found)
     return Found(record, found, history, assembly.releases)
 
 
 def read_commits(
     repository: Repository,
+    objects: Objects,
     wanted: Sequence[str],
     reading: Reading,
     progress: Progress | None = None,
@@ -222,7 +245,7 @@ def read_commits(
         if progress is not None and count % 1000 == 0:
             progress(count)
     if trees:
-        missing = repository.missing(dict.fromkeys(trees))
+        missing = objects.missing(list(dict.fromkeys(trees)))
         if missing:
             raise RepositoryRefused(
                 f"the repository lacks {len(missing)} trees that its history needs, {min(missing)} among them",

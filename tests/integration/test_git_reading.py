@@ -12,6 +12,7 @@ import pytest
 
 from release_mgmt.core.errors import NotFound, RepositoryRefused, Unavailable
 from release_mgmt.sources.git import MissingBlob, open_repository
+from release_mgmt.sources.git.edits import Edits, objects_of
 from release_mgmt.sources.git.process import environment, run, start
 from tests.support.gitrepo import Builder, git
 
@@ -116,7 +117,8 @@ def test_patch_ids_are_equal_for_a_picked_commit_and_absent_for_merges_and_empty
         last = made.commit(f"n{number}", last)
     made.branch("many", last)
     made.build()
-    ids = open_repository(made.path).patch_ids(made.shas.values())
+    with objects_of(open_repository(made.path)) as objects:
+        ids = Edits(objects).patch_ids(made.shas.values())
     assert ids[made.shas[one]] == ids[made.shas[picked]] != ids[made.shas[other]]
     assert made.shas[empty] not in ids
     assert len(ids) == 1504
@@ -256,7 +258,8 @@ def test_a_hostile_configuration_starts_no_program(small: Builder, tmp_path: Pat
     repository = open_repository(checkout)
     repository.refs()
     shas = [commit.sha for commit in repository.log([small.shas["merge"]], files=True, merges="first-parent")]
-    repository.patch_ids(shas)
+    with objects_of(repository) as objects:
+        Edits(objects).patch_ids(shas)
     repository.tree(shas[0])
     repository.resolve("HEAD")
     with repository.blobs() as blobs:

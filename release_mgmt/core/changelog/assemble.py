@@ -59,7 +59,7 @@ class _Part:
 
 
 def assemble(history: History, options: Options, patches: Patches | None = None) -> Changelog:
-    """The changelog of all releases; ``patches`` gives patch-ids of shas and is asked only for what nothing else joins.
+    """The changelog of all releases; ``patches`` compares contents, where nothing else tells.
 
     Raises BrokenInvariant when a commit of a range is not accounted for.
     """
@@ -123,7 +123,8 @@ class Assembly:
             for commit in part.commits:
                 inside[commit] = part.place
         by_place = {part.place: part for part in parts}
-        reverts = Reverts(self.book, inside, lambda place: by_place[place].settled.shown)
+        in_part = self.patches.undoes_in_part if self.patches is not None else None
+        reverts = Reverts(self.book, inside, lambda place: by_place[place].settled.shown, in_part)
         for part in parts:
             changes, part.plain = self.book.gather(part.commits, inside, part.place)
             part.settled = reverts.settle(changes, part.commits)

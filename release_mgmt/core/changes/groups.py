@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -77,6 +78,7 @@ class ChangeBook:
         self._made: dict[tuple[int, ...], Change] = {}
         self._ordinals: dict[int, int] | None = None
         self._titles: dict[str, list[int]] | None = None
+        self._sorted: list[str] | None = None
         self.undoing = frozenset(number for number, one in enumerate(self.facts) if one.undo is not None)
         self.picked = tuple(number for number, one in enumerate(self.facts) if one.picked)
         self.renumbered = frozenset(number for number, one in enumerate(self.facts) if one.others)
@@ -120,8 +122,11 @@ class ChangeBook:
         exact = self.graph.number.get(sha)
         if exact is not None or len(sha) < 7 or len(sha) >= 40:
             return exact
-        found = [commit for full, commit in self.graph.number.items() if full.startswith(sha)]
-        return found[0] if len(found) == 1 else None
+        if self._sorted is None:
+            self._sorted = sorted(self.graph.shas)
+        at = bisect_left(self._sorted, sha)
+        found = [full for full in self._sorted[at : at + 2] if full.startswith(sha)]
+        return self.graph.number[found[0]] if len(found) == 1 else None
 
     def _owners(self) -> list[int]:
         """For each commit the innermost merge with a pull request's number that brought it to its line; -1 for none.

@@ -52,9 +52,18 @@ def bare_title(title: str) -> str:
 class Reverts:
     """Settles the sections of one package, oldest first."""
 
-    def __init__(self, book: ChangeBook, inside: Sequence[int], shown_at: Callable[[int], Sequence[Change]]) -> None:
-        """``inside[c]`` is the place of commit c's section, ``shown_at`` gives what an earlier section shows."""
+    def __init__(
+        self,
+        book: ChangeBook,
+        inside: Sequence[int],
+        shown_at: Callable[[int], Sequence[Change]],
+        in_part: Callable[[str, str], bool] | None = None,
+    ) -> None:
+        """``inside[c]`` is the place of commit c's section, ``shown_at`` gives what an earlier section shows,
+        ``in_part`` tells of two shas whether the first takes back only a part of the second.
+        """
         self._book = book
+        self._in_part = in_part
         self._inside = inside
         self._shown_at = shown_at
         self.undoing = book.undoing
@@ -77,6 +86,8 @@ class Reverts:
             if undo is None or undo.part:
                 continue
             inside, link = self._targets(change, undo, oldest_first[:at], by_commit)
+            if any(self._only_part(change, target) for target in inside):
+                continue
             for target in inside:
                 reverters.setdefault(target.newest, []).append(change)
                 has_targets.add(change.newest)
@@ -110,6 +121,13 @@ class Reverts:
         settled.shown = [change for change in changes if change.newest not in hidden]
         settled.links = {newest: link for newest, link in shipped.items() if newest not in hidden}
         return settled
+
+    def _only_part(self, change: Change, target: Change) -> bool:
+        """Whether the contents show that a revert of one commit leaves some of another in place."""
+        if self._in_part is None or len(change.commits) > 1 or len(target.commits) > 1:
+            return False
+        shas = self._book.graph.shas
+        return self._in_part(shas[change.newest], shas[target.newest])
 
     def _undo(self, change: Change) -> Undo | None:
         """What a change takes back as a whole: by its lead, or by its only own commit."""

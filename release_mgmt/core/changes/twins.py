@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from release_mgmt.core.changes.groups import Change, ChangeBook
 from release_mgmt.core.changes.messages import title_key
 
 Item = tuple[int, Change]
-Patches = Callable[[Iterable[str]], dict[str, str]]
+
+
+class Patches(Protocol):
+    """Compares what commits changed; asked only for the few that nothing else tells of."""
+
+    def patch_ids(self, shas: Iterable[str]) -> dict[str, str]:
+        """Commit -> what names its patch, for those that change something."""
+
+    def undoes_in_part(self, revert: str, target: str) -> bool:
+        """Whether what ``revert`` changed is less than the inverse of what ``target`` did."""
+
 
 PATCH_LIMIT = 400
 """Commits whose patches are compared in one reading; a patch costs as much as hundreds of messages."""
@@ -156,7 +167,7 @@ class Joiner:
             return
         by_patch: dict[str, list[Item]] = {}
         shas = self._book.graph.shas
-        ids = patches([shas[change.newest] for _, change in candidates])
+        ids = patches.patch_ids([shas[change.newest] for _, change in candidates])
         for item in candidates:
             patch = ids.get(shas[item[1].newest])
             if patch:

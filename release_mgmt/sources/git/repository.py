@@ -248,31 +248,6 @@ class Repository:
             entries.append(TreeEntry(mode, kind, blob, path))
         return tuple(entries)
 
-    def patch_ids(self, shas: Iterable[str]) -> dict[str, str]:
-        """Commit -> patch-id (stable form) of those that change something; merges and empty commits have none.
-
-        Two processes whatever the number of commits. Commits whose blobs are missing have none either.
-        """
-        wanted = _shas(shas)
-        if not wanted:
-            return {}
-        arguments = ["log", "-p", "--no-walk=unsorted", "--no-color", "--no-ext-diff", "--no-textconv", "--no-notes"]
-        arguments += ["--no-show-signature", "--full-index", "--format=commit %H", "--root", "--stdin"]
-        feed = "".join(f"{sha}\n" for sha in wanted).encode()
-        limit = self.time_limit
-        with (
-            start(self.objects_dir, arguments, self.objects_env, time_limit=limit, feed=feed, check=False) as writer,
-            start(
-                self.objects_dir, ["patch-id", "--stable"], self.objects_env, time_limit=limit, source=writer.stdout
-            ) as reader,
-        ):
-            out = reader.stdout.read()
-        found = {}
-        for line in out.decode().splitlines():
-            patch, _, sha = line.partition(" ")
-            found[sha] = patch
-        return found
-
     def resolve(self, revision: str) -> str:
         """Text from outside (a tag, a branch, a sha, ``HEAD~2``) -> the full sha of its commit.
 

@@ -429,3 +429,18 @@ def test_a_branch_commit_released_before_its_merge_stands_alone_there(made: Buil
     sections = by_version(read(made))
     assert sections["1.0"]["entries"][0]["pull_request"] is None
     assert [(e["title"], len(e["commits"])) for e in sections["1.1"]["entries"]] == [("All of it", 2)]
+
+
+@pytest.mark.acceptance("CHG-B1")
+@pytest.mark.parametrize(("left", "shown"), [("b.txt", ['Revert "Two files"', "Two files"]), (None, [])])
+def test_a_revert_that_leaves_a_file_as_it_is_shows_both(
+    tmp_path: Path, read: Read, left: str | None, shown: list[str]
+) -> None:
+    """Whatever its message says: what it does not take back is still there."""
+    made = Builder(tmp_path / "part.git")
+    base = made.commit("base", files={"a.txt": "1\n", "b.txt": "1\n"})
+    made.tag("v1.0", base)
+    two = made.commit("Two files", base, files={"a.txt": "2\n", "b.txt": "2\n"})
+    back = {name: "1\n" for name in ("a.txt", "b.txt") if name != left}
+    made.commit('Revert "Two files"', two, files=dict(back), branch="main")
+    assert titles(read(made)["unreleased"]) == shown

@@ -1,0 +1,205 @@
+"""What commits changed, line by line, through one ``cat-file``: for the few commits whose contents must be compared.
+
+A pass over the trees of a commit and of its parent gives the files; of two versions of a file only what lies between
+the lines that both begin and end with is compared, so that a change and its cherry-pick look alike on other contexts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from difflib import SequenceMatcher
+
+from release_mgmt.core.errors import BrokenInvariant
+from release_mgmt.sources.git.process import Process, start
+from release_mgmt.sources.git.repository import Repository
+
+FILE_LIMIT = 1_000_000
+"""Bytes of a file above which only its identity is compared."""
+LINES_LIMIT = 2_000
+FILES_LIMIT = 500
+
+Edit = tuple[tuple[bytes, ...], tuple[bytes, ...]]
+"""The lines that were taken out and those that were put in, without white space."""
+
+
+class Objects:
+    """Any object of a repository, asked and answered; opened when the first is asked for, one process in all."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._opened: Iterator[Process] | None = None
+        self._process: Process | None = None
+
+    def _running(self) -> Process:
+        if self._process is None:
+            self._opened = self._run()
+            self._process = next(self._opened)
+        return self._process
+
+    def _run(self) -> Iterator[Process]:
+        repository = self._repository
+        command = ["cat-file", "--batch-command", "--buffer"]
+        with start(repository.objects_dir, command, repository.objects_env,
+                   time_limit=repository.time_limit, check=False) as process:  # fmt: skip
+            yield process
+
+    def close(self) -> None:
+        """End the process, if one was started."""
+        if self._opened is not None:
+            next(self._opened, None)
+            self._opened = self._process = None
+
+    def missing(self, shas: Sequence[str]) -> set[str]:
+        """Those of ``shas`` (full ids) that the repository does not hold."""
+        found: set[str] = set()
+        process = self._running()
+        for begin in range(0, len(shas), 500):  # what fits a pipe both ways
+            part = shas[begin : begin + 500]
+            process.stdin.write("".join(f"info {sha}\n" for sha in part).encode() + b"flush\n")
+            process.stdin.flush()
+            for sha in part:
+                if process.stdout.readline().endswith(b" missing\n"):
+                    found.add(sha)
+        return found
+
+    def read(self, sha: str) -> bytes | None:
+        """The bytes of any object given by its full id; None when it is missing."""
+        if not sha.isalnum():
+            raise BrokenInvariant(f"not an object id: {sha!r}")
+        process = self._running()
+        process.stdin.write(f"contents {sha}\nflush\n".encode())
+        process.stdin.flush()
+        header = process.stdout.readline().split()
+        if len(header) != 3:
+            return None
+        data = process.stdout.read(int(header[2]))
+        process.stdout.read(1)
+        return data
+
+
+@contextmanager
+def objects_of(repository: Repository) -> Iterator[Objects]:
+    """All objects of a repository; no process is started before one is asked for."""
+    objects = Objects(repository)
+    try:
+        yield objects
+    finally:
+        objects.close()
+
+
+class Edits:
+    """What single commits changed, each read once."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._known: dict[str, dict[str, Edit] | None] = {}
+
+    def of(self, sha: str) -> dict[str, Edit] | None:
+        """Path -> what was taken out and put in; None for merges, and for what cannot be read or is too much."""
+        if sha not in self._known:
+            self._known[sha] = self._read(sha)
+        return self._known[sha]
+
+    def patch_ids(self, shas: Iterable[str]) -> dict[str, str]:
+        """Commit -> what names its patch, for those that change something."""
+        found = {}
+        for sha in shas:
+            edits = self.of(sha)
+            if edits:
+                found[sha] = hashlib.sha256(repr(sorted(edits.items())).encode()).hexdigest()
+        return found
+
+    def undoes_in_part(self, revert: str, target: str) -> bool:
+        """Whether what ``revert`` changed is less than the inverse of what ``target`` did; False when in doubt."""
+        done, undone = self.of(target), self.of(revert)
+        if not done or not undone or undone.keys() - done.keys():
+            return False
+        if undone.keys() != done.keys():
+            return True
+        return any(
+            set(out) <= set(done[path][1]) and set(back) <= set(done[path][0]) and (
+                len(out) < len(done[path][1]) or len(back) < len(done[path][0])
+            )
+            for path, (out, back) in undone.items()
+        )  # fmt: skip
+
+    def _read(self, sha: str) -> dict[str, Edit] | None:
+        commit = self._objects.read(sha)
+        if commit is None:
+            return None
+        head = commit.partition(b"\n\n")[0].decode("ascii", "replace").split("\n")
+        parents = [line[7:] for line in head if line.startswith("parent ")]
+        if len(parents) > 1 or not head[0].startswith("tree "):
+            return None
+        before = self._objects.read(parents[0]) if parents else None
+        old_tree = before[5 : before.index(b"\n")].decode() if before else None
+        files: list[tuple[str, str | None, str | None]] = []
+        if not self._compare(old_tree, head[0][5:], "", files):
+            return None
+        return {path: self._edit(old, new) for path, old, new in files}
+
+    def _compare(
+        self, old: str | None, new: str | None, prefix: str, files: list[tuple[str, str | None, str | None]]
+    ) -> bool:
+        """Collect the files in which two trees differ; False when a tree is missing or there are too many."""
+        ours, theirs = self._tree(old), self._tree(new)
+        if ours is None or theirs is None:
+            return False
+        for name in sorted(ours.keys() | theirs.keys()):
+            one, other = ours.get(name), theirs.get(name)
+            if one == other:
+                continue
+            path = f"{prefix}{name.decode('utf-8', 'replace')}"
+            trees = [entry[1] if entry and entry[0] == b"40000" else None for entry in (one, other)]
+            blobs = [entry[1] if entry and entry[0] != b"40000" else None for entry in (one, other)]
+            if any(trees) and not self._compare(trees[0], trees[1], f"{path}/", files):
+                return False
+            if any(blobs):
+                files.append((path, blobs[0], blobs[1]))
+            if len(files) > FILES_LIMIT:
+                return False
+        return True
+
+    def _tree(self, sha: str | None) -> dict[bytes, tuple[bytes, str]] | None:
+        """Name -> mode and id of the entries of one tree."""
+        if sha is None:
+            return {}
+        data = self._objects.read(sha)
+        if data is None:
+            return None
+        size, at, found = len(sha) // 2, 0, {}
+        while at < len(data):
+            end = data.index(b"\0", at)
+            mode, _, name = data[at:end].partition(b" ")
+            at = end + 1 + size
+            found[name] = (mode, data[end + 1 : at].hex())
+        return found
+
+    def _edit(self, old: str | None, new: str | None) -> Edit:
+        one, other = self._lines(old), self._lines(new)
+        if one is None or other is None:
+            return ((f"{old}".encode(),), (f"{new}".encode(),))
+        begin = 0
+        while begin < min(len(one), len(other)) and one[begin] == other[begin]:
+            begin += 1
+        end = 0
+        while end < min(len(one), len(other)) - begin and one[-1 - end] == other[-1 - end]:
+            end += 1
+        one, other = one[begin : len(one) - end], other[begin : len(other) - end]
+        if one and other and len(one) + len(other) <= LINES_LIMIT:
+            codes = SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
+            taken = [line for tag, a, b, _, _ in codes if tag != "equal" for line in one[a:b]]
+            put = [line for tag, _, _, a, b in codes if tag != "equal" for line in other[a:b]]
+            one, other = taken, put
+        return tuple(b"".join(line.split()) for line in one), tuple(b"".join(line.split()) for line in other)
+
+    def _lines(self, blob: str | None) -> list[bytes] | None:
+        """The lines of a file; None for binary, missing and very large ones."""
+        if blob is None:
+            return []
+        data = self._objects.read(blob)
+        if data is None or len(data) > FILE_LIMIT or b"\0" in data[:8000]:
+            return None
+        return data.split(b"\n")
