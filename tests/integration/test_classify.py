@@ -15,6 +15,7 @@ from release_mgmt.services.classify import classify_revisions, default_rules
 from release_mgmt.services.verdicts import VerdictCache
 from release_mgmt.sources.git import open_repository
 from tests.conftest import GitRepo
+from tests.support.gitrepo import Builder
 
 Files = dict[str, str | bytes | None]
 
@@ -187,3 +188,43 @@ def test_the_command_prints_one_object_a_revision(git_repo: GitRepo, tmp_path: P
     wrong = subprocess.run([*command, "nonsense"], capture_output=True, text=True, env=environment, check=False)
     assert wrong.returncode == 2
     assert "nonsense" in wrong.stderr
+
+
+def test_several_processes_give_the_same_verdicts_on_branching_history(tmp_path: Path) -> None:
+    builder = Builder(tmp_path / "many.git")
+    tips = [builder.commit("Begin", files={"a.py": "import os\n"})]
+    for number in range(320):
+        parents = [tips[-1]] if number % 7 else [tips[-1], *tips[-4:-3]]
+        parents = parents if len(set(parents)) == len(parents) else parents[:1]
+        source = "import os\n" + "".join(f"import lib{one}\n" for one in range(number % 11)) + f"x = {number}\n"
+        tips.append(builder.commit(f"Step {number}", *parents, files={f"m{number % 5}.py": source}))
+    builder.branch("main", tips[-1])
+    repository = open_repository(builder.build())
+    shas = [commit.sha for commit in repository.log([repository.resolve("HEAD")])]
+    alone = list(classify_revisions(repository, shas))
+    assert list(classify_revisions(repository, shas, processes=2)) == alone
+    one_by_one = [next(iter(classify_revisions(repository, [sha]))) for sha in shas[:40]]
+    assert one_by_one == alone[:40]
+
+
+def test_blobs_that_are_missing_need_a_look_and_stop_nothing(git_repo: GitRepo) -> None:
+    git_repo.commit("Begin", {"a.py": "import os\n", "b.py": "x = 1\n"})
+    sha = git_repo.commit("Edit", {"a.py": "import os, torch\n", "b.py": "x = 2\n"})
+    blob = git_repo.git("rev-parse", "HEAD:a.py")
+    (git_repo.path / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    ((_, verdict),) = classify_revisions(open_repository(git_repo.path), [sha])
+    assert verdict.needs_review
+    assert {(one.rule, one.path) for one in verdict.evidence} == {("unreadable", "a.py"), ("parameters", "b.py")}
+
+
+def test_links_submodules_and_odd_names_are_taken(git_repo: GitRepo) -> None:
+    git_repo.commit("Begin", {"a.py": "import os\n"})
+    (git_repo.path / "link.py").symlink_to("/etc/passwd")
+    head = git_repo.git("rev-parse", "HEAD")
+    git_repo.git("update-index", "--add", "--cacheinfo", f"160000,{head},sub")
+    (git_repo.path / "1_🏠 Home\t.py").write_bytes(b"import streamlit\n")
+    git_repo.git("add", "link.py", "1_🏠 Home\t.py")
+    git_repo.git("commit", "-q", "-m", "Odd")
+    sha = git_repo.git("rev-parse", "HEAD")
+    ((_, verdict),) = classify_revisions(open_repository(git_repo.path), [sha])
+    assert [(one.name, one.path) for one in verdict.new_libraries] == [("streamlit", "1_🏠 Home\t.py")]
