@@ -253,8 +253,14 @@ def _end_of_room(question: Question, own: Window, at: datetime) -> datetime:
 def _edges(question: Question) -> set[datetime]:
     """Every instant at which the answer may change by time alone."""
     found = {edge for each in question.freezes for edge in (each.start, each.end)}
-    found |= {edge for each in question.windows for edge in (each.start, each.end)}
     subject = question.subject
+    # Other windows than its own change what is said of a change, not whether it may go (save under a break-glass).
+    deciding = [
+        each
+        for each in question.windows
+        if subject is None or subject.break_glass is not None or each.key == subject.window
+    ]
+    found |= {edge for each in deciding for edge in (each.start, each.end)}
     if subject is None:
         return found
     found |= {each.until for each in subject.standing if each.until is not None}
