@@ -6,7 +6,7 @@ Ids are ``tag:`` URIs (RFC 4151) built from names of the product's own, never fr
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -49,12 +49,13 @@ def render(
     size: int = PAGE_SIZE,
     links: Links | None = None,
     entry_names: Callable[[SectionView], tuple[str, ...]] | None = None,
+    fragments: Mapping[str, str] | None = None,
 ) -> bytes:
     """Page ``number`` of the feed, ``size`` releases a page, newest first.
 
     ``identity`` names the feed for ever (default: the repository's name), ``entry_names`` a release, ``updated`` tells
     when the text of a release last changed; the feed's own ``updated`` is the newest of them, so it moves only with
-    content.
+    content. ``fragments`` gives contents that were rendered before, by anchor.
     """
     pages = max(1, -(-len(view.sections) // size))
     shown = view.sections[(number - 1) * size : number * size]
@@ -78,14 +79,13 @@ def render(
     for section in shown:
         names = entry_names(section) if entry_names else (name, section.package or "", section.version or "unreleased")
         entry_id = tag_uri("changelog", view.audience.value, *names)
-        out.append(_entry(section, entry_id, say, address, updated(section), links))
+        content = (fragments or {}).get(section.anchor) or html.fragment(section, say, links)
+        out.append(_entry(section, entry_id, content, address, updated(section)))
     out.append("</feed>\n")
     return "".join(out).encode("utf-8")
 
 
-def _entry(
-    section: SectionView, entry_id: str, say: Words, address: Address, updated: datetime, links: Links | None
-) -> str:
+def _entry(section: SectionView, entry_id: str, content: str, address: Address, updated: datetime) -> str:
     title = section.title + (" [YANKED]" if section.yanked is not None else "")
     return "".join(
         [
@@ -94,7 +94,7 @@ def _entry(
             f"<published>{_instant(datetime.fromisoformat(section.date))}</published>\n" if section.date else "",
             _link("alternate", address.release(section), "text/html"),
             f"<summary>{_text(section.summary)}</summary>\n",
-            f'<content type="html">{_text(html.fragment(section, say, links))}</content>\n',
+            f'<content type="html">{_text(content)}</content>\n',
             "</entry>\n",
         ]
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
+
+import orjson
 
 from release_mgmt.core.audience import ChangelogView
 from release_mgmt.core.changelog import SCHEMA, Changelog, Section
@@ -21,9 +22,9 @@ def document(record: Changelog, view: ChangelogView) -> dict[str, Any]:
     return made
 
 
-def render(record: Changelog, view: ChangelogView) -> str:
-    """The document as text, the same for the same record."""
-    return json.dumps(document(record, view), ensure_ascii=False, indent=2) + "\n"
+def render(record: Changelog, view: ChangelogView) -> bytes:
+    """The document, the same for the same record."""
+    return orjson.dumps(document(record, view), option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _section(section: Section, texts: dict[str, Any]) -> dict[str, Any]:

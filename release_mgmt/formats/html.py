@@ -5,7 +5,7 @@ The templates escape everything; the pages are well-formed XML too, so that a st
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -13,6 +13,7 @@ from functools import lru_cache
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
 
 from release_mgmt import resources
 from release_mgmt.core.audience import ChangelogView, SectionView
@@ -51,6 +52,14 @@ def page(
 ) -> str:
     """A whole page."""
     return environment().get_template("page.html").render(model(view, say, links, style), **more)
+
+
+def framed(
+    view: ChangelogView, say: Words, fragments: Sequence[str], style: Style | None = None, **more: object
+) -> str:
+    """A whole page around fragments of :func:`fragment`, so that what stands on several pages is rendered once."""
+    made = [Markup(text) for text in fragments]  # noqa: S704 - written by our own templates
+    return environment().get_template("page.html").render(model(view, say, None, style), fragments=made, **more)
 
 
 def page_pieces(

@@ -45,7 +45,7 @@ def document(
     notes = annotations_of(record, verdicts, pulls)
     shown = view(record, style.audience, say, notes)
     if style.form == "json":
-        yield audience_json.render(for_audience(record, style.audience, notes), shown).encode()
+        yield audience_json.render(for_audience(record, style.audience, notes), shown)
         return
     links = Links.of_remote(style.remote)
     if style.form == "markdown":

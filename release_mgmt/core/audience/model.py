@@ -139,6 +139,7 @@ class SectionView:
     contributors: tuple[str, ...] = ()
     libraries: tuple[Move, ...] = ()
     cancelled: str | None = None
+    audience: Audience = Audience.BUSINESS
 
 
 @dataclass(frozen=True, slots=True)

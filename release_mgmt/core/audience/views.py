@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from release_mgmt.core.audience.findings import evidence_of, metrics_of, tweaks_of
 from release_mgmt.core.audience.isolation import for_audience
@@ -82,6 +82,7 @@ class _Writer:
     entries: Mapping[str, Entry]
     yanked: Mapping[str, str]
     contributors: bool
+    made: dict[int, EntryView] = field(default_factory=dict)
 
     def section(self, section: Section) -> SectionView:
         reason = self.yanked.get(section.version) if section.version is not None else None
@@ -89,7 +90,7 @@ class _Writer:
         version = one_line(section.version, 120) if section.version is not None else None
         package = one_line(section.package, 120) if section.package else None
         name = " ".join(part for part in (package, version) if part)
-        entries = tuple(self.entry(entry) for entry in section.entries)
+        entries = tuple(map(self.shared, section.entries))
         cancelled = len(section.cancelled)
         return SectionView(
             version=version,
@@ -111,6 +112,7 @@ class _Writer:
             if business or not self.contributors
             else tuple(one_line(n, 120) for n in section.first_time_contributors),
             libraries=() if business else self.libraries(section),
+            audience=self.audience,
             cancelled=say.many(
                 "{count} change was made and taken back before the release.",
                 "{count} changes were made and taken back before the release.",
@@ -133,6 +135,13 @@ class _Writer:
         if len(majors) == 1:
             return f"{count} {say('One is major: {title}', title=majors[0].title)}"
         return f"{count} {say.many('{count} is major.', '{count} are major.', len(majors))}"
+
+    def shared(self, entry: Entry) -> EntryView:
+        """The view of an entry, made once: in a monorepo the same one stands in the releases of many packages."""
+        found = self.made.get(id(entry))
+        if found is None:
+            found = self.made[id(entry)] = self.entry(entry)
+        return found
 
     def entry(self, entry: Entry) -> EntryView:
         say, note = self.say, self.notes.get(entry.id, Annotation())

@@ -40,7 +40,7 @@ def rendered(
     shown = view(record, audience, say, known, yanked=yanked)
     own = f"{site}/changelogs/{quote(repository, safe='')}"
     if form == "json":
-        return audience_json.render(for_audience(record, audience, known), shown).encode()
+        return audience_json.render(for_audience(record, audience, known), shown)
     if form == "markdown":
         return markdown.render(shown, say).encode()
     if form == "html":

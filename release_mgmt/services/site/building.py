@@ -87,22 +87,25 @@ def _changelogs(
     folder, style = audience.value, Style(_zone(site), "../style.css")
     yield f"{folder}/changelog.md", markdown.render(shown, say, links).encode()
     record = for_audience(site.record, audience, site.annotations)
-    yield f"{folder}/changelog.json", audience_json.render(record, shown).encode()
+    yield f"{folder}/changelog.json", audience_json.render(record, shown)
     nav = _nav(say, "../", audience)
-    page = html.page(shown, say, links, style, nav=nav, feed="changelog.atom")
+    fragments = {section.anchor: html.fragment(section, say, links, style) for section in shown.sections}
+    page = html.framed(shown, say, list(fragments.values()), style, nav=nav, feed="changelog.atom")
     yield f"{folder}/changelog.html", page.encode()
-    for number, content in _atom(site, shown, say, links):
+    for number, content in _atom(site, shown, say, links, fragments):
         yield f"{folder}/{_feed_name(number)}", content
     yield f"{folder}/index.html", _list(site, shown, say, nav).encode()
     below = Style(_zone(site), "../../style.css")
     deep = _nav(say, "../../", None)
     for section in shown.sections:
         one = replace(shown, title=f"{shown.repository} {section.title}", intro=shown.title, sections=(section,))
-        page = html.page(one, say, links, below, nav=deep, feed="../changelog.atom")
+        page = html.framed(one, say, [fragments[section.anchor]], below, nav=deep, feed="../changelog.atom")
         yield f"{folder}/releases/{section.anchor}.html", page.encode()
 
 
-def _atom(site: Site, shown: ChangelogView, say: Words, links: Links) -> Iterator[tuple[int, bytes]]:
+def _atom(
+    site: Site, shown: ChangelogView, say: Words, links: Links, fragments: Mapping[str, str]
+) -> Iterator[tuple[int, bytes]]:
     base = f"{site.base}/{shown.audience.value}/" if site.base else ""
     newest = max((_date(section) for section in shown.sections if section.date), default=_NEVER)
 
@@ -115,7 +118,7 @@ def _atom(site: Site, shown: ChangelogView, say: Words, links: Links) -> Iterato
         lambda section: f"{base}releases/{section.anchor}.html",
     )
     for number in range(1, max(1, -(-len(shown.sections) // atom.PAGE_SIZE)) + 1):
-        yield number, atom.render(shown, say, address, updated=updated, number=number, links=links)
+        yield number, atom.render(shown, say, address, updated=updated, number=number, links=links, fragments=fragments)
 
 
 def _feed_name(number: int) -> str:

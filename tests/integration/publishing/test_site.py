@@ -95,6 +95,14 @@ def test_nothing_internal_is_in_what_the_business_gets(tmp_path: Path) -> None:
     assert b"signing keys" in files["engineering/changelog.md"]
 
 
+def test_engineers_find_the_comparison_with_the_release_before(tmp_path: Path) -> None:
+    files = made(tmp_path / "out", remote="https://github.com/acme/risk-models.git")
+    link = b"https://github.com/acme/risk-models/compare/v0.9...v1.1"
+    for name in ("changelog.html", "releases/release-1.1.html", "changelog.atom"):
+        assert link in files[f"engineering/{name}"], name
+        assert link not in files[f"business/{name}"], name
+
+
 @pytest.mark.acceptance("CHG-D9")
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     upcoming = plan([window(change("c9"))], [freeze()])
