@@ -27,6 +27,8 @@ class Server:
                 status, extra, answered = reply(self.command, self.path, headers, body)
                 sent = answered if isinstance(answered, bytes) else json.dumps(answered).encode()
                 self.send_response(status)
+                if "Content-Type" not in extra and not isinstance(answered, bytes):
+                    self.send_header("Content-Type", "application/json; charset=utf-8")
                 for name, value in extra.items():
                     self.send_header(name, value)
                 if status != 304:

@@ -8,10 +8,12 @@ from sqlalchemy import func, select
 
 from release_mgmt.services import Store
 from release_mgmt.store import migrate
+from release_mgmt.store.models.ingest import ForgeSource, WebhookDelivery
 from release_mgmt.store.models.jobs import Job, Worker
 from release_mgmt.store.models.repositories import Repository
 
-Gauges = dict[str, tuple[str, dict[tuple[tuple[str, str], ...], float]]]
+Series = dict[tuple[tuple[str, str], ...], float]
+Gauges = dict[str, tuple[str, Series]]
 
 
 def check_ready(store: Store) -> None:
@@ -29,6 +31,16 @@ def gauges(store: Store, now: datetime) -> Gauges:
         )
         oldest = session.scalar(select(func.min(Repository.synced_at)).where(Repository.archived_at.is_(None)))
         beats = session.execute(select(Worker.id, Worker.heartbeat_at)).all()
+        sources = session.execute(
+            select(Repository.name, ForgeSource)
+            .join(ForgeSource, ForgeSource.repository_id == Repository.id)
+            .where(Repository.archived_at.is_(None))
+        ).all()
+        deliveries = session.execute(
+            select(WebhookDelivery.provider, WebhookDelivery.status, func.count()).group_by(
+                WebhookDelivery.provider, WebhookDelivery.status
+            )
+        ).all()
     found: Gauges = {
         "release_mgmt_jobs": ("Jobs by state", {(("kind", kind), ("state", state)): n for kind, state, n in jobs}),
         "release_mgmt_repositories": ("Repositories that are read", {(): float(repositories)}),
@@ -38,7 +50,33 @@ def gauges(store: Store, now: datetime) -> Gauges:
             {(("worker", name),): max(0.0, (now - beat).total_seconds()) for name, beat in beats},
         ),
     }
+    found |= _of_sources([(name, source) for name, source in sources], now)
+    found["release_mgmt_webhook_deliveries"] = (
+        "Webhook deliveries that are kept, by state",
+        {(("forge", forge), ("state", state)): n for forge, state, n in deliveries},
+    )
     if oldest is not None:
         age = max(0.0, (now - oldest).total_seconds())
         found["release_mgmt_oldest_sync_seconds"] = ("Time since the sync that is longest ago", {(): age})
     return found
+
+
+def _of_sources(sources: list[tuple[str, ForgeSource]], now: datetime) -> Gauges:
+    """How each repository's forge is read: lag, failures in a row, calls left."""
+    lag: Series = {
+        (("repository", name),): max(0.0, (now - one.polled_at).total_seconds())
+        for name, one in sources
+        if one.polled_at
+    }
+    left: Series = {
+        (("repository", name),): float(one.calls_left) for name, one in sources if one.calls_left is not None
+    }
+    failures: Series = {(("repository", name),): float(one.failures) for name, one in sources}
+    return {
+        "release_mgmt_source_lag_seconds": ("Time since a repository's forge was read whole", lag),
+        "release_mgmt_source_failures": (
+            "Failed readings of a repository's forge in a row",
+            failures,
+        ),
+        "release_mgmt_source_calls_left": ("Calls that a repository's forge still allows, as it said last", left),
+    }

@@ -14,6 +14,12 @@ from prometheus_client.multiprocess import MultiProcessCollector  # type: ignore
 _HERE = CollectorRegistry()
 
 REQUESTS = Counter("release_mgmt_requests_total", "Requests answered", ["method", "route", "status"], registry=_HERE)
+DELIVERIES = Counter(
+    "release_mgmt_webhook_accepted_total",
+    "Webhook deliveries accepted",
+    ["forge", "event", "again"],
+    registry=_HERE,
+)
 REQUEST_SECONDS = Histogram(
     "release_mgmt_request_seconds",
     "Time to answer a request",

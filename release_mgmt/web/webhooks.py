@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, request
 from flask.typing import ResponseReturnValue
-from prometheus_client import Counter
 
 from release_mgmt.core.errors import InvalidInput
 from release_mgmt.core.permissions import Action
 from release_mgmt.services import webhooks
+from release_mgmt.web import metrics
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 
 blueprint = Blueprint("webhooks", __name__)
-DELIVERIES = Counter(
-    "release_mgmt_webhook_deliveries_total", "Deliveries that were accepted", ["forge", "event", "new"]
-)
 
 
 def register(app: Flask) -> None:
@@ -42,5 +39,6 @@ def receive(provider: str) -> ResponseReturnValue:
     delivery = webhooks.accept(
         context.store, context.now, webhooks.PROVIDERS[provider], list(request.headers.items()), body, secret
     )
-    DELIVERIES.labels(provider, delivery.event if delivery.status != "ignored" else "other", delivery.seen == 1).inc()
+    event = delivery.event if delivery.status != "ignored" else "other"
+    metrics.DELIVERIES.labels(provider, event, str(delivery.seen > 1).lower()).inc()
     return {"delivery": delivery.id, "status": delivery.status, "seen": delivery.seen}, 202

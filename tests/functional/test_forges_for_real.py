@@ -3,6 +3,7 @@ that check every request against the forge's published description."""
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import random
@@ -271,6 +272,27 @@ def test_every_reading_request_keeps_githubs_description(prism: Callable[[str], 
         with pytest.raises(Unavailable, match="another host"):
             read()
     assert client.requests_made == 3
+
+
+@pytest.mark.acceptance("ING-14")
+def test_the_answers_of_our_own_fake_keep_githubs_description(tmp_path: Path, start: Callable[..., None]) -> None:
+    """What tests answer in GitHub's place, seen through a proxy that checks answers: no fault of the level Error."""
+    description = json.loads(contract("github-rest-subset-23.0.2.json").read_text())
+    answers = description["paths"]["/repos/{owner}/{repo}/pulls/{pull_number}"]["get"]["responses"]["200"]
+    shown = next(iter(answers["content"]["application/json"]["examples"].values()))
+    body = shown.get("value") or description["components"]["examples"][shown["$ref"].rsplit("/", 1)[1]]["value"]
+    body["requested_teams"] = []  # the published example breaks its own schema here
+    fake = Server(lambda *_: (200, {}, body))
+    port = free_port()
+    copy = shutil.copy(contract("github-rest-subset-23.0.2.json"), tmp_path)
+    command = [*nodetools.program("prism"), "proxy", "--host", "127.0.0.1", "--port", str(port), str(copy), fake.url]
+    start(command, port, tmp_path)
+    seen = requests.get(f"http://127.0.0.1:{port}/repos/a/b/pulls/1", headers=auth_headers("github", None), timeout=20)
+    fake.stop()
+    assert seen.status_code == 200
+    faults = json.loads(seen.headers.get("sl-violations", "[]"))
+    assert [one for one in faults if one.get("severity") == "Error" and "response" in one.get("location", [])] == []
+    assert forge("github").parse(seen.json()).number
 
 
 @pytest.mark.acceptance("ING-14")

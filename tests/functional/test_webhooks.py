@@ -86,3 +86,11 @@ def test_an_unknown_forge_and_a_body_that_is_no_json_are_told(forge: FlaskClient
     assert forge.post("/webhooks/svn", data=b"{}").status_code == 422
     assert post(forge, b"not json").status_code == 422
     assert post(forge, b"[" * 100_000).status_code == 422
+
+
+def test_deliveries_are_counted_for_prometheus(forge: FlaskClient) -> None:
+    post(forge, b'{"zen": "x"}', "ping")
+    post(forge, b'{"zen": "x"}', "ping")
+    told = forge.get("/metrics").get_data(as_text=True)
+    assert 'release_mgmt_webhook_deliveries{forge="github",state="ignored"} 1' in told
+    assert 'release_mgmt_webhook_accepted_total{again="true",event="other",forge="github"}' in told

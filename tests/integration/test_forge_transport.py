@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -156,6 +158,7 @@ def test_no_pull_request_is_lost_when_one_moves_to_the_front_between_pages(serve
 
 
 @pytest.mark.acceptance("ING-12")
+@pytest.mark.acceptance("CHG-E2")
 def test_reading_stops_at_the_first_record_older_than_asked(serve: Callable[..., Server]) -> None:
     """A fetch for one small range costs the calls of that range."""
 
@@ -247,3 +250,77 @@ def test_one_record_that_cannot_be_read_is_counted_and_loses_no_other(serve: Cal
     client = Clock().client(serve(lambda *_: (200, {}, [pull(1, 0), {"title": "no number"}, pull(2, 0)])).url)
     assert [one.number for one in forge("github").changed(client, "a/b", None)] == [1, 2]
     assert client.skipped == 1
+
+
+class Board:
+    """The comments and statuses of any forge in its own form, kept by path."""
+
+    def __init__(self, listing: Callable[[list[dict[str, object]]], object]) -> None:
+        self.comments: list[dict[str, object]] = []
+        self.statuses: list[object] = []
+        self.listing = listing
+
+    def reply(self, method: str, path: str, _headers: dict[str, str], body: object) -> Reply:
+        where = path.partition("?")[0]
+        if "status" in where:
+            self.statuses.append(body)
+            return 201, {}, {}
+        if method == "GET":
+            return 200, {}, self.listing(self.comments)
+        assert isinstance(body, dict)
+        if method == "POST":
+            self.comments.append({"id": len(self.comments) + 1, **body})
+        else:
+            self.comments[-1].update(body)
+        return 200, {}, {}
+
+
+def as_threads(comments: list[dict[str, object]]) -> object:
+    """Azure lists threads; the test's own posts are threads with one comment."""
+    return {"value": [{"id": one["id"], "comments": [{"id": 1, "content": text_of(one)}]} for one in comments]}
+
+
+def text_of(comment: dict[str, object]) -> str:
+    """The words of a comment in whichever form the forge has them."""
+    held = comment.get("comments")
+    if isinstance(held, list) and "content" not in comment:
+        return str(held[0]["content"])
+    found = comment.get("body") or comment.get("content")
+    return str(found["raw"] if isinstance(found, dict) else found)
+
+
+@pytest.mark.parametrize(
+    ("provider", "repository", "listing"),
+    [
+        ("github", "a/b", list),
+        ("gitlab", "group/sub/project", list),
+        ("gitea", "a/b", list),
+        ("bitbucket", "a/b", lambda comments: {"values": comments}),
+        ("azure", "org/project/repo", as_threads),
+    ],
+)
+def test_every_forge_gets_one_status_a_time_and_one_comment_that_is_edited(
+    serve: Callable[..., Server], provider: str, repository: str, listing: Callable[..., object]
+) -> None:
+    board = Board(listing)
+    server, clock, adapter = serve(board.reply), Clock(), forge(provider)
+    record = replace(forge("github").parse(pull(7, 0)), head_sha="a" * 40)
+    for words in ("first", "first", "second"):
+        adapter.answer(
+            clock.client(server.url), repository, record, Answer("pending", words, words, "https://r.example")
+        )
+    assert [text_of(one) for one in board.comments] == [f"{MARKER}\nsecond"]
+    assert len(board.statuses) == 3
+    assert all("release-mgmt" in json.dumps(one) for one in board.statuses)
+    edits = [method for method, path, *_ in server.seen if method in {"PUT", "PATCH"} and "status" not in path]
+    assert len(edits) == 1
+
+
+def test_bitbucket_server_gets_a_build_status(serve: Callable[..., Server]) -> None:
+    server = serve(lambda *_: (204, {}, b""))
+    record = replace(forge("github").parse(pull(7, 0)), head_sha="a" * 40)
+    forge("bitbucket_server").answer(Clock().client(server.url), "PRC/x", record, Answer("success", "s", "c", None))
+    ((method, path, _, body),) = server.seen
+    assert (method, path) == ("POST", "/rest/build-status/1.0/commits/" + "a" * 40)
+    assert isinstance(body, dict)
+    assert body["state"] == "SUCCESSFUL"

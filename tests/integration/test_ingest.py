@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 
 from release_mgmt.core.errors import Conflict, InvalidInput, Unauthenticated
 from release_mgmt.core.permissions import Via, trusted
-from release_mgmt.services import forges, pull_requests, webhooks
+from release_mgmt.services import forges, health, pull_requests, webhooks
 from release_mgmt.sources.addresses import AddressPolicy
 from release_mgmt.sources.forge.signatures import WebhookSecret
 from release_mgmt.sources.forge.transport import Patience
@@ -244,6 +244,7 @@ def test_a_source_that_must_wait_long_is_not_a_failed_one(store: Store, github: 
     assert (state.failures, state.due_at) == (0, now + timedelta(seconds=900))
 
 
+@pytest.mark.acceptance("CHG-E2")
 def test_a_poll_that_breaks_off_is_done_again_in_full(store: Store, github: Forge, now: datetime) -> None:
     github.fail = lambda path: (500, {}, {}) if "/reviews" in path else None
     assert forges.poll(store, line(now), "r_1").error
@@ -251,6 +252,14 @@ def test_a_poll_that_breaks_off_is_done_again_in_full(store: Store, github: Forg
     github.fail = lambda _path: None
     forges.poll(store, line(now), "r_1")
     assert all("reviews" in record for record in stored(store))
+
+
+def test_how_each_source_is_read_is_measured(store: Store, github: Forge, now: datetime) -> None:
+    forges.poll(store, line(now), "r_1")
+    told = health.gauges(store, now + timedelta(seconds=90))
+    of_ours = {(("repository", "models"),): 90.0}
+    assert told["release_mgmt_source_lag_seconds"][1] == of_ours
+    assert told["release_mgmt_source_failures"][1] == {(("repository", "models"),): 0.0}
 
 
 def test_a_source_on_a_private_machine_is_refused_unless_it_is_allowed(
