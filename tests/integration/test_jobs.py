@@ -121,20 +121,21 @@ def wait_for(store: Store, state: str, count: int, seconds: float = 90) -> None:
         time.sleep(0.1)
 
 
-def test_no_job_is_lost_or_doubled_when_workers_are_killed(store: Store, engine_url: str) -> None:
-    """40 jobs, the worker killed 4 times in the midst of them: each is done once, its effect is there once."""
-    add_repositories(store, 40)
-    for finished in (3, 11, 19, 27):
+@pytest.mark.parametrize("count", [40, pytest.param(150, marks=pytest.mark.long)])
+def test_no_job_is_lost_or_doubled_when_workers_are_killed(store: Store, engine_url: str, count: int) -> None:
+    """The worker is killed 4 times in the midst of its jobs: each is done once, its effect is there once."""
+    add_repositories(store, count)
+    for finished in (count // 13, count // 4, count // 2, count * 2 // 3):
         process = start(store, engine_url)
         wait_for(store, "done", finished)
         kill(process)
-    assert states(store).get("done", 0) < 40, "the last kill must come in the midst of work"
+    assert states(store).get("done", 0) < count, "the last kill must come in the midst of work"
     process = start(store, engine_url)
     try:
-        wait_for(store, "done", 40)
+        wait_for(store, "done", count)
     finally:
         stop(process)
-    assert states(store) == {"done": 40}
+    assert states(store) == {"done": count}
     with store.read() as session:
         touched = session.scalars(select(Repository.diagnostics)).all()
         made = session.scalars(select(Job.id).where(Job.kind == pipeline.REFRESH)).all()
