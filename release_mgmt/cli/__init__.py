@@ -12,37 +12,37 @@ from release_mgmt.core.errors import BrokenInvariant, InvalidInput, ReleaseMgmtE
 
 # command -> (module, one line of help); the function in the module is named as the command with "_" for "-".
 COMMANDS: dict[str, tuple[str, str]] = {
-    "maturity": ("release_mgmt.cli.maturity", "Tell how far a repository has come, why, and the next small step."),
-    "webhooks": ("release_mgmt.cli.webhooks", "List and replay what forges sent."),
-    "classify": ("release_mgmt.cli.classify", "Tell minor from major changes of a repository, with the evidence."),
     "start": ("release_mgmt.cli.start", "Try it: one repository, from nothing to a served calendar."),
-    "reclassify": (
-        "release_mgmt.cli.reclassify",
-        "Judge stored changes by the rules of today, or show what would change.",
-    ),
-    "override": ("release_mgmt.cli.override", "Correct the level of a change, with a reason."),
+    "classify": ("release_mgmt.cli.classify", "Tell minor from major changes of a repository, with the evidence."),
     "changelog": ("release_mgmt.cli.changelog", "What each release of a repository holds."),
-    "adopt": ("release_mgmt.cli.adopt", "Take over an old changelog, a forge's release texts or a calendar."),
     "plan": ("release_mgmt.cli.plan", "Which release window each change of a repository goes to, and why."),
     "publish": ("release_mgmt.cli.publish", "A static site: changelogs in every form, coming windows, a calendar."),
+    "maturity": ("release_mgmt.cli.maturity", "Tell how far a repository has come, why, and the next small step."),
+    "adopt": ("release_mgmt.cli.adopt", "Take over an old changelog, a forge's release texts or a calendar."),
     "init": ("release_mgmt.cli.init", "Make an installation that can be used."),
     "serve": ("release_mgmt.cli.serve", "Serve web, API and feeds."),
     "worker": ("release_mgmt.cli.worker", "Run jobs, nothing else."),
     "repo": ("release_mgmt.cli.repo", "Register, sync and list repositories."),
+    "webhooks": ("release_mgmt.cli.webhooks", "List and replay what forges sent."),
     "calendar": ("release_mgmt.cli.calendar", "Apply, list and show release calendars."),
     "freeze": ("release_mgmt.cli.freeze", "Stop releases for a time, with a preview of what it hits."),
     "gate": ("release_mgmt.cli.gate", "May this change be released now? The exit code is the answer."),
+    "approve": ("release_mgmt.cli.approve", "Approve or reject a change, or a whole window, as a person."),
+    "override": ("release_mgmt.cli.override", "Correct the level of a change, with a reason."),
+    "reclassify": (
+        "release_mgmt.cli.reclassify",
+        "Judge stored changes by the rules of today, or show what would change.",
+    ),
     "user": ("release_mgmt.cli.user", "People: add, list, give roles, link identities, reset passwords."),
     "token": ("release_mgmt.cli.token", "API tokens: create, list, revoke."),
-    "approve": ("release_mgmt.cli.approve", "Approve or reject a change, or a whole window, as a person."),
     "audit": ("release_mgmt.cli.audit", "Check the chain of the audit log, export it."),
     "db": ("release_mgmt.cli.db", "The database's schema."),
     "settings": ("release_mgmt.cli.settings", "Show every setting and where it came from."),
+    "doctor": ("release_mgmt.cli.doctor", "Look at what usually goes wrong and say what to do."),
     "backup": ("release_mgmt.cli.backup", "Write everything to a compressed file."),
     "restore": ("release_mgmt.cli.backup", "Load a backup into an empty installation."),
     "export": ("release_mgmt.cli.backup", "Write everything as JSON Lines."),
     "import": ("release_mgmt.cli.backup", "Load an export into an empty installation."),
-    "doctor": ("release_mgmt.cli.doctor", "Look at what usually goes wrong and say what to do."),
 }
 
 
