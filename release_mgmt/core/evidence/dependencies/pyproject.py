@@ -6,19 +6,21 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from release_mgmt.core.evidence.bounded import decode, load_toml
+from release_mgmt.core.evidence.bounded import Unreadable, decode, load_toml
 from release_mgmt.core.evidence.dependencies.model import Group, Include, Manifest, Requirement, normalise, requirement
 from release_mgmt.core.evidence.dependencies.pep508 import PLATFORM, parse_all
 from release_mgmt.core.evidence.dependencies.scope import beside, group_of_name
 from release_mgmt.core.evidence.dependencies.versions import bound
 
 _QUOTED = re.compile(r""""([^"\n]{1,300})"|'([^'\n]{1,300})'""")
+_PLACEHOLDER = re.compile(r"\{\{[^{}\n]{0,200}\}\}")
+_STATEMENT = re.compile(r"\{%[^{}\n]{0,300}%\}")
 _KEY = re.compile(r"""^\s*["']?([A-Za-z0-9][\w.-]*)["']?\s*=""")
 
 
 def read(path: str, data: bytes) -> Manifest:
     """What a pyproject.toml declares. Raises ``Unreadable`` when it is no TOML."""
-    document = load_toml(data)
+    document = _document(data)
     lines = line_index(decode(data))
     project, tool = table(document, "project"), table(document, "tool")
     found = [
@@ -36,7 +38,19 @@ def read(path: str, data: bytes) -> Manifest:
         for file in items(table(table(table(tool, "setuptools"), "dynamic"), "dependencies").get("file"))
         if isinstance(file, str)
     )
-    return Manifest(path, "pypi", tuple(found), includes, provides=name if isinstance(name, str) else None)
+    return Manifest(
+        path, "pypi", tuple(found), includes, provides=name if isinstance(name, str) and name != "-" else None
+    )
+
+
+def _document(data: bytes) -> dict[str, Any]:
+    """The table of the file; in a template of a project its placeholders are blanked."""
+    try:
+        return load_toml(data)
+    except Unreadable:
+        if b"{{" not in data and b"{%" not in data:
+            raise
+        return load_toml(_PLACEHOLDER.sub("-", _STATEMENT.sub("", decode(data))).encode())
 
 
 def table(value: Any, key: str) -> Mapping[str, Any]:
