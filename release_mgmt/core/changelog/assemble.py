@@ -10,7 +10,7 @@ from release_mgmt.core.changes.groups import Change, ChangeBook, is_bot
 from release_mgmt.core.changes.messages import Facts
 from release_mgmt.core.changes.model import Provider, PullRequest
 from release_mgmt.core.changes.reverts import Reverts, Settled
-from release_mgmt.core.changes.twins import Joiner, Patches, Twins
+from release_mgmt.core.changes.twins import Budget, Joiner, Patches, Twins
 from release_mgmt.core.errors import BrokenInvariant
 from release_mgmt.core.history.graph import Graph
 from release_mgmt.core.history.releases import Prereleases, Release, Releases, TagAt, assign
@@ -73,6 +73,7 @@ class Assembly:
         self.history = history
         self.options = options
         self.patches = patches
+        self.budget = Budget()
         self.graph = history.graph
         chosen = [tag for tag in history.tags if options.package in {None, tag.named.package}]
         self.releases: Releases = assign(self.graph, chosen, options.prereleases, options.base)
@@ -130,7 +131,7 @@ class Assembly:
             part.settled = reverts.settle(changes, part.commits)
             self.diagnostics.extend(part.settled.diagnostics)
         joiner = Joiner(self.book, inside, {part.place: part.settled.shown for part in parts}, self._linear)
-        twins = joiner.join(self._side([part.place for part in parts]), self.patches)
+        twins = joiner.join(self._side([part.place for part in parts]), self.patches, self.budget)
         self.diagnostics.extend(twins.diagnostics)
         return [self._section(part, twins) for part in parts]
 

@@ -22,8 +22,8 @@ class Patches(Protocol):
         """Whether what ``revert`` changed is less than the inverse of what ``target`` did."""
 
 
-PATCH_LIMIT = 400
-"""Commits whose patches are compared in one reading; a patch costs as much as hundreds of messages."""
+PATCH_LIMIT = 200
+"""Commits whose contents are compared for one changelog; one costs as much as a hundred messages."""
 
 
 @dataclass(slots=True)
@@ -33,6 +33,20 @@ class Twins:
     also: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     same: dict[tuple[int, int], str] = field(default_factory=dict)
     diagnostics: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many commits may still be compared by content, over all packages of a changelog."""
+
+    left: int = PATCH_LIMIT
+
+
+def _likely(items: Sequence[Item], of: Sequence[Item]) -> list[Item]:
+    """Those by the same people or under the same titles."""
+    people = {name for _, change in of for name in change.authors}
+    titles = {title_key(change.title) for _, change in of}
+    return [item for item in items if people & set(item[1].authors) or title_key(item[1].title) in titles]
 
 
 class Joiner:
@@ -66,7 +80,7 @@ class Joiner:
             self._by_commit[place] = held
         return (place, held[commit]) if commit in held else None
 
-    def join(self, side: frozenset[int], patches: Patches | None) -> Twins:
+    def join(self, side: frozenset[int], patches: Patches | None, budget: Budget) -> Twins:
         """By number, by trailer, by title and author, then by patch; ``side`` are the places off the main line."""
         picked = self._book.picked
         found = Twins()
@@ -78,7 +92,7 @@ class Joiner:
         if side:
             self._titles(side)
             if patches is not None:
-                self._patches(side, patches, found)
+                self._patches(side, patches, budget, found)
         self._tell(found)
         return found
 
@@ -144,37 +158,41 @@ class Joiner:
             other is not item and (other[0] == place or self._linear(other[0], place)) for other in self._members(item)
         )
 
-    def _patches(self, side: frozenset[int], patches: Patches, found: Twins) -> None:
-        """Equal patches, only for single commits left alone so far, and only between neighbouring lines."""
-        alone = [item for place in sorted(side) for item in self._single(place)]
-        if not alone:
-            return
-        near = {place for place, _ in alone} | self._neighbours({place for place, _ in alone}, side)
-        candidates = [item for place in sorted(near) for item in self._single(place)]
-        if len({place for place, _ in candidates}) < 2:
-            return
-        if len(candidates) > PATCH_LIMIT:
-            people = {name for _, change in alone for name in change.authors}
-            titles = {title_key(change.title) for _, change in alone}
-            candidates = [
-                item for item in candidates if people & set(item[1].authors) or title_key(item[1].title) in titles
-            ]
-        if len(candidates) > PATCH_LIMIT:
+    def _patches(self, side: frozenset[int], patches: Patches, budget: Budget, found: Twins) -> None:
+        """Equal patches, only for single commits left alone so far, and only between neighbouring lines.
+
+        Newest lines first, until as many commits were compared as are allowed; what was not is told.
+        """
+        skipped = 0
+        for place in sorted(side, reverse=True):
+            alone = self._single(place)
+            others = [item for near in self._neighbours(place, side) for item in self._single(near)] if alone else []
+            if len(alone) + len(others) > budget.left:
+                others = _likely(others, alone)
+            if not others:
+                continue
+            if len(alone) + len(others) > budget.left:
+                skipped += len(alone)
+                continue
+            budget.left -= len(alone) + len(others)
+            self._equal([*others, *alone], patches)
+        if skipped:
             found.diagnostics.append(
-                f"the patches of {len(alone)} changes on maintenance lines were not compared with "
-                f"{len(candidates)} others: too many; backports with another title and no number may be listed twice"
+                f"the contents of {skipped} changes on maintenance lines were not compared with the main line's: too "
+                f"many; of these, backports with another title and no number are listed twice"
             )
-            return
-        by_patch: dict[str, list[Item]] = {}
+
+    def _equal(self, items: Sequence[Item], patches: Patches) -> None:
         shas = self._book.graph.shas
-        ids = patches.patch_ids([shas[change.newest] for _, change in candidates])
-        for item in candidates:
+        ids = patches.patch_ids([shas[change.newest] for _, change in items])
+        by_patch: dict[str, list[Item]] = {}
+        for item in items:
             patch = ids.get(shas[item[1].newest])
             if patch:
                 by_patch.setdefault(patch, []).append(item)
-        for items in by_patch.values():
-            for at, item in enumerate(items[1:], 1):
-                for other in items[:at]:
+        for same in by_patch.values():
+            for at, item in enumerate(same[1:], 1):
+                for other in same[:at]:
                     self._unite(other, item)
 
     def _single(self, place: int) -> list[Item]:
@@ -185,13 +203,10 @@ class Joiner:
             if len(change.commits) == 1 and (place, change.newest) not in self._class
         ]
 
-    def _neighbours(self, places: set[int], side: frozenset[int]) -> set[int]:
-        """For each place the next one of the main line that is on another line than it."""
-        main = sorted(place for place in self._shown if place not in side)
-        found = set()
-        for place in places:
-            found.update([other for other in main if not self._linear(place, other)][:1])
-        return found
+    def _neighbours(self, place: int, side: frozenset[int]) -> list[int]:
+        """The next place of the main line that is on another line than a place."""
+        main = sorted(other for other in self._shown if other not in side)
+        return [other for other in main if not self._linear(place, other)][:1]
 
     def _members(self, item: Item) -> list[Item]:
         return self._class.get((item[0], item[1].newest), [item])

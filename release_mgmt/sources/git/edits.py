@@ -15,7 +15,7 @@ from release_mgmt.core.errors import BrokenInvariant
 from release_mgmt.sources.git.process import Process, start
 from release_mgmt.sources.git.repository import Repository
 
-FILE_LIMIT = 1_000_000
+FILE_LIMIT = 200_000
 """Bytes of a file above which only its identity is compared."""
 LINES_LIMIT = 2_000
 FILES_LIMIT = 500
@@ -90,42 +90,15 @@ def objects_of(repository: Repository) -> Iterator[Objects]:
 
 
 class Edits:
-    """What single commits changed, each read once."""
+    """What single commits changed; of each only the name of its patch is kept."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
-        self._known: dict[str, dict[str, Edit] | None] = {}
+        self._named: dict[str, str | None] = {}
+        self._parts: dict[tuple[str, str], bool] = {}
 
     def of(self, sha: str) -> dict[str, Edit] | None:
         """Path -> what was taken out and put in; None for merges, and for what cannot be read or is too much."""
-        if sha not in self._known:
-            self._known[sha] = self._read(sha)
-        return self._known[sha]
-
-    def patch_ids(self, shas: Iterable[str]) -> dict[str, str]:
-        """Commit -> what names its patch, for those that change something."""
-        found = {}
-        for sha in shas:
-            edits = self.of(sha)
-            if edits:
-                found[sha] = hashlib.sha256(repr(sorted(edits.items())).encode()).hexdigest()
-        return found
-
-    def undoes_in_part(self, revert: str, target: str) -> bool:
-        """Whether what ``revert`` changed is less than the inverse of what ``target`` did; False when in doubt."""
-        done, undone = self.of(target), self.of(revert)
-        if not done or not undone or undone.keys() - done.keys():
-            return False
-        if undone.keys() != done.keys():
-            return True
-        return any(
-            set(out) <= set(done[path][1]) and set(back) <= set(done[path][0]) and (
-                len(out) < len(done[path][1]) or len(back) < len(done[path][0])
-            )
-            for path, (out, back) in undone.items()
-        )  # fmt: skip
-
-    def _read(self, sha: str) -> dict[str, Edit] | None:
         commit = self._objects.read(sha)
         if commit is None:
             return None
@@ -139,6 +112,39 @@ class Edits:
         if not self._compare(old_tree, head[0][5:], "", files):
             return None
         return {path: self._edit(old, new) for path, old, new in files}
+
+    def patch_ids(self, shas: Iterable[str]) -> dict[str, str]:
+        """Commit -> what names its patch, for those that change something."""
+        found = {}
+        for sha in shas:
+            if sha not in self._named:
+                edits = self.of(sha)
+                text = repr(sorted(edits.items())).encode() if edits else b""
+                self._named[sha] = hashlib.sha256(text).hexdigest() if edits else None
+            name = self._named[sha]
+            if name is not None:
+                found[sha] = name
+        return found
+
+    def undoes_in_part(self, revert: str, target: str) -> bool:
+        """Whether what ``revert`` changed is less than the inverse of what ``target`` did; False when in doubt."""
+        pair = (revert, target)
+        if pair not in self._parts:  # the packages of one history ask for the same
+            self._parts[pair] = self._in_part(revert, target)
+        return self._parts[pair]
+
+    def _in_part(self, revert: str, target: str) -> bool:
+        done, undone = self.of(target), self.of(revert)
+        if not done or not undone or undone.keys() - done.keys():
+            return False
+        if undone.keys() != done.keys():
+            return True
+        return any(
+            set(out) <= set(done[path][1]) and set(back) <= set(done[path][0]) and (
+                len(out) < len(done[path][1]) or len(back) < len(done[path][0])
+            )
+            for path, (out, back) in undone.items()
+        )  # fmt: skip
 
     def _compare(
         self, old: str | None, new: str | None, prefix: str, files: list[tuple[str, str | None, str | None]]
