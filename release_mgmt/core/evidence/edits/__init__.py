@@ -1,0 +1,74 @@
+"""What kind of edit a change of source code is: only comments, only texts, only parameters, or logic.
+
+Both versions are lexed into statements without comments and docstrings. Statements that differ are paired; a pair
+that has the same shape but for literals is a change of parameters, or of texts where the literal is prose that people
+read. Everything else is logic.
+"""
+
+from __future__ import annotations
+
+from difflib import SequenceMatcher
+
+from release_mgmt.core.evidence.edits.lexing import Statement, statements
+from release_mgmt.core.evidence.edits.model import Edit, Weight
+from release_mgmt.core.evidence.edits.pairs import block
+from release_mgmt.core.evidence.edits.regions import blocks, middle, shared
+from release_mgmt.core.evidence.parameters import ParameterChange
+
+__all__ = ["Edit", "Statement", "Weight", "compare", "shared", "statements"]
+
+STATEMENTS = 3_000
+"""Statements up to which two versions are matched one by one."""
+
+
+def compare(old: str, new: str, language: str) -> Edit:
+    """What kind of edit leads from ``old`` to ``new``."""
+    if old == new:
+        return Edit(Weight.NONE)
+    old, new, skipped = middle(old, new, language)
+    edits = [_compared(before, after, language, skipped + line) for before, after, line in blocks(old, new, language)]
+    return Edit(
+        max((one.weight for one in edits), default=Weight.DOCUMENTATION),
+        tuple(item for one in edits for item in one.parameters),
+        tuple(item for one in edits for item in one.added)[:500],
+        tuple(item for one in edits for item in one.removed)[:500],
+    )
+
+
+def _compared(old: str, new: str, language: str, skipped: int) -> Edit:
+    before, after = statements(old, language), statements(new, language)
+    first = 0
+    while first < min(len(before), len(after)) and before[first].tokens == after[first].tokens:
+        first += 1
+    last = 0
+    while last < min(len(before), len(after)) - first and before[-1 - last].tokens == after[-1 - last].tokens:
+        last += 1
+    before, after = before[first : len(before) - last], after[first : len(after) - last]
+    if not before and not after:
+        return Edit(Weight.DOCUMENTATION)
+    return _compare(before, after, skipped)
+
+
+def _compare(before: list[Statement], after: list[Statement], skipped: int) -> Edit:
+    if max(len(before), len(after)) > STATEMENTS:
+        pairs = (
+            [(before, after)] if len(before) != len(after) else [([a], [b]) for a, b in zip(before, after, strict=True)]
+        )
+    else:
+        matcher = SequenceMatcher(None, [one.tokens for one in before], [one.tokens for one in after], autojunk=False)
+        pairs = [(before[a:b], after[c:d]) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal"]
+    weight = Weight.DOCUMENTATION
+    parameters: list[ParameterChange] = []
+    added: list[str] = []
+    removed: list[str] = []
+    for olds, news in pairs:
+        found, moved = block(olds, news, skipped)
+        weight = max(weight, found)
+        parameters.extend(moved)
+        added.extend(_words(one) for one in news[:50])
+        removed.extend(_words(one) for one in olds[:50])
+    return Edit(weight, tuple(parameters), tuple(added[:500]), tuple(removed[:500]))
+
+
+def _words(statement: Statement) -> str:
+    return " ".join(value for _, value in statement.tokens[:80])[:400]

@@ -1,0 +1,90 @@
+"""Source code as statements: tokens without comments, docstrings and line ends inside brackets."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+Token = tuple[str, str]  # (kind: n number, s string, w word, o sign, the text)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One logical line: its tokens and the line it starts on."""
+
+    tokens: tuple[Token, ...]
+    line: int
+
+
+_STRING = (
+    r"[A-Za-z]{0,2}(?:\"\"\"(?:[^\\\"]|\\[\s\S]|\"(?!\"\"))*+(?:\"\"\")?|'''(?:[^\\']|\\[\s\S]|'(?!''))*+(?:''')?"
+    r"|\"(?:[^\"\\\n]|\\[\s\S])*+\"?|'(?:[^'\\\n]|\\[\s\S])*+'?)"
+)
+_R_STRING = (
+    r"[rR]\"(?P<d>-*)\((?:(?!\)(?P=d)\")[\s\S])*+(?:\)(?P=d)\")?"
+    r"|\"(?:[^\"\\]|\\[\s\S])*+\"?|'(?:[^'\\]|\\[\s\S])*+'?|`[^`\n]*`?"
+)
+_REST = (
+    r"|(?P<n>(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?(?:0?[xX][\da-fA-F]+)?[jJlL]?)"
+    r"|(?P<w>[^\W\d][\w.]*)|(?P<l>\n)|(?P<o>[^\s\w])"
+)
+_LEXERS = {
+    "python": re.compile(r"(?P<c>\#[^\n]*)|(?P<k>\\\n)|(?P<s>" + _STRING + ")" + _REST.replace(r"[\w.]*)", r"\w*)")),
+    "r": re.compile(r"(?P<c>\#[^\n]*)|(?P<s>" + _R_STRING + ")" + _REST),
+    "sql": re.compile(r"(?P<c>--[^\n]*|/\*[\s\S]*?(?:\*/|\Z))|(?P<s>\"[^\"]*\"?|'(?:[^']|'')*'?|`[^`]*`?)" + _REST),
+    "shell": re.compile(r"(?P<c>(?<![^\s;])\#[^\n]*)|(?P<k>\\\n)|(?P<s>\"(?:[^\"\\]|\\[\s\S])*+\"?|'[^']*'?)" + _REST),
+    "c": re.compile(
+        r"(?P<c>//[^\n]*|/\*[\s\S]*?(?:\*/|\Z)|\#[^\n]*)"
+        r"|(?P<s>\"(?:[^\"\\\n]|\\[\s\S])*+\"?|'(?:[^'\\\n]|\\.)*+'?)" + _REST
+    ),
+}  # fmt: skip
+OPEN, CLOSE = frozenset("([{"), frozenset(")]}")
+TOKENS = 400_000
+"""Tokens of one statement list that are read."""
+
+
+def statements(text: str, language: str, most: int | None = None) -> list[Statement]:
+    """The logical lines of source code (the first ``most``), comments and lone strings (docstrings) left out."""
+    found: list[Statement] = []
+    tokens: list[Token] = []
+    depth, line, begin, counted = 0, 1, 1, 0
+    for match in _LEXERS[language].finditer(text):
+        kind = match.lastgroup
+        if kind in ("c", "k"):
+            continue
+        if kind == "l":
+            if tokens and depth <= 0 and not (language == "r" and tokens[-1][1] in _R_CONTINUES):
+                _keep(found, tokens, begin, language)
+                if most is not None and len(found) >= most:
+                    return found
+                tokens, depth = [], 0
+            continue
+        if not tokens:
+            line += text.count("\n", counted, match.start())
+            counted, begin = match.start(), line
+        value = match.group()
+        if kind == "o":
+            depth += (value in OPEN) - (value in CLOSE)
+        elif kind == "d":
+            kind = "s"
+        elif kind == "w" and value in _CONSTANTS:
+            kind = "n"
+        tokens.append((kind or "o", value))
+        if len(tokens) > TOKENS:
+            break
+    if tokens:
+        _keep(found, tokens, begin, language)
+    return found
+
+
+_CONSTANT_WORDS = """
+True False None TRUE FALSE NULL NA T F Inf NaN NA_character_ NA_real_ NA_integer_ true false null
+"""
+_CONSTANTS = frozenset(_CONSTANT_WORDS.split())
+_R_CONTINUES = frozenset(("+", "-", "*", "/", "%", ">", "<", "=", "|", "&", "~", ",", "!"))
+
+
+def _keep(found: list[Statement], tokens: list[Token], line: int, language: str) -> None:
+    if tokens[0][0] == "s" and language == "python" and all(kind == "s" for kind, _ in tokens):
+        return
+    found.append(Statement(tuple(tokens), line))
