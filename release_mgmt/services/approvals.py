@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from release_mgmt.core.approvals import Slot, Status, Verdict, Vote
+from release_mgmt.core.approvals import Electorate, Slot, Status, Verdict, Vote
 from release_mgmt.core.approvals.counting import capacities, check_votable, discount
 from release_mgmt.core.errors import Conflict, Forbidden, InvalidInput, NotFound, ReleaseMgmtError, StaleVersion
 from release_mgmt.core.permissions import Action, Actor, Via, allows, require, trusted
@@ -223,31 +223,48 @@ def vote_on_window(
     return outcomes
 
 
-def votable(store: Store, actor: Actor, now: datetime, calendar: str, window: str) -> frozenset[str]:
-    """The changes in a window that the actor may approve now and has not approved yet."""
+def window_view(
+    store: Store, actor: Actor, now: datetime, calendar: str, window: str
+) -> tuple[Mapping[str, Status], frozenset[str]]:
+    """The status of every change in a window (``<change>/<environment>``), and the changes that the actor may approve
+    now and has not approved yet; each case is loaded once for both."""
     require(actor, Action.READ_APPROVALS)
-    found = set()
+    found, votable = {}, set()
     with store.read() as session:
-        row = session.scalar(select(CalendarRow).where(CalendarRow.slug == calendar))
-        if row is None:
-            raise NotFound("There is no such calendar.")
-        loaded = calendar_rows.value(row, now)
-        for placement, change in _placed(session, row.id, window):
-            slot = Slot(calendar, window, placement.starts_at or now, placement.environment)
-            case = proposals.case(session, change, slot, loaded, now)
-            try:
-                person, _ = _voter(session, actor, case, None)
-                check_votable(case.proposal, Verdict.APPROVE, now)
-            except (Forbidden, Conflict):
-                continue
-            standing = (one for one in proposals.votes(session, change.id) if one.person == person)
-            if not any(
-                one.verdict is Verdict.APPROVE
-                and discount(one, case.proposal, case.policy, case.electorate, now) is None
-                for one in standing
-            ):
-                found.add(change.id)
-    return frozenset(found)
+        for key, case in _cases(session, calendar, window, now):
+            found[key] = proposals.tally(session, case, now)
+            if _may_still_approve(session, actor, case, now):
+                votable.add(case.proposal.change)
+    return found, frozenset(votable)
+
+
+def _may_still_approve(session: Session, actor: Actor, case: Case, now: datetime) -> bool:
+    try:
+        person, _ = _voter(session, actor, case, None)
+        check_votable(case.proposal, Verdict.APPROVE, now)
+    except (Forbidden, Conflict):
+        return False
+    standing = (one for one in proposals.votes(session, case.proposal.change) if one.person == person)
+    return not any(
+        one.verdict is Verdict.APPROVE and discount(one, case.proposal, case.policy, case.electorate, now) is None
+        for one in standing
+    )
+
+
+def _cases(session: Session, calendar: str, window: str, now: datetime) -> Iterator[tuple[str, Case]]:
+    """The case of each change in a window; who may vote is looked up once for each set of teams."""
+    row = session.scalar(select(CalendarRow).where(CalendarRow.slug == calendar))
+    if row is None:
+        raise NotFound("There is no such calendar.")
+    loaded = calendar_rows.value(row, now)
+    known: dict[frozenset[str], Electorate] = {}
+    for placement, change in _placed(session, row.id, window):
+        slot = Slot(calendar, window, placement.starts_at or now, placement.environment)
+        put = proposals.proposal(session, change, slot)
+        if put.affected_teams not in known:
+            known[put.affected_teams] = proposals.electorate(session, calendar, put.affected_teams, now)
+        policy = proposals.approval_policy(loaded, window, put.level)
+        yield f"{change.id}/{placement.environment}", Case(put, policy, known[put.affected_teams])
 
 
 def _placed(session: Session, calendar: str, window: str) -> list[tuple[PlacementRow, Change]]:
@@ -262,16 +279,7 @@ def _placed(session: Session, calendar: str, window: str) -> list[tuple[Placemen
 
 def window_status(session: Session, calendar: str, window: str, now: datetime) -> dict[str, Status]:
     """The status of every change in a window (``<change>/<environment>``): it is approved when all of them are."""
-    row = session.scalar(select(CalendarRow).where(CalendarRow.slug == calendar))
-    if row is None:
-        raise NotFound("There is no such calendar.")
-    loaded = calendar_rows.value(row, now)
-    found = {}
-    for placement, change in _placed(session, row.id, window):
-        slot = Slot(calendar, window, placement.starts_at or now, placement.environment)
-        case = proposals.case(session, change, slot, loaded, now)
-        found[f"{change.id}/{placement.environment}"] = proposals.tally(session, case, now)
-    return found
+    return {key: proposals.tally(session, case, now) for key, case in _cases(session, calendar, window, now)}
 
 
 def statuses(store: Store, actor: Actor, now: datetime, calendar: str, window: str) -> Mapping[str, Status]:

@@ -16,10 +16,9 @@ from release_mgmt.services.windows import PlacedChange
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses, forms, preview, schedule
-from release_mgmt.web.pages import windows as window_pages
 from release_mgmt.web.pages.layout import wall
 from release_mgmt.web.pages.moment import plural
-from release_mgmt.web.pages.parts import ChangeLine, ChipGroup, FreezeBand, PlanMove, Reason, WindowCard
+from release_mgmt.web.pages.parts import ChangeLine, ChipGroup, FreezeBand, PlanMove, Quorum, Reason, WindowCard
 from release_mgmt.web.pages.site import blueprint, draw
 
 COLUMNS = 8
@@ -104,7 +103,8 @@ def board() -> str:
 
 def _column(found: service.WindowView, names: directory.Directory, bands: list[FreezeBand]) -> Column:
     card = schedule.card(found, names)
-    card = replace(card, quorum=window_pages.together(window_pages.statuses(found.calendar, found.key), names))
+    settled = sum(one.state in {"approved", "released"} for one in found.changes)
+    card = replace(card, quorum=Quorum(settled, len(found.changes)) if found.changes else None)
     label = wall().span_words(found.start, found.end)
     inside = tuple(one for one in bands if one.start < found.end and one.end > found.start)
     return Column(found.key, label, card, card.changes, inside, closed=found.state in {"frozen", "open"})

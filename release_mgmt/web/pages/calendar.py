@@ -154,6 +154,7 @@ def sentence(seen: schedule.Picture) -> str:
         return "No window in this time."
     changes, majors = sum(one.count for one in live), sum(one.majors for one in live)
     told = f"{plural(len(live), 'window')} with {plural(changes, 'change')}"
-    told += f", {majors} of them major" if majors else ""
+    if majors:
+        told += ", all of them major" if 1 < majors == changes else f", {majors} of them major"
     frozen = len({band.title + band.href for band in seen.freezes if band.hard})
     return f"{told}; {plural(frozen, 'freeze')}." if frozen else f"{told}."

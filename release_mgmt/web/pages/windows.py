@@ -65,8 +65,7 @@ def window_page(found: WindowView) -> WindowPage:
     coming = card.state in {"tentative", "confirmed"}
     can_move = coming and actor.signed_in and allows(actor, Action.MOVE_CHANGE, calendar=slug)
     can_edit = coming and actor.signed_in and allows(actor, Action.EDIT_WINDOW, calendar=slug)
-    status = statuses(slug, found.key) if coming else {}
-    votable = votable_changes(found) if coming else frozenset()
+    status, votable = approvals_of(found) if coming else ({}, frozenset())
     shown = []
     for placed, line in zip(found.changes, card.changes, strict=True):
         one = status.get(f"{placed.id}/{placed.environment}")
@@ -96,18 +95,11 @@ def window_page(found: WindowView) -> WindowPage:
     )
 
 
-def statuses(calendar: str, key: str) -> Mapping[str, Status]:
-    """What the votes in a window come to; nothing for somebody who may not read approvals."""
-    if not context.actor.signed_in or not may_somewhere(context.actor, Action.READ_APPROVALS):
-        return {}
-    return approvals.statuses(context.store, context.actor, context.now, calendar, key)
-
-
-def votable_changes(found: WindowView) -> frozenset[str]:
-    """The changes in the window that the reader may approve now."""
-    if context.actor.person is None or not found.changes:
-        return frozenset()
-    return approvals.votable(context.store, context.actor, context.now, found.calendar, found.key)
+def approvals_of(found: WindowView) -> tuple[Mapping[str, Status], frozenset[str]]:
+    """What the votes in a window come to, and what the reader may approve; nothing for who may not read approvals."""
+    if not context.actor.signed_in or not may_somewhere(context.actor, Action.READ_APPROVALS) or not found.changes:
+        return {}, frozenset()
+    return approvals.window_view(context.store, context.actor, context.now, found.calendar, found.key)
 
 
 def quorum(status: Status | None, names: Directory) -> Quorum | None:

@@ -1,0 +1,96 @@
+"""What a page costs: queries that do not grow with the changes, and style and script within their limits."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import event
+
+from release_mgmt.resources import folder
+from release_mgmt.store.session import Store
+from tests.support.bulk import fill
+
+STATIC = folder("templates") / "static"
+# The most queries that each page may make, the three that recognise the reader included.
+PAGES = {
+    "/": 24, "/calendar": 20, "/calendar?shape=week": 20, "/calendar?shape=agenda": 20, "/calendar?shape=quarter": 20,
+    "/changes": 14, "/changes?team=pricing&level=major": 14, "/changes/c0": 66, "/mine": 14, "/repositories": 12,
+    "/repositories/pricing-model": 18, "/repositories/pricing-model/releases/v1.1.0": 16, "/changelogs": 12,
+    "/changelogs/pricing-model": 14, "/subscribe": 14, "/search?q=model": 16, "/freezes": 16, "/plans": 20,
+    "/weekly": 24, "/me": 20, "/admin": 16, "/admin/people": 60, "/admin/jobs": 12, "/admin/audit": 14,
+    "/admin/calendars": 12, "/admin/settings": 10,
+}  # fmt: skip
+
+
+class Client:
+    """A signed-in reader, with the number of queries of the last page."""
+
+    def __init__(self, client: FlaskClient, store: Store, cookie: tuple[str, str]) -> None:
+        self.client, self.queries = client, 0
+        client.set_cookie(*cookie)
+        event.listen(store.engine, "before_cursor_execute", self._count)
+
+    def _count(self, *_: object) -> None:
+        self.queries += 1
+
+    def get(self, path: str) -> str:
+        """The page at ``path``."""
+        self.queries = 0
+        answer = self.client.get(path, headers={"Accept": "text/html"})
+        assert answer.status_code == 200, (path, answer.status_code)
+        return answer.get_data(as_text=True)
+
+
+@pytest.fixture(scope="module", params=[60, 600])
+def reader(
+    request: pytest.FixtureRequest, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Client]:
+    """A reader of an installation with some changes, and of one with ten times as many."""
+    path = tmp_path_factory.mktemp("costs")
+    shutil.copy(sqlite_template, path / "release-mgmt.db")
+    app, store, cookie = fill(path, request.param)
+    yield Client(app.test_client(), store, cookie)
+    store.close()
+
+
+@pytest.mark.parametrize("path", list(PAGES))
+def test_a_page_makes_no_more_queries_however_many_changes_there_are(reader: Client, path: str) -> None:
+    reader.get(path)  # the first one warms what a process reads once
+    reader.get(path)
+    assert reader.queries <= PAGES[path], f"{path} made {reader.queries} queries"
+
+
+def test_style_and_script_stay_within_their_limits() -> None:
+    """Script under 15 KB, style and script and icons together under 100 KB, before any compression."""
+    sizes = {path.name: path.stat().st_size for path in STATIC.iterdir()}
+    assert sizes["app.js"] < 15_000
+    assert sum(sizes.values()) < 100_000
+
+
+def test_a_page_brings_only_what_is_ours_and_holds_no_inline_style_or_script(reader: Client) -> None:
+    """The policy forbids both, so they would do nothing; and nothing is loaded from elsewhere."""
+    for path in PAGES:
+        html = reader.get(path)
+        assert not re.search(r"<style|<script(?! src=\"/assets/)|\son\w+=|\sstyle=", html), path
+        loaded = re.findall(r"<(?:script|link|img|use)[^>]+(?:src|href)=\"([^\"]+)\"", html)
+        assert [one for one in loaded if not one.startswith("/assets/")] == [], path
+        assert len(gzip.compress(html.encode())) < 40_000, path
+
+
+def test_assets_are_kept_for_ever_under_a_name_made_of_their_content(reader: Client) -> None:
+    html = reader.get("/changes")
+    for address in re.findall(r"\"(/assets/[^\"#]+)\"", html):
+        answer = reader.client.get(address)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["Cache-Control"]
+        answer.close()
+    stale = reader.client.get("/assets/0000000000/base.css")
+    assert "immutable" not in stale.headers["Cache-Control"]
+    stale.close()
+    assert reader.client.get("/assets/0000000000/none.css").status_code == 404
