@@ -1,0 +1,130 @@
+"""A plan kept as rows: windows, placements and moves."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from release_mgmt.core.permissions import Actor
+from release_mgmt.core.planning import Plan
+from release_mgmt.formats import plan_json
+from release_mgmt.services import secret
+from release_mgmt.services.candidates import Loaded
+from release_mgmt.store.models.scheduling import CalendarRow, MoveRow, PlacementRow, WindowRow
+
+
+def save_windows(session: Session, now: datetime, row: CalendarRow, made: Plan) -> None:
+    """Bring the rows of windows to the plan; past ones stay."""
+    rows = {each.key: each for each in session.scalars(select(WindowRow).where(WindowRow.calendar_id == row.id))}
+    for planned in made.windows:
+        window = planned.window
+        found = rows.pop(window.key, None)
+        values: dict[str, Any] = {
+            "series": window.series,
+            "original_start": f"{window.original_start:%Y-%m-%dT%H:%M}",
+            "title": window.title,
+            "starts_at": window.start,
+            "ends_at": window.end,
+            "state": planned.state,
+            "flags": list(window.flags),
+            "levels": [level.value for level in window.levels],
+            "environments": list(window.environments),
+            "points": window.policy.capacity.points,
+            "most_major": window.policy.capacity.most_major,
+            "used": planned.used,
+            "majors": planned.majors,
+            "frozen": list(planned.frozen),
+        }
+        if found is None:
+            session.add(WindowRow(calendar_id=row.id, key=window.key, **values))
+        elif any(getattr(found, name) != value for name, value in values.items()):
+            for name, value in values.items():
+                setattr(found, name, value)
+            found.version += 1
+    for left in rows.values():
+        if left.starts_at > now:
+            session.delete(left)
+
+
+def save_moves(session: Session, actor: Actor, now: datetime, row: CalendarRow, made: Plan) -> None:
+    """Keep what moved, from where to where, by whom and why."""
+    starts = {each.window.key: each.window.start for each in made.windows}
+    before = {
+        each.change_id: each for each in session.scalars(select(PlacementRow).where(PlacementRow.calendar_id == row.id))
+    }
+    for move in made.moves:
+        old = before.get(move.change)
+        session.add(
+            MoveRow(
+                id=secret.identifier("mv"), calendar_id=row.id, plan_version=made.version, change_id=move.change,
+                from_window=move.origin, from_start=old.announced_start if old else None, to_window=move.to,
+                to_start=starts.get(move.to) if move.to else None,
+                reasons=[plan_json.reason(one) for one in move.reasons], actor=actor.person or "planner", at=now,
+            )
+        )  # fmt: skip
+
+
+def save_placements(
+    session: Session, now: datetime, row: CalendarRow, made: Plan, loaded: Loaded, *, announce: bool
+) -> None:
+    """Bring the rows of placements to the plan and announce what it publishes."""
+    rows = {
+        each.change_id: each for each in session.scalars(select(PlacementRow).where(PlacementRow.calendar_id == row.id))
+    }
+    windows = {each.window.key: each for each in made.windows}
+    moved = {each.change: each for each in made.moves}
+    suggested = {each.change: each.to for each in made.suggestions}
+    conflicts: dict[str, list[dict[str, Any]]] = {}
+    for conflict in made.conflicts:
+        conflicts.setdefault(conflict.change, []).append(
+            {"change": conflict.change, "window": conflict.window, **plan_json.reason(conflict.reason)}
+        )
+    environments = {each.id: each.environment for each in loaded.candidates}
+    levels = {each.id: each.level for each in loaded.candidates}
+    listed = [(each.change, each.window, each.why, each.reasons) for each in made.placements]
+    listed += [(each.change, None, "deferred", each.reasons) for each in made.deferrals]  # type: ignore[misc]
+    for change, window, why, reasons in listed:
+        found = rows.pop(change, None)
+        if found is None:
+            found = PlacementRow(change_id=change, environment=environments[change], calendar_id=row.id)
+            session.add(found)
+        planned = windows.get(window) if window else None
+        found.window, found.why = window, why
+        found.starts_at = planned.window.start if planned else found.starts_at if window else None
+        found.ends_at = planned.window.end if planned else found.ends_at if window else None
+        found.position = planned.changes.index(change) if planned and change in planned.changes else 0
+        if why not in {"announced", "requested"} or not found.reasons:
+            found.reasons = [plan_json.reason(one) for one in reasons]
+        found.suggestion = suggested.get(change)
+        found.conflicts = conflicts.get(change, [])
+        found.updated_at = now
+        if change in moved:
+            origin = moved[change].origin
+            found.origin = found.origin or (origin if origin != window else None)
+            found.requested_window = None
+        if window is None:
+            found.announced_at = found.announced_window = found.announced_start = None
+        elif found.announced_at is not None or announce:
+            _announce(session, found, made.version, levels[change].value, now, loaded, again=change in moved)
+    for left in rows.values():
+        if left.change_id in loaded.changes and loaded.changes[left.change_id].state == "released":
+            continue  # what shipped keeps the window it shipped in
+        session.delete(left)
+
+
+def _announce(
+    session: Session, row: PlacementRow, version: int, level: str, now: datetime, loaded: Loaded, *, again: bool
+) -> None:
+    if row.announced_at is None or again or row.announced_window != row.window:
+        row.announced_at = row.announced_at if row.announced_at is not None and not again else now
+        row.announced_version, row.announced_level = version, level
+    row.announced_window, row.announced_start = row.window, row.starts_at
+    if row.origin == row.window:
+        row.origin = None
+    change = loaded.changes.get(row.change_id)
+    if change is not None and change.state == "draft":
+        change.state = "announced"
+    session.flush()
