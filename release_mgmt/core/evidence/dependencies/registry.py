@@ -65,6 +65,12 @@ _REQUIREMENTS = re.compile(
     r"|requirements?(?:[-_][\w-]+)?\Z",
     re.IGNORECASE,
 )
+_PERHAPS = re.compile(
+    r"(?:pip[-_]?requires|(?:python|pip|py)[-_]?(?:packages|modules|libs|libraries|deps)|packages|libs|libraries|modules"
+    r"|install[-_]?requires|pip|prod|production|base|common|runtime[-_]deps|local|minimal|full|gpu|cpu|dev|test|docs)"
+    r"\.(?:txt|pip|in)\Z",
+    re.IGNORECASE,
+)
 _REQUIREMENTS_FOLDER = re.compile(r"(?:.*/)?(?:requirements?|reqs|constraints)/[^/]+\.(?:txt|in|pip)\Z", re.IGNORECASE)
 
 _PATTERNS: tuple[tuple[re.Pattern[str], str, Reader], ...] = tuple(
@@ -115,7 +121,7 @@ def _found(path: str) -> tuple[str, Reader] | None:
     for pattern, ecosystem, reader in _PATTERNS:
         if pattern.match(path):
             return ecosystem, reader
-    return None
+    return ("pypi", requirements_txt.read_unnamed) if _PERHAPS.match(name) else None
 
 
 def read(path: str, data: bytes) -> Manifest | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from release_mgmt.core.evidence.bounded import decode
 from release_mgmt.core.evidence.dependencies.freeze import as_lock, is_freeze
-from release_mgmt.core.evidence.dependencies.model import Group, Include, Manifest, Requirement
+from release_mgmt.core.evidence.dependencies.model import Group, Include, Manifest, NotManifest, Requirement
 from release_mgmt.core.evidence.dependencies.pep508 import PLATFORM, parse
 from release_mgmt.core.evidence.dependencies.scope import beside, group_of_path
 
@@ -48,6 +48,19 @@ def read(path: str, data: bytes) -> Manifest:
         return Manifest(path, "pypi", as_lock(found), tuple(includes), lock=True, settled=False)
     settled = not compiled or any(one.group is Group.LOCK_DIRECT for one in found)
     return Manifest(path, "pypi", tuple(found), tuple(includes), lock=compiled, settled=settled)
+
+
+def read_unnamed(path: str, data: bytes) -> Manifest:
+    """A list of another name, such as ``packages.txt``: a requirements file when each of its lines is a requirement
+    or an option of pip, and one at least states a version. Raises ``NotManifest`` otherwise."""
+    if len(data) > 200_000 or b"\0" in data:
+        raise NotManifest("larger than any such list")
+    lines = [line for _, line, _ in logical_lines(decode(data))]
+    group = group_of_path(path)
+    wanted = [_requirement(line, group, 1) for line in lines if not line.startswith("-")]
+    if not wanted or any(one is None for one in wanted) or not any(one and one.specifier for one in wanted):
+        raise NotManifest("no list of requirements")
+    return read(path, data)
 
 
 def _requirement(line: str, group: Group, number: int) -> Requirement | None:
