@@ -119,3 +119,65 @@ def test_images_follow_the_manifests() -> None:
     assert [one.name for one in found.new_runtime] == ["units"]
     inst = changes({"DESCRIPTION": description}, {"DESCRIPTION": description, "inst/docker/Dockerfile": image})
     assert inst.new_runtime == ()
+
+
+THIN = {
+    "vendored": (
+        {},
+        {"vendor/other/requirements.txt": "flask", "node_modules/a/package.json": '{"dependencies": {"b": "1"}}'},
+        [],
+        [],
+    ),
+    "image": ({"Dockerfile": "FROM a\n"}, {"Dockerfile": "FROM a\nRUN pip install shap==0.44\n"}, ["shap"], []),
+    "image bump": (
+        {"Dockerfile": "FROM python:3.9\nRUN pip install mlflow==1.30\n"},
+        {"Dockerfile": "FROM python:3.11\nRUN pip install mlflow==2.9\n"},
+        [],
+        ["mlflow"],
+    ),
+    "marker": (
+        {"requirements.txt": "tomli==1.2; python_version < '3.11'"},
+        {"requirements.txt": "tomli==2.0; python_version < '3.11'\npywin32; sys_platform == 'win32'"},
+        ["pywin32"],
+        ["tomli"],
+    ),
+    "Pipfile": (
+        {"Pipfile": '[packages]\nflask = "~=1.1"\n[dev-packages]\nrich = "*"\n'},
+        {"Pipfile": '[packages]\nflask = "~=2.0"\nrich = "*"\n[dev-packages]\nipdb = "*"\n'},
+        ["rich"],
+        ["flask"],
+    ),
+    "Pipfile.lock": (
+        {
+            "Pipfile": '[packages]\na = "*"\n',
+            "Pipfile.lock": '{"default": {"a": {"version": "==1.0"}, "b": {"version": "==1.0"}}}',
+        },
+        {
+            "Pipfile": '[packages]\na = "*"\n',
+            "Pipfile.lock": '{"default": {"a": {"version": "==2.0"}, "b": {"version": "==2.0"}}}',
+        },
+        [],
+        ["a"],
+    ),
+    "PEP 735": (
+        {"pyproject.toml": '[dependency-groups]\ntest = ["pytest>=7"]\n'},
+        {"pyproject.toml": '[dependency-groups]\ntest = ["pytest>=8", "polars"]\nnotebook = ["jupyterlab"]\n'},
+        [],
+        [],
+    ),
+    "npm": (
+        {"package.json": '{"dependencies": {"react": "^17.0.0"}, "devDependencies": {"vite": "^4"}}'},
+        {"package.json": '{"dependencies": {"react": "^18.0.0", "d3": "^7"}, "devDependencies": {"vite": "^5"}}'},
+        ["d3"],
+        ["react"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", THIN)
+def test_where_data_science_seldom_looks(name: str) -> None:
+    """Vendored copies, images, markers, Pipfile, PEP 735 groups and npm: what is new, what crosses a major version."""
+    old, new, added, bumped = THIN[name]
+    found = changes(old, new)
+    assert [one.name for one in found.new_runtime] == added
+    assert [one.name for one in found.major_bumps] == bumped
