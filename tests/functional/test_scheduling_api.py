@@ -189,3 +189,20 @@ def test_a_year_of_the_calendar_can_be_asked(engineer: FlaskClient):
 def test_freezes_of_builders_are_valid(manager: FlaskClient):
     item = freeze("F", "2027-01-05")
     assert manager.put("/api/v1/calendars/releases/freezes/F", json=item).status_code == 200
+
+
+@pytest.mark.acceptance("SCH-F11")
+def test_an_ics_file_comes_in_once_and_an_unknown_zone_is_refused_by_its_event(manager: FlaskClient):
+    event = "UID:a\r\nDTSTAMP:20260101T000000Z\r\nSUMMARY:Audit\r\nDTSTART;TZID=Europe/Berlin:20270201T080000\r\n"
+    content = (
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t//t//EN\r\nBEGIN:VEVENT\r\n"
+        f"{event}DTEND;TZID=Europe/Berlin:20270201T100000\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    path = "/api/v1/calendars/releases/imports"
+    shown = manager.post(path, json={"source": "bank.ics", "content": content, "dry_run": True})
+    assert (shown.status_code, len(shown.json["added"])) == (200, 1)
+    assert len(manager.post(path, json={"source": "bank.ics", "content": content}).json["added"]) == 1
+    assert manager.post(path, json={"source": "bank.ics", "content": content}).json["unchanged"] == 1
+    wrong = manager.post(path, json={"source": "x", "content": content.replace("Europe/Berlin", "Nowhere/Land")})
+    assert wrong.status_code == 422
+    assert "Audit" in wrong.get_data(as_text=True)

@@ -11,7 +11,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.permissions import Action
-from release_mgmt.services import calendars, plans, windows
+from release_mgmt.services import calendars, imports, plans, windows
 from release_mgmt.web import etags
 from release_mgmt.web.answers import json_answer
 from release_mgmt.web.api.common import instant, text
@@ -299,3 +299,38 @@ class Moves(MethodView):
         """Newest first, a hundred at most."""
         found = windows.moves(context.store, context.actor, calendar=calendar, since=query["since"])
         return json_answer({"items": found, "next": None})
+
+
+class CalendarImportSchema(Schema):
+    """An .ics file, as text; ``source`` names it, so that its next version can be compared."""
+
+    source = fields.String(required=True, validate=validate.Length(1, 200))
+    content = fields.String(required=True, validate=validate.Length(1, 2 * 1024 * 1024))
+    hard = fields.Boolean(load_default=True, metadata={"description": "Deny (else only warn) while an event lasts."})
+    dry_run = fields.Boolean(load_default=False)
+
+
+class CalendarImportedSchema(Schema):
+    """What an import did, or would do; ids are those of freezes."""
+
+    source = text(null=False)
+    dry_run = fields.Boolean(required=True)
+    added = fields.List(fields.String(), required=True)
+    changed = fields.List(fields.String(), required=True)
+    cancelled = fields.List(fields.String(), required=True)
+    unchanged = fields.Integer(required=True)
+    effects = fields.Nested(PlanDifferenceSchema, required=True)
+
+
+@blueprint.route("/<calendar>/imports")
+class Imports(MethodView):
+    """Events of other calendars as freezes."""
+
+    @needs(Action.EDIT_FREEZE)
+    @blueprint.arguments(CalendarImportSchema)
+    @blueprint.alt_response(200, schema=CalendarImportedSchema)
+    def post(self, body: dict[str, Any], calendar: str) -> Response:
+        """Import an .ics file: the same again adds nothing, what is gone is called off, an unknown zone is refused."""
+        content = body.pop("content").encode("utf-8", "replace")
+        made = imports.import_ics(context.store, context.actor, context.now, calendar, content, **body)
+        return json_answer(made)
