@@ -22,7 +22,7 @@ class Patches(Protocol):
         """Whether what ``revert`` changed is less than the inverse of what ``target`` did."""
 
 
-PATCH_LIMIT = 200
+PATCH_LIMIT = 100
 """Commits whose contents are compared for one changelog; one costs as much as a hundred messages."""
 
 

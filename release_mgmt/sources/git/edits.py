@@ -18,7 +18,8 @@ from release_mgmt.sources.git.repository import Repository
 FILE_LIMIT = 200_000
 """Bytes of a file above which only its identity is compared."""
 LINES_LIMIT = 2_000
-FILES_LIMIT = 500
+FILES_LIMIT = 100
+"""Files of a commit above which it is not compared by content: a vendored tree or a move of everything."""
 
 Edit = tuple[tuple[bytes, ...], tuple[bytes, ...]]
 """The lines that were taken out and those that were put in, without white space."""
