@@ -228,3 +228,15 @@ def test_links_submodules_and_odd_names_are_taken(git_repo: GitRepo) -> None:
     sha = git_repo.git("rev-parse", "HEAD")
     ((_, verdict),) = classify_revisions(open_repository(git_repo.path), [sha])
     assert [(one.name, one.path) for one in verdict.new_libraries] == [("streamlit", "1_🏠 Home\t.py")]
+
+
+def test_the_order_in_which_a_tree_came_to_be_does_not_matter(git_repo: GitRepo) -> None:
+    git_repo.commit("Example", {"examples/e.py": "import torch\n", "a.py": "x = 1\n"})
+    git_repo.commit("Library", {"setup.py": "from setuptools import setup\nsetup(name='shop')\n"})
+    sha = git_repo.commit("Use", {"a.py": "import torch\nx = 1\n"})
+    repository = open_repository(git_repo.path)
+    history = [commit.sha for commit in repository.log([sha])]
+    walked = dict(classify_revisions(repository, history))[sha]
+    ((_, alone),) = classify_revisions(repository, [sha])
+    assert walked == alone
+    assert [one.name for one in alone.new_libraries] == ["torch"]

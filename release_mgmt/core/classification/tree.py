@@ -132,8 +132,7 @@ class Tree:
         self.files: dict[str, Blob] = {}
         self.manifests: dict[str, Manifest] = {}
         self.modules = Modules()
-        self._counted: set[str] = set()
-        self._uses: Counter[tuple[str, str, str]] = Counter()
+        self._uses: Counter[tuple[str, str, str, bool]] = Counter()
         self._needed: Needed | None = None
         self._used: frozenset[Identity] | None = None
         self._declared: frozenset[Identity] | None = None
@@ -170,24 +169,23 @@ class Tree:
 
     def _count(self, path: str, before: Blob | None, after: Blob | None) -> None:
         """Take in that the code at ``path`` asks for what ``after`` does and no more for what ``before`` did."""
-        old: frozenset[tuple[str, str]] = before.binding if before is not None and path in self._counted else _NO_NAMES
-        new: frozenset[tuple[str, str]] = _NO_NAMES
-        if after is not None and after.binding and counts_at_run_time(path, self.is_library):
-            new = after.binding
-            self._counted.add(path)
-        elif old:
-            self._counted.discard(path)
-        if old == new:
+        old = before.binding if before is not None else _NO_NAMES
+        new = after.binding if after is not None else _NO_NAMES
+        # Whether examples count depends on the whole tree, so it is asked when the whole tree is there.
+        example = not counts_at_run_time(path, library=True)
+        if old == new or (example and not counts_at_run_time(path, library=False)):
             return
         folder = dirname(path)
         for how, name in old - new:
-            self._uses[folder, how, name] -= 1
-            if self._uses[folder, how, name] <= 0:
-                del self._uses[folder, how, name]
+            key = folder, how, name, example
+            self._uses[key] -= 1
+            if self._uses[key] <= 0:
+                del self._uses[key]
                 self._used = self._needed = None
         for how, name in new - old:
-            self._uses[folder, how, name] += 1
-            if self._uses[folder, how, name] == 1:
+            key = folder, how, name, example
+            self._uses[key] += 1
+            if self._uses[key] == 1:
                 self._used = self._needed = None
 
     @property
@@ -206,7 +204,10 @@ class Tree:
         """The third-party libraries that run-time code asks for without asking first whether they are there."""
         if self._used is None:
             found = set()
-            for folder, how, name in self._uses:
+            library = self.is_library
+            for folder, how, name, example in self._uses:
+                if example and library:
+                    continue
                 one = Asked(how, name, None, Guard.NONE)
                 who = name_of(one)[2]
                 if who not in found and not self.is_own(one, f"{folder}/-" if folder else "-", who):
