@@ -3,7 +3,8 @@
 Usage, from the project's folder: ``PYTHONPATH=. python benchmarks/pages.py [--changes 10000] [--rounds 15]``.
 
 One process, SQLite, Flask's test client (no network). Printed are medians; the floor is the components page, which
-draws every component and asks the database for nothing but who is there.
+draws every component and asks the database for nothing but who is there. CPU is what the process used: it does
+not depend on what else the machine does.
 """
 
 from __future__ import annotations
@@ -51,24 +52,28 @@ def main() -> None:
         window = f"/windows/releases/{held[0].key}"
         pages = [FLOOR, *(window if one == "WINDOW" else one for one in PAGES)]
         times: dict[str, list[float]] = {one: [] for one in pages}
+        busy: dict[str, list[float]] = {one: [] for one in pages}
         asked: dict[str, int] = {}
         weight: dict[str, tuple[int, int]] = {}
         for _ in range(chosen.rounds + 1):
             for one in pages:
                 queries[0] = 0
-                began = time.perf_counter()
+                began, worked = time.perf_counter(), time.process_time()
                 answer = client.get(one, headers={"Accept": "text/html"})
                 times[one].append((time.perf_counter() - began) * 1000)
+                busy[one].append((time.process_time() - worked) * 1000)
                 assert answer.status_code == 200, (one, answer.status_code)
                 asked[one], weight[one] = queries[0], (len(answer.data), len(gzip.compress(answer.data)))
         store.close()
     floor = statistics.median(times[FLOOR][1:])
     print(f"{chosen.changes:,} changes; the nearest window holds {len(held[0].changes)}; floor {floor:.1f} ms")
-    print(f"{'page':44} {'ms':>7} {'/floor':>7} {'queries':>8} {'KB':>6} {'gz KB':>6}")
+    print(f"{'page':44} {'ms':>7} {'CPU ms':>7} {'/floor':>7} {'queries':>8} {'KB':>6} {'gz KB':>6}")
     for one in pages:
         median = statistics.median(times[one][1:])
         size, packed = weight[one]
-        told = f"{one:44} {median:7.1f} {median / floor:7.2f} {asked[one]:8} {size / 1000:6.1f} {packed / 1000:6.1f}"
+        cpu = statistics.median(busy[one][1:])
+        told = f"{one:44} {median:7.1f} {cpu:7.1f} {median / floor:7.2f} {asked[one]:8}"
+        told += f" {size / 1000:6.1f} {packed / 1000:6.1f}"
         print(told + (f"   promised: under {PROMISE_MS:.0f} ms" if one == "/" else ""))
     files = sorted((folder("templates") / "static").iterdir())
     sizes = {one.name: one.stat().st_size for one in files}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from flask import url_for
+from flask import g, url_for
 
 from release_mgmt.services.changes import ChangeView
 from release_mgmt.services.directory import Directory
@@ -48,9 +48,13 @@ def change_line(view: ChangeView, names: Directory, **more: Any) -> ChangeLine:
     )
 
 
-def teams(slugs: Iterable[str], names: Directory) -> tuple[Team, ...]:
+def teams(slugs: Sequence[str], names: Directory) -> tuple[Team, ...]:
     """Team chips; each leads to the changes of that team."""
-    return tuple(Team(slug, names.team(slug), url_for("pages.changes", team=slug)) for slug in slugs)
+    made: dict[str, Team] = g.setdefault("team_chips", {})  # the same few for hundreds of changes on a page
+    for slug in slugs:
+        if slug not in made:
+            made[slug] = Team(slug, names.team(slug), url_for("pages.changes", team=slug))
+    return tuple(made[slug] for slug in slugs)
 
 
 def evidence_rows(

@@ -21,6 +21,8 @@ from release_mgmt.web.pages.moment import plural
 from release_mgmt.web.pages.parts import ChangeLine, Chip, ChipGroup, PlanMove, Reason
 from release_mgmt.web.pages.site import blueprint, draw
 
+MOST_MOVES = 150
+
 
 @dataclass(frozen=True, slots=True)
 class PlanLine:
@@ -43,6 +45,7 @@ class PlansPage:
     old: int
     new: int
     moves: tuple[PlanMove, ...]
+    more: int = 0
 
 
 @blueprint.get("/plans")
@@ -77,7 +80,8 @@ def plans() -> str:
         slug=chosen.slug,
         old=old,
         new=new,
-        moves=moves,
+        moves=moves[:MOST_MOVES],
+        more=max(0, len(moves) - MOST_MOVES),
     )
     return draw("plans", view)
 
