@@ -326,8 +326,13 @@ def _link(session: Session, actor: Actor, now: datetime, change: str, needs: Seq
             session.add(row)
 
 
-def withdraw(store: Store, actor: Actor, now: datetime, change: str, *, reason: str) -> Difference:
-    """Take a change out of the plan for good; what needs it is flagged, and its feed events say so."""
+def withdraw(
+    store: Store, actor: Actor, now: datetime, change: str, *, reason: str, dry_run: bool = False
+) -> Difference:
+    """Take a change out of the plan for good; what needs it is flagged, and its feed events say so.
+
+    With ``dry_run`` tell what that would do, and write nothing.
+    """
     require(actor, Action.WITHDRAW_CHANGE)
     if not reason.strip():
         raise InvalidInput.at("reason", "must not be empty", "why it will not be released")
@@ -337,6 +342,10 @@ def withdraw(store: Store, actor: Actor, now: datetime, change: str, *, reason: 
             raise Conflict("It was released; report a rollback instead.", code="released")
         before, found.state = found.state, "withdrawn"
         session.flush()
+        if dry_run:
+            told = plans.effects(session, now, row, calendar_rows.value(row, now))
+            session.rollback()
+            return told
         told = plans.make(session, actor, now, row, calendar_rows.value(row, now), reason=reason)
         audit.record(
             session, actor, now, action=Action.WITHDRAW_CHANGE, subject=f"change:{change}", reason=reason,

@@ -141,6 +141,9 @@ def test_a_circle_of_dependencies_is_refused_by_name(engineer: FlaskClient):
 @pytest.mark.acceptance("SCH-C5")
 def test_a_withdrawn_change_flags_what_needs_it(engineer: FlaskClient):
     engineer.patch("/api/v1/changes/m6/terms", json={"depends_on": ["m5"]})
+    shown = engineer.post("/api/v1/changes/m5/withdrawal", json={"reason": "wrong idea", "dry_run": True}).json
+    assert [(each["change"], each["code"]) for each in shown["conflicts"]] == [("m6", "withdrawn")]
+    assert engineer.get("/api/v1/changes/m6/placement").json["items"][0]["conflicts"] == []
     assert engineer.post("/api/v1/changes/m5/withdrawal", json={"reason": "wrong idea"}).status_code == 200
     [placed] = engineer.get("/api/v1/changes/m6/placement").json["items"]
     assert [each["code"] for each in placed["conflicts"]] == ["withdrawn"]

@@ -133,6 +133,7 @@ class WithdrawChangeSchema(Schema):
     """Why it will not be released."""
 
     reason = fields.String(required=True, validate=_REASON)
+    dry_run = fields.Boolean(load_default=False, metadata={"description": "Only tell what it would do."})
 
 
 class StageReportSchema(Schema):
