@@ -62,6 +62,7 @@ class Reading:
         self.authors: dict[str, str] = {}
         self.names: dict[str, str] = {}
         self.tips: tuple[str, ...] = ()
+        self.mailmap: str | None = None
         self.with_files = bool(paths)
         self._people: dict[str, str] = {}
         self._touching = _Touching(paths) if paths else None
@@ -82,6 +83,7 @@ class Reading:
     def forget(self) -> None:
         """Let go of everything: the history that was made of it has its own."""
         self.parents, self.facts, self.authors = {}, {}, {}
+        self.names, self._people = {}, {}
         self.tips = ()
 
     @property
@@ -185,6 +187,10 @@ def read_all(
     if repository.partial:
         diagnostics.append("this is a partial clone: contents that it lacks are neither compared nor judged")
     with objects_of(repository) as objects:
+        mailmap = objects.at_root(head, b".mailmap") if head and not own else None
+        if mailmap != reading.mailmap:
+            reading.forget()  # names of old commits may have changed
+        reading.mailmap = mailmap
         read_commits(repository, objects, wanted, reading, progress, diagnostics, also)
         return _assembled(request, reading, objects, found, named, head, base, wanted, diagnostics, own=own)
 

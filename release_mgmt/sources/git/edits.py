@@ -79,6 +79,29 @@ class Objects:
         process.stdout.read(1)
         return data
 
+    def tree(self, sha: str | None) -> dict[bytes, tuple[bytes, str]] | None:
+        """Name -> mode and id of the entries of one tree."""
+        if sha is None:
+            return {}
+        data = self.read(sha)
+        if data is None:
+            return None
+        size, at, found = len(sha) // 2, 0, {}
+        while at < len(data):
+            end = data.index(b"\0", at)
+            mode, _, name = data[at:end].partition(b" ")
+            at = end + 1 + size
+            found[name] = (mode, data[end + 1 : at].hex())
+        return found
+
+    def at_root(self, commit: str, name: bytes) -> str | None:
+        """The id of what stands at the root of a commit's tree under a name; None when nothing does."""
+        data = self.read(commit)
+        if data is None or not data.startswith(b"tree "):
+            return None
+        found = (self.tree(data[5 : data.index(b"\n")].decode()) or {}).get(name)
+        return found[1] if found else None
+
 
 @contextmanager
 def objects_of(repository: Repository) -> Iterator[Objects]:
@@ -151,7 +174,7 @@ class Edits:
         self, old: str | None, new: str | None, prefix: str, files: list[tuple[str, str | None, str | None]]
     ) -> bool:
         """Collect the files in which two trees differ; False when a tree is missing or there are too many."""
-        ours, theirs = self._tree(old), self._tree(new)
+        ours, theirs = self._objects.tree(old), self._objects.tree(new)
         if ours is None or theirs is None:
             return False
         for name in sorted(ours.keys() | theirs.keys()):
@@ -168,21 +191,6 @@ class Edits:
             if len(files) > FILES_LIMIT:
                 return False
         return True
-
-    def _tree(self, sha: str | None) -> dict[bytes, tuple[bytes, str]] | None:
-        """Name -> mode and id of the entries of one tree."""
-        if sha is None:
-            return {}
-        data = self._objects.read(sha)
-        if data is None:
-            return None
-        size, at, found = len(sha) // 2, 0, {}
-        while at < len(data):
-            end = data.index(b"\0", at)
-            mode, _, name = data[at:end].partition(b" ")
-            at = end + 1 + size
-            found[name] = (mode, data[end + 1 : at].hex())
-        return found
 
     def _edit(self, old: str | None, new: str | None) -> Edit:
         one, other = self._lines(old), self._lines(new)

@@ -200,3 +200,17 @@ def test_what_was_tagged_before_adoption_has_shipped(store: Store, sync: Sync, p
         states = dict(session.execute(select(Change.title, Change.state)).all())
     assert states["Feature"] == "released"
     assert states["Reverted: Feature"] == "draft"
+
+
+def test_a_new_mailmap_renames_what_the_process_remembers(store: Store, sync: Sync, project: Builder) -> None:
+    """Names of commits that were read before follow, as on the command line."""
+    readings = Readings()
+    sync(readings)
+    blob = git(project.path, "hash-object", "-w", "--stdin", feed=b"Beatrice <b@x>\n")
+    tree = git(project.path, "mktree", feed=f"100644 blob {blob}\t.mailmap\n".encode())
+    tip = git(project.path, "commit-tree", tree, "-p", "main", "-m", "Names")
+    git(project.path, "update-ref", "refs/heads/main", tip)
+    sync(readings)
+    stored = _comparable(_stored(store))
+    assert stored == _comparable(_by_command(project))
+    assert any("Beatrice" in entry.authors for section in stored.releases for entry in section.entries)
