@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import text
+from sqlalchemy import text, update
 
+from release_mgmt import clock
 from release_mgmt.cli import cli
 from release_mgmt.core.errors import ReleaseMgmtError
 from release_mgmt.store import migrate
-from release_mgmt.store.session import make_engine
+from release_mgmt.store.models.scheduling import PlacementRow, WindowRow
+from release_mgmt.store.session import Store, make_engine
+from tests.integration.test_approvals import KEY, settled
 
 
 @pytest.fixture
@@ -108,3 +112,19 @@ def test_audit_verify_finds_a_changed_a_removed_and_an_inserted_row(url: str) ->
         assert words in found.output
     assert "sound" in done("audit", "verify")
     engine.dispose()
+
+
+def test_a_window_is_approved_from_the_command_line_as_a_person(url: str) -> None:
+    store = Store(url)
+    town = settled(store)
+    town.change("c1")
+    soon = clock.now() + timedelta(days=1)
+    with store.write() as session:
+        session.execute(update(PlacementRow).values(starts_at=soon))
+        session.execute(update(WindowRow).values(starts_at=soon))
+    assert done("approve", "--as", "m1", "--window", f"pricing/{KEY}") == "c1: approve\n"
+    assert "already_voted" in done("approve", "--as", "m1", "--window", f"pricing/{KEY}")
+    refused = run("approve", "--as", "author", "--change", "c1")
+    assert isinstance(refused.exception, ReleaseMgmtError)
+    assert refused.exception.code == "self_approval"
+    store.close()
