@@ -444,3 +444,18 @@ def test_a_revert_that_leaves_a_file_as_it_is_shows_both(
     back = {name: "1\n" for name in ("a.txt", "b.txt") if name != left}
     made.commit('Revert "Two files"', two, files=dict(back), branch="main")
     assert titles(read(made)["unreleased"]) == shown
+
+
+@pytest.mark.acceptance("CHG-B5")
+def test_a_trailer_that_names_an_ancestor_joins_nothing(tmp_path: Path, read: Read) -> None:
+    """Picked onto itself after it was shipped: a change of its own."""
+    sha = "0" * 40
+    for attempt in range(2):
+        made = Builder(tmp_path / f"{attempt}.git")
+        one = made.commit("Fix it")
+        made.tag("v1.1", one)
+        made.tag("v1.2", made.commit(f"Again\n\n(cherry picked from commit {sha})", one, branch="main"))
+        made.build()
+        sha = made.shas[one]
+    sections = by_version(read(made))
+    assert [sections[version]["entries"][0]["also_in"] for version in ("1.1", "1.2")] == [[], []]
