@@ -11,7 +11,7 @@ from release_mgmt.core.permissions import Action
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses, grids, layout, schedule
-from release_mgmt.web.pages.parts import ChangeLine, ChipGroup, MonthGrid, PlanMove, WindowCard
+from release_mgmt.web.pages.parts import ChipGroup, MonthGrid, PlanMove, WindowCard
 from release_mgmt.web.pages.site import blueprint, draw
 
 SOON = timedelta(days=14)
@@ -28,7 +28,6 @@ class HomePage:
     groups: tuple[ChipGroup, ...]
     month: MonthGrid
     coming: tuple[WindowCard, ...]
-    waiting: tuple[ChangeLine, ...]
     moved: tuple[PlanMove, ...]
     empty: bool
 
@@ -36,7 +35,7 @@ class HomePage:
 @blueprint.get("/")
 @needs(Action.READ_PUBLIC)
 def home() -> str:
-    """What is coming for my teams, the calendar, and what waits for me."""
+    """What is coming for my teams, the calendar, and what moved."""
     wall = layout.wall()
     team = request.args.get("team")
     mine = frozenset({team}) if team else context.actor.teams
@@ -54,7 +53,6 @@ def home() -> str:
         groups=(addresses.group("Team", "team", [(one.slug, one.name) for one in seen.teams]),),
         month=grids.weeks_grid(wall, first, last, seen.windows, seen.freezes, seen.holidays),
         coming=tuple(coming[:6]),
-        waiting=(),
         moved=schedule.recent_moves(mine, wall.now - SOON),
         empty=not seen.calendars,
     )

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from flask import current_app, request, url_for
 
-from release_mgmt.core.permissions import Action, Role, may_somewhere
+from release_mgmt.core.permissions import Action, may_somewhere
 from release_mgmt.web.context import context
 from release_mgmt.web.pages.moment import Wall, zone_or_none
 from release_mgmt.web.pages.parts import Person
@@ -111,11 +111,6 @@ def _there(endpoint: str) -> bool:
 
 def _address(endpoint: str) -> str:
     return url_for(endpoint) if _there(endpoint) else ""
-
-
-def is_role(*roles: Role) -> bool:
-    """Whether the viewer has one of these roles."""
-    return bool(context.actor.roles & set(roles))
 
 
 def surroundings() -> dict[str, object]:

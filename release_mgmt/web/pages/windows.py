@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from release_mgmt.core.approvals import State, Status, Verdict
 from release_mgmt.core.permissions import Action, allows, may_somewhere
-from release_mgmt.services import approvals, directory
+from release_mgmt.services import approvals
 from release_mgmt.services import windows as service
 from release_mgmt.services.directory import Directory
 from release_mgmt.services.windows import WindowView
@@ -182,8 +182,3 @@ def withdraw_vote(change_id: str, vote: str) -> Response:
     """Take one's own vote back."""
     approvals.withdraw(context.store, context.actor, context.now, change_id, vote, reason=forms.optional("reason"))
     return forms.done("Your vote is taken back.", url_for("pages.change", change_id=change_id))
-
-
-def names_for(status: Status) -> Directory:
-    """The names of who signed off."""
-    return directory.look_up(context.store, context.actor, [*status.counted, *(one.person for one in status.teams)])
