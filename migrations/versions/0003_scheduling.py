@@ -226,6 +226,7 @@ def upgrade() -> None:
         "stages",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("change_id", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("stage", sa.Text(), nullable=False),
         sa.Column("environment", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),

@@ -99,7 +99,7 @@ def _dependencies(session: Session, changes: Iterable[str]) -> dict[str, tuple[s
 def _passed(session: Session) -> dict[tuple[str, str], datetime]:
     """(change, stage or environment) -> when its latest report said that it passed; a failure takes it back."""
     found: dict[tuple[str, str], datetime] = {}
-    for stage in session.scalars(select(StageRow).order_by(StageRow.at, StageRow.id)):
+    for stage in session.scalars(select(StageRow).order_by(StageRow.change_id, StageRow.position)):
         keys = [(stage.change_id, f"stage:{stage.stage}")]
         if stage.stage in {"deploy", "stage"}:
             keys.append((stage.change_id, stage.environment))

@@ -252,7 +252,7 @@ def _passed(session: Session, change: str, environment: str | None) -> bool:
         statement = statement.where(StageRow.stage == "accept")
     else:
         statement = statement.where(StageRow.environment == environment, StageRow.stage.in_(("stage", "deploy")))
-    return session.scalar(statement.order_by(StageRow.at.desc(), StageRow.id.desc()).limit(1)) == "done"
+    return session.scalar(statement.order_by(StageRow.position.desc()).limit(1)) == "done"
 
 
 def _dependencies(session: Session, change: Change, environment: str) -> list[GateReason]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import FieldError, InvalidInput, NotFound
@@ -63,12 +63,14 @@ def report(
     """
     require(actor, Action.REPORT_STAGE)
     _check(stage, state, done, total)
-    with store.write() as session:
+    with store.write(lock=f"stages:{change}") as session:
         found = session.get(Change, change)
         if found is None:
             raise NotFound("There is no such change.")
+        last = session.scalar(select(func.max(StageRow.position)).where(StageRow.change_id == change))
         row = StageRow(
-            id=secret.identifier("st"), change_id=change, stage=stage, environment=environment, state=state, done=done,
+            id=secret.identifier("st"), change_id=change, position=(last or 0) + 1, stage=stage,
+            environment=environment, state=state, done=done,
             total=total, note=clean(note, 2000) if note else None, reported_by=actor.person or actor.name, at=now,
         )  # fmt: skip
         session.add(row)
@@ -118,9 +120,7 @@ def of_change(store: Store, actor: Actor, change: str) -> list[StageView]:
     """Every report on a change, newest first."""
     require(actor, Action.READ_CHANGE)
     with store.read() as session:
-        rows = session.scalars(
-            select(StageRow).where(StageRow.change_id == change).order_by(StageRow.at.desc(), StageRow.id.desc())
-        )
+        rows = session.scalars(select(StageRow).where(StageRow.change_id == change).order_by(StageRow.position.desc()))
         return [_view(row) for row in rows.all()]
 
 

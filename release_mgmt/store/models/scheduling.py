@@ -181,12 +181,16 @@ class ChangeTerms(Base):
 
 
 class StageRow(Base):
-    """A report that a change passed (or failed) a stage in an environment; ``done`` of ``total`` for a roll-out."""
+    """A report that a change passed (or failed) a stage in an environment; ``done`` of ``total`` for a roll-out.
+
+    ``position`` counts a change's reports: several may come within one second.
+    """
 
     __tablename__ = "stages"
 
     id: Mapped[str] = mapped_column(primary_key=True)
     change_id: Mapped[str] = _change()
+    position: Mapped[int]
     stage: Mapped[str]
     environment: Mapped[str]
     state: Mapped[str]
