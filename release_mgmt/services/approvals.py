@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from release_mgmt.core.approvals import Electorate, Slot, Status, Verdict, Vote
+from release_mgmt.core.approvals import Slot, Status, Verdict, Vote
 from release_mgmt.core.approvals.counting import capacities, check_votable, discount
 from release_mgmt.core.errors import Conflict, Forbidden, InvalidInput, NotFound, ReleaseMgmtError, StaleVersion
 from release_mgmt.core.permissions import Action, Actor, Via, allows, require, trusted
@@ -76,7 +76,7 @@ def view(store: Store, actor: Actor, now: datetime, change: str, environment: st
     require(actor, Action.READ_APPROVALS)
     with store.read() as session:
         case = proposals.load(session, change, environment, now, actor)
-        votes = proposals.votes(session, change)
+        told = proposals.tallies(session, [case], now)[0]
         refusal: ReleaseMgmtError | None = None
         try:
             _voter(session, actor, case, None)
@@ -85,19 +85,25 @@ def view(store: Store, actor: Actor, now: datetime, change: str, environment: st
             refusal = error
         return ApprovalView(
             change=change, environment=environment, digest=case.proposal.digest, level=case.proposal.level.value,
-            slot=case.proposal.slot, status=proposals.tally(session, case, now), votes=tuple(votes),
+            slot=case.proposal.slot, status=told.status, votes=told.votes,
             plan=_plan(session, change), may_vote=refusal is None, why_not=refusal.message if refusal else None,
         )  # fmt: skip
 
 
-def _voter(session: Session, actor: Actor, case: Case, on_behalf_of: str | None) -> tuple[str, frozenset[str]]:
-    """The person who votes and as what; Forbidden for everybody else."""
-    if not allows(actor, Action.APPROVE, calendar=case.proposal.slot.calendar):
+def _elector(session: Session, actor: Actor, calendar: str) -> str:
+    """The person who acts, if it is one that votes in this calendar at all; Forbidden for everybody else."""
+    if not allows(actor, Action.APPROVE, calendar=calendar):
         require(actor, Action.SIGN_OFF)
     person = session.get(Person, actor.person) if actor.person else None
     if person is None or person.kind != "person":
         raise Forbidden("Only people vote, not programs.", code="not_a_person")
-    return person.id, capacities(case.proposal, case.electorate, person.id, on_behalf_of)
+    return person.id
+
+
+def _voter(session: Session, actor: Actor, case: Case, on_behalf_of: str | None) -> tuple[str, frozenset[str]]:
+    """The person who votes and as what; Forbidden for everybody else."""
+    person = _elector(session, actor, case.proposal.slot.calendar)
+    return person, capacities(case.proposal, case.electorate, person, on_behalf_of)
 
 
 def vote(
@@ -204,18 +210,16 @@ def vote_on_window(
         row = session.scalar(select(CalendarRow).where(CalendarRow.slug == calendar))
         if row is None or session.get(WindowRow, (row.id, window)) is None:
             raise NotFound("There is no such window.")
-        loaded = calendar_rows.value(row, now)
         outcomes, refusals = [], []
-        for placement, change in _placed(session, row.id, window):
-            slot = Slot(calendar, window, placement.starts_at or now, placement.environment)
-            case = proposals.case(session, change, slot, loaded, now)
+        for case in _cases(session, calendar, window, now):
+            change = case.proposal.change
             try:
                 done = _cast(session, actor, now, case, Verdict.APPROVE, reason, None)
             except (Forbidden, Conflict) as error:
-                outcomes.append(Outcome(change.id, None, error.code, error.message))
+                outcomes.append(Outcome(change, None, error.code, error.message))
                 refusals.append(error)
             else:
-                outcomes.append(Outcome(change.id, done.id))
+                outcomes.append(Outcome(change, done.id))
         if refusals and len(refusals) == len(outcomes) and all(isinstance(one, Forbidden) for one in refusals):
             raise refusals[0]
         settled = _settle(session, now, [one.change for one in outcomes if one.vote])
@@ -229,42 +233,49 @@ def window_view(
     """The status of every change in a window (``<change>/<environment>``), and the changes that the actor may approve
     now and has not approved yet; each case is loaded once for both."""
     require(actor, Action.READ_APPROVALS)
-    found, votable = {}, set()
     with store.read() as session:
-        for key, case in _cases(session, calendar, window, now):
-            found[key] = proposals.tally(session, case, now)
-            if _may_still_approve(session, actor, case, now):
-                votable.add(case.proposal.change)
-    return found, frozenset(votable)
+        cases = _cases(session, calendar, window, now)
+        told = proposals.tallies(session, cases, now)
+        try:
+            person = _elector(session, actor, calendar)
+        except Forbidden:
+            votable: frozenset[str] = frozenset()
+        else:
+            seen = zip(cases, told, strict=True)
+            votable = frozenset(
+                one.proposal.change for one, tally in seen if _may_still_approve(one, person, tally.votes, now)
+            )
+    return {_key(case): one.status for case, one in zip(cases, told, strict=True)}, votable
 
 
-def _may_still_approve(session: Session, actor: Actor, case: Case, now: datetime) -> bool:
+def _key(case: Case) -> str:
+    return f"{case.proposal.change}/{case.proposal.slot.environment}"
+
+
+def _may_still_approve(case: Case, person: str, cast: Sequence[Vote], now: datetime) -> bool:
     try:
-        person, _ = _voter(session, actor, case, None)
+        capacities(case.proposal, case.electorate, person, None)
         check_votable(case.proposal, Verdict.APPROVE, now)
     except (Forbidden, Conflict):
         return False
-    standing = (one for one in proposals.votes(session, case.proposal.change) if one.person == person)
     return not any(
-        one.verdict is Verdict.APPROVE and discount(one, case.proposal, case.policy, case.electorate, now) is None
-        for one in standing
+        one.person == person
+        and one.verdict is Verdict.APPROVE
+        and discount(one, case.proposal, case.policy, case.electorate, now) is None
+        for one in cast
     )
 
 
-def _cases(session: Session, calendar: str, window: str, now: datetime) -> Iterator[tuple[str, Case]]:
-    """The case of each change in a window; who may vote is looked up once for each set of teams."""
+def _cases(session: Session, calendar: str, window: str, now: datetime) -> list[Case]:
+    """The case of each change in a window, in the order of release."""
     row = session.scalar(select(CalendarRow).where(CalendarRow.slug == calendar))
     if row is None:
         raise NotFound("There is no such calendar.")
-    loaded = calendar_rows.value(row, now)
-    known: dict[frozenset[str], Electorate] = {}
-    for placement, change in _placed(session, row.id, window):
-        slot = Slot(calendar, window, placement.starts_at or now, placement.environment)
-        put = proposals.proposal(session, change, slot)
-        if put.affected_teams not in known:
-            known[put.affected_teams] = proposals.electorate(session, calendar, put.affected_teams, now)
-        policy = proposals.approval_policy(loaded, window, put.level)
-        yield f"{change.id}/{placement.environment}", Case(put, policy, known[put.affected_teams])
+    placed = [
+        (change, Slot(calendar, window, placement.starts_at or now, placement.environment))
+        for placement, change in _placed(session, row.id, window)
+    ]
+    return proposals.cases(session, placed, calendar_rows.value(row, now), now)
 
 
 def _placed(session: Session, calendar: str, window: str) -> list[tuple[PlacementRow, Change]]:
@@ -279,7 +290,9 @@ def _placed(session: Session, calendar: str, window: str) -> list[tuple[Placemen
 
 def window_status(session: Session, calendar: str, window: str, now: datetime) -> dict[str, Status]:
     """The status of every change in a window (``<change>/<environment>``): it is approved when all of them are."""
-    return {key: proposals.tally(session, case, now) for key, case in _cases(session, calendar, window, now)}
+    cases = _cases(session, calendar, window, now)
+    told = proposals.tallies(session, cases, now)
+    return {_key(case): one.status for case, one in zip(cases, told, strict=True)}
 
 
 def statuses(store: Store, actor: Actor, now: datetime, calendar: str, window: str) -> Mapping[str, Status]:

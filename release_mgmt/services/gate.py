@@ -10,6 +10,7 @@ from functools import lru_cache
 from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.orm import Session
 
+from release_mgmt.core.approvals import Status
 from release_mgmt.core.classification import Level
 from release_mgmt.core.errors import Conflict, FieldError, InvalidInput, NotFound
 from release_mgmt.core.gate import Decision, GateReason, Question, Subject, decide
@@ -77,11 +78,19 @@ def ask(store: Store, actor: Actor, now: datetime, asked: Sequence[Asked], *, at
         return Answer(found, key, max(versions, default=None), tuple(targets))
 
 
-def peek(store: Store, actor: Actor, now: datetime, asked: Asked, *, at: datetime | None = None) -> Answer:
-    """As :func:`ask` for a page: nothing is kept."""
+def peek(
+    store: Store,
+    actor: Actor,
+    now: datetime,
+    asked: Asked,
+    *,
+    at: datetime | None = None,
+    votes: Status | None = None,
+) -> Answer:
+    """As :func:`ask` for a page: nothing is kept. ``votes``: what they come to, where the page knows it already."""
     require(actor, Action.READ_PLAN)
     with store.read() as session:
-        question, row = _question(session, asked, at or now, now)
+        question, row = _question(session, asked, at or now, now, votes)
         return Answer(decide([question], at or now, now), "", row.plan_version, (asked,))
 
 
@@ -155,7 +164,9 @@ def _calendar(session: Session, repository: Repository, placement: PlacementRow 
     return row
 
 
-def _question(session: Session, asked: Asked, at: datetime, now: datetime) -> tuple[Question, CalendarRow]:
+def _question(
+    session: Session, asked: Asked, at: datetime, now: datetime, votes: Status | None = None
+) -> tuple[Question, CalendarRow]:
     repository = _repository(session, asked.repository)
     change = session.get(Change, asked.change) if asked.change is not None else None
     if asked.change is not None and (change is None or change.repository_id != repository.id):
@@ -179,7 +190,7 @@ def _question(session: Session, asked: Asked, at: datetime, now: datetime) -> tu
     subject = None
     if change is not None:
         assert level is not None
-        subject = _subject(session, asked, change, level, calendar, placement, now)
+        subject = _subject(session, asked, change, level, calendar, placement, now, votes)
     return Question(target, calendar.policy, windows, freezes, scheduled, subject), row
 
 
@@ -199,6 +210,7 @@ def _subject(
     calendar: ReleaseCalendar,
     placement: PlacementRow | None,
     now: datetime,
+    votes: Status | None,
 ) -> Subject:
     terms = session.get(ChangeTerms, change.id)
     window = placement.window if placement is not None else None
@@ -211,8 +223,8 @@ def _subject(
         message = "The commit is not the one that was looked at."
         standing.append(GateReason("stale_approval", change.id, message))
     if placement is not None and window is not None and not lane:
-        lacks = approvals.status(session, change.id, asked.environment, now).lacks
-        standing += [GateReason(lack.code, lack.ref, lack.message) for lack in lacks]
+        told = votes or approvals.status(session, change.id, asked.environment, now)
+        standing += [GateReason(lack.code, lack.ref, lack.message) for lack in told.lacks]
     return Subject(
         id=change.id,
         level=level,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, select
@@ -33,11 +33,16 @@ class Case:
     electorate: Electorate
 
 
-def content_digest(session: Session, change: Change) -> str:
-    """What a vote is bound to: the commits and the final content of a change."""
-    shas = session.scalars(select(ChangeCommit.sha).where(ChangeCommit.change_id == change.id)).all()
-    text = "\n".join([change.head_sha or "", *sorted(shas)])
-    return hashlib.sha256(text.encode()).hexdigest()
+def _digests(session: Session, changes: Sequence[Change]) -> dict[str, str]:
+    """Change -> what a vote on it is bound to: its commits and its final content."""
+    shas: dict[str, list[str]] = {change.id: [] for change in changes}
+    rows = session.execute(
+        select(ChangeCommit.change_id, ChangeCommit.sha).where(ChangeCommit.change_id.in_(list(shas)))
+    )
+    for change_id, sha in rows:
+        shas[change_id].append(sha)
+    texts = {one.id: "\n".join([one.head_sha or "", *sorted(shas[one.id])]) for one in changes}
+    return {change: hashlib.sha256(text.encode()).hexdigest() for change, text in texts.items()}
 
 
 def level_of(change: Change) -> Level:
@@ -89,17 +94,21 @@ def electorate(session: Session, calendar: str, teams: Iterable[str], now: datet
     )
 
 
-def proposal(session: Session, change: Change, slot: Slot) -> Proposal:
-    """The change as it is put to the vote in ``slot``."""
-    return Proposal(
-        change=change.id,
-        digest=content_digest(session, change),
-        level=level_of(change),
-        slot=slot,
-        affected_teams=frozenset(change.affected_teams or ()),
-        parties=parties.of(session, change),
-        has_rollback_plan=session.get(RollbackPlanRow, change.id) is not None,
+def _proposals(session: Session, placed: Sequence[tuple[Change, Slot]]) -> list[Proposal]:
+    """Changes as they are put to the vote in their slots; the number of queries does not grow with theirs."""
+    changes = list({change.id: change for change, _ in placed}.values())
+    digests, made_by = _digests(session, changes), parties.of_all(session, changes)
+    planned = set(
+        session.scalars(select(RollbackPlanRow.change_id).where(RollbackPlanRow.change_id.in_(list(digests))))
     )
+    return [
+        Proposal(
+            change=change.id, digest=digests[change.id], level=level_of(change), slot=slot,
+            affected_teams=frozenset(change.affected_teams or ()), parties=made_by[change.id],
+            has_rollback_plan=change.id in planned,
+        )
+        for change, slot in placed
+    ]  # fmt: skip
 
 
 def find_change(session: Session, change: str, actor: Actor | None = None) -> Change:
@@ -130,17 +139,38 @@ def load(session: Session, change_id: str, environment: str, now: datetime, acto
 
 def case(session: Session, change: Change, slot: Slot, calendar: ReleaseCalendar, now: datetime) -> Case:
     """The case of a change in ``slot`` of a calendar that is loaded already."""
-    put = proposal(session, change, slot)
-    policy = approval_policy(calendar, slot.window, put.level)
-    return Case(put, policy, electorate(session, slot.calendar, put.affected_teams, now))
+    return cases(session, [(change, slot)], calendar, now)[0]
 
 
-def votes(session: Session, change: str) -> list[Vote]:
-    """The standing votes on a change, in every environment, oldest first."""
+def cases(
+    session: Session, placed: Sequence[tuple[Change, Slot]], calendar: ReleaseCalendar, now: datetime
+) -> list[Case]:
+    """The cases of changes in slots of one calendar, in their order, in a number of queries that does not grow."""
+    if not placed:
+        return []
+    put = _proposals(session, placed)
+    everybody = electorate(session, placed[0][1].calendar, {team for one in put for team in one.affected_teams}, now)
+    return [
+        Case(
+            one,
+            approval_policy(calendar, one.slot.window, one.level),
+            replace(everybody, teams={team: everybody.teams[team] for team in one.affected_teams}),
+        )
+        for one in put
+    ]
+
+
+def _votes(session: Session, changes: Iterable[str]) -> dict[str, list[Vote]]:
+    """Change -> the standing votes on it, in every environment, oldest first."""
     rows = session.scalars(
-        select(VoteRow).where(VoteRow.change_id == change, VoteRow.ended_at.is_(None)).order_by(VoteRow.at, VoteRow.id)
+        select(VoteRow)
+        .where(VoteRow.change_id.in_(set(changes)), VoteRow.ended_at.is_(None))
+        .order_by(VoteRow.at, VoteRow.id)
     )
-    return [vote_of(row) for row in rows]
+    found: dict[str, list[Vote]] = {}
+    for row in rows:
+        found.setdefault(row.change_id, []).append(vote_of(row))
+    return found
 
 
 def vote_of(row: VoteRow) -> Vote:
@@ -159,21 +189,48 @@ def vote_of(row: VoteRow) -> Vote:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the standing votes on a change, oldest first, come to."""
+
+    votes: tuple[Vote, ...]
+    status: Status
+
+
 def tally(session: Session, case: Case, now: datetime) -> Status:
-    """What the standing votes come to for a case that is loaded already.
+    """What the standing votes come to for a case that is loaded already."""
+    return tallies(session, [case], now)[0].status
+
+
+def tallies(session: Session, cases: Sequence[Case], now: datetime) -> list[Tally]:
+    """What the standing votes come to for each case, in their order, in two queries at most.
 
     Votes for another environment in which the change still stands are about that one; a veto is about the change.
     """
-    put = case.proposal
-    standing = votes(session, put.change)
-    others = {vote.slot.environment for vote in standing} - {put.slot.environment}
-    if others:
-        others &= set(
-            session.scalars(
-                select(PlacementRow.environment).where(
-                    PlacementRow.change_id == put.change, PlacementRow.window.is_not(None)
-                )
+    standing = _votes(session, [case.proposal.change for case in cases])
+    elsewhere = {
+        case.proposal.change
+        for case in cases
+        for vote in standing.get(case.proposal.change, ())
+        if vote.slot.environment != case.proposal.slot.environment
+    }
+    places: set[tuple[str, str]] = set()
+    if elsewhere:
+        rows = session.execute(
+            select(PlacementRow.change_id, PlacementRow.environment).where(
+                PlacementRow.change_id.in_(elsewhere), PlacementRow.window.is_not(None)
             )
         )
-    here = [vote for vote in standing if vote.verdict is Verdict.REJECT or vote.slot.environment not in others]
-    return count(put, here, case.policy, case.electorate, now)
+        places = {(change, environment) for change, environment in rows}
+    found = []
+    for case in cases:
+        put, cast = case.proposal, standing.get(case.proposal.change, [])
+        here = [
+            vote
+            for vote in cast
+            if vote.verdict is Verdict.REJECT
+            or vote.slot.environment == put.slot.environment
+            or (put.change, vote.slot.environment) not in places
+        ]
+        found.append(Tally(tuple(cast), count(put, here, case.policy, case.electorate, now)))
+    return found

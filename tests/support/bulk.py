@@ -49,7 +49,7 @@ def _calendar(now: datetime, changes: int) -> dict[str, object]:
     tuesday = (now - timedelta(days=now.weekday() + 20)).date()
     return {
         "calendar": "Releases", "time_zone": "Europe/Berlin", "environments": ["prod"],
-        "policy": {"capacity": {"points": max(6, changes // EVERY // 12)}, "notice": {"minor": 1, "major": 1}},
+        "policy": {"capacity": {"points": max(6, changes // EVERY // 2)}, "notice": {"minor": 1, "major": 1}},
         "series": [{"id": "weekly", "start": f"{tuesday}T18:00", "end": f"{tuesday}T22:00", "rrule": "FREQ=WEEKLY"}],
     }  # fmt: skip
 

@@ -197,7 +197,7 @@ def change_page(detail: ChangeDetail, problem: Problem | None = None) -> ChangeP
         deferred=_deferred(place),
         missing=approval.lacks if approval and found.state not in OVER else (),
         stages=steps(found),
-        gate=gate_line(found, place.environment if place else "prod") if found.state not in OVER else None,
+        gate=gate_line(found, place.environment if place else "prod", seen) if found.state not in OVER else None,
         approval=approval,
         note=note,
         may=_may(found, calendar),
@@ -307,11 +307,12 @@ def steps(found: ChangeView) -> tuple[StageStep, ...]:
     return tuple(shown)
 
 
-def gate_line(found: ChangeView, environment: str) -> GateLine | None:
-    """May it go now? None where no calendar decides."""
+def gate_line(found: ChangeView, environment: str, seen: ApprovalView | None) -> GateLine | None:
+    """May it go now? None where no calendar decides. ``seen``: its votes in that environment."""
     asked = gate.Asked(found.repository, environment, found.id)
     try:
-        answer = gate.peek(context.store, context.actor, context.now, asked).decision
+        votes = seen.status if seen is not None else None
+        answer = gate.peek(context.store, context.actor, context.now, asked, votes=votes).decision
     except (Conflict, InvalidInput, NotFound, Forbidden):  # no calendar, or one that does not know the environment
         return None
     told = {"allow": "This change may be released now", "warn": "A soft freeze asks for a reason"}
