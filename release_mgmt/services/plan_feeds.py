@@ -80,7 +80,7 @@ def _freeze_facts(calendar: ReleaseCalendar, slug: str, now: datetime) -> list[F
         found.append(
             FreezeFact(
                 identity=freeze.id + recurring, calendar=slug, start=start, end=end, hard=freeze.hard,
-                reason=freeze.reason, title=freeze.id, repositories=freeze.scope.repositories,
+                reason=freeze.reason, repositories=freeze.scope.repositories,
                 teams=freeze.scope.teams, environments=freeze.scope.environments,
                 levels=tuple(level.value for level in freeze.scope.levels),
             )

@@ -31,6 +31,16 @@ def marks(session: Session, changes: Collection[str]) -> dict[str, bool]:
     return found
 
 
+def labelled(session: Session) -> frozenset[str]:
+    """The changes that a label of their pull request keeps from the business; the database reads the labels."""
+    labels = PullRequestRow.record["labels"].as_string()
+    same = and_(PullRequestRow.repository_id == Change.repository_id, PullRequestRow.number == Change.number)
+    found = session.execute(
+        select(Change.id, PullRequestRow.record["labels"]).join(PullRequestRow, same).where(labels.ilike("%internal%"))
+    )
+    return frozenset(change for change, names in found if is_internal(str(name) for name in names or ()))
+
+
 def states(session: Session, changes: Collection[str]) -> dict[str, str]:
     """The present state of those changes that were rolled back after their text was published."""
     found: dict[str, str] = {}

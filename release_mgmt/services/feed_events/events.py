@@ -1,17 +1,23 @@
-"""The events of feeds follow the plan: called by whoever changes a plan, inside that transaction."""
+"""The events of feeds follow the plan: called by whoever changes a plan, inside that transaction.
+
+What a plan told of an event is kept as a digest on the release managers' row. So a plan costs one query of digests, and
+only events whose digest differs are read, shown to each audience and written.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, replace
+import hashlib
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import select
+import orjson
+from sqlalchemy import Text, cast, select
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.audience import Audience
 from release_mgmt.core.calendar import (
-    ChangeFact,
+    KEEP_CANCELLED,
     FreezeFact,
     Kept,
     Shown,
@@ -24,9 +30,33 @@ from release_mgmt.core.calendar import (
 )
 from release_mgmt.services import publicity
 from release_mgmt.services.feed_events import heads
-from release_mgmt.store.models.publishing import FeedEventRow, FeedHeadRow, NoteRow
+from release_mgmt.services.feed_events.facts import fact_of, joined, plain
+from release_mgmt.store.models.publishing import FeedEventRow, FeedHeadRow
 
 _CHUNK = 500  # SQLite takes a limited number of values in one statement
+_WRITING = b"1"
+"""Raise it when the same facts are shown otherwise than before: every event is then looked at once more."""
+
+Fact = WindowFact | FreezeFact
+
+
+@dataclass(frozen=True, slots=True)
+class _Calendar:
+    """Where events belong. UIDs come from ``identity``, so that they survive a rename."""
+
+    slug: str
+    name: str
+    time_zone: str
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the plan tells of one event: nothing (``fact`` None) when it is gone."""
+
+    uid: str
+    fact: Fact | None
+    digest: str | None
 
 
 def refresh(
@@ -43,121 +73,159 @@ def refresh(
     """Bring the feeds of a calendar to its plan; returns how many events changed for some audience.
 
     ``windows`` and ``freezes`` are all that the plan holds; what a feed showed before, has not ended and is not among
-    them was called off. ``identity`` is the calendar's id where that is not ``calendar`` itself: UIDs come from it, so
-    that they survive a rename.
+    them was called off. ``identity`` is the calendar's id where that is not ``calendar`` itself.
     """
-    facts = _joined(session, list(windows))
-    frozen = {fact.identity: fact for fact in freezes}
-    changed = 0
-    for audience in Audience:
-        shown: dict[tuple[str, str], tuple[Shown, WindowFact | None]] = {
-            ("window", fact.identity): (show_window(fact, audience), fact) for fact in facts
-        }
-        shown |= {("freeze", fact.identity): (show_freeze(fact), None) for fact in frozen.values()}
-        changed += _bring(session, now, audience, calendar, name, time_zone, shown, identity or calendar)
-    return changed
+    place = _Calendar(calendar, name, time_zone, identity or calendar)
+    facts: dict[tuple[str, str], Fact] = {("window", fact.identity): fact for fact in windows}
+    facts |= {("freeze", fact.identity): fact for fact in freezes}
+    labelled = publicity.labelled(session)
+    rows = session.execute(
+        select(FeedEventRow.kind, FeedEventRow.key, FeedEventRow.uid, FeedEventRow.told, FeedEventRow.ends_at).where(
+            FeedEventRow.audience == Audience.RELEASE_MANAGER.value, FeedEventRow.calendar == calendar
+        )
+    )
+    stored = {(kind, key): (uid, told, ends) for kind, key, uid, told, ends in rows}
+    told: list[_Told] = []
+    for key, fact in facts.items():
+        digest, before = _digest(fact, labelled), stored.get(key)
+        if before is None or before[1] != digest:
+            told.append(_Told(before[0] if before else uid_of(place.identity, *key), fact, digest))
+    for key, (uid, last, ends) in stored.items():
+        if key not in facts and last is not None and ends > now:
+            told.append(_Told(uid, None, None))
+    return _move(session, now, place, told)
 
 
 def rejoin(session: Session, now: datetime, changes: Collection[str]) -> int:
     """Bring the events that hold one of these changes up to date after a note or an internal mark was written."""
     wanted = set(changes)
-    rows = session.scalars(
-        select(FeedEventRow).where(
-            FeedEventRow.audience == Audience.RELEASE_MANAGER.value,
-            FeedEventRow.kind == "window",
-            FeedEventRow.ends_at >= now - timedelta(days=90),
-        )
+    statement = select(FeedEventRow.calendar, FeedEventRow.uid, FeedEventRow.told, FeedEventRow.fact).where(
+        FeedEventRow.audience == Audience.RELEASE_MANAGER.value,
+        FeedEventRow.kind == "window",
+        FeedEventRow.ends_at >= now - timedelta(days=90),
     )
-    hit: dict[str, list[WindowFact]] = {}
-    for row in rows:
-        if row.fact is not None and wanted & {change["id"] for change in row.fact["changes"]}:
-            hit.setdefault(row.calendar, []).append(_fact(row.fact))
+    if len(wanted) == 1 and _is_plain(*wanted):  # the database finds the one, rather than sending all
+        statement = statement.where(cast(FeedEventRow.fact, Text).contains(*wanted, autoescape=True))
+    hit: dict[str, list[_Told]] = {}
+    for calendar, uid, digest, fact in session.execute(statement):
+        if fact is not None and wanted & {change["id"] for change in fact["changes"]}:
+            hit.setdefault(calendar, []).append(_Told(uid, fact_of(fact), digest))
     count = 0
-    for calendar, facts in hit.items():
+    for calendar, told in hit.items():
         own = session.get(FeedHeadRow, (Audience.RELEASE_MANAGER.value, calendar))
         assert own is not None, "a calendar with events has a head"
-        joined = _joined(session, facts)
-        for audience in Audience:
-            shown: dict[tuple[str, str], tuple[Shown, WindowFact | None]] = {
-                ("window", fact.identity): (show_window(fact, audience), fact) for fact in joined
-            }
-            count += _bring(session, now, audience, calendar, own.name, own.time_zone, shown, calendar, only=True)
+        count += _move(session, now, _Calendar(calendar, own.name, own.time_zone, calendar), told)
     return count
+
+
+def _is_plain(change: str) -> bool:
+    """Does the id stand in JSON as it is, whatever wrote the JSON?"""
+    return change.isascii() and change.isprintable() and not set(change) & set('"\\')
+
+
+def _digest(fact: Fact, labelled: Collection[str]) -> str:
+    """Of what a plan tells of an event, and of the labels that keep its changes from the business. Notes and marks of
+    people are not in it: whoever writes one calls ``rejoin``."""
+    kept = []
+    if labelled and isinstance(fact, WindowFact):
+        kept = [change.id for change in fact.changes if change.id in labelled]
+    try:
+        content = orjson.dumps((fact, kept))
+    except TypeError:  # half a surrogate pair, which UTF-8 cannot say
+        content = repr((fact, kept)).encode("ascii", "backslashreplace")
+    return hashlib.blake2b(content, digest_size=16, key=_WRITING).hexdigest()
+
+
+def _move(session: Session, now: datetime, place: _Calendar, told: list[_Told]) -> int:
+    """Move the events of which something was told on, for every audience, and drop what was cancelled long enough."""
+    rows = {(row.audience, row.uid): row for row in _rows(session, [one.uid for one in told])}
+    due: dict[str, list[FeedEventRow]] = {}
+    for row in session.scalars(
+        select(FeedEventRow).where(
+            FeedEventRow.calendar == place.slug, FeedEventRow.cancelled_at <= now - KEEP_CANCELLED
+        )
+    ):
+        due.setdefault(row.audience, []).append(row)
+    if not told and not due:
+        return 0
+    windows = joined(session, [one.fact for one in told if isinstance(one.fact, WindowFact)])
+    full: dict[str, Fact] = {fact.identity: fact for fact in windows}
+    count = 0
+    for audience in Audience:
+        moves = []
+        for one in told:
+            fact = full.get(one.fact.identity) if isinstance(one.fact, WindowFact) else one.fact
+            before = rows.get((audience.value, one.uid))
+            moves.append((before, _after(before, fact, one.uid, audience, now), one))
+        count += _bring(session, now, audience, place, moves, due.get(audience.value, []))
+    return count
+
+
+def _rows(session: Session, uids: list[str]) -> Iterator[FeedEventRow]:
+    for at in range(0, len(uids), _CHUNK):
+        yield from session.scalars(select(FeedEventRow).where(FeedEventRow.uid.in_(uids[at : at + _CHUNK])))
+
+
+def _after(row: FeedEventRow | None, fact: Fact | None, uid: str, audience: Audience, now: datetime) -> Kept | None:
+    """The event as the audience sees it from now on."""
+    before = _kept(row) if row else None
+    shown: Shown | None = None
+    if isinstance(fact, WindowFact):
+        shown = show_window(fact, audience)
+    elif fact is not None:
+        shown = show_freeze(fact)
+    return advance(before, shown, uid, audience.value, now)
 
 
 def _bring(
     session: Session,
     now: datetime,
     audience: Audience,
-    calendar: str,
-    name: str,
-    time_zone: str,
-    shown: Mapping[tuple[str, str], tuple[Shown, WindowFact | None]],
-    identity: str,
-    *,
-    only: bool = False,
+    place: _Calendar,
+    moves: Iterable[tuple[FeedEventRow | None, Kept | None, _Told]],
+    due: list[FeedEventRow],
 ) -> int:
-    """Move the rows of one audience on; ``only`` those that are in ``shown``."""
-    rows = {
-        (row.kind, row.key): row
-        for row in session.scalars(
-            select(FeedEventRow).where(FeedEventRow.audience == audience.value, FeedEventRow.calendar == calendar)
-        )
-    }
-    moves: list[tuple[FeedEventRow | None, Kept, WindowFact | None]] = []
-    for key, (seen, fact) in shown.items():
-        row = rows.get(key)
-        before = _kept(row) if row else None
-        after = advance(before, seen, row.uid if row else uid_of(identity, *key), audience.value, now)
-        if after is not None and (after is not before or (row is not None and _differs(row, fact, audience))):
-            moves.append((row, after, fact))
-    dropped = []
-    for key, row in rows.items():
-        before = _kept(row)
-        if is_due(before, now):
-            dropped.append(row)
-        elif not only and key not in shown and row.ends_at > now:
-            after = advance(before, None, row.uid, audience.value, now)
-            if after is not None and after is not before:
-                moves.append((row, after, None))
-    if not moves and not dropped:
-        return 0
-    visible = [move for move in moves if move[0] is None or _kept(move[0]) != move[1]]
+    """Write the rows of one audience; returns how many of its events are seen otherwise than before."""
+    kept = [(row, after, one) for row, after, one in moves if after is not None]
+    visible = [row is None or _kept(row) != after for row, after, _ in kept]
+    revived = {after.uid for _, after, _ in kept if not is_due(after, now)}
+    dropped = [row for row in due if row.uid not in revived]
     version = 0
-    if visible or dropped:
+    if any(visible) or dropped:
         head = heads.lock(session, audience.value)
-        version = heads.moved(session, head, calendar, name, time_zone, now)
+        version = heads.moved(session, head, place.slug, place.name, place.time_zone, now)
         head.epoch += bool(dropped)
     for gone in dropped:
         session.delete(gone)
-    for row, after, fact in moves:
-        _store(session, row, after, fact, calendar, version)
-    return len(visible) + len(dropped)
-
-
-def _differs(row: FeedEventRow, fact: WindowFact | None, audience: Audience) -> bool:
-    return audience is Audience.RELEASE_MANAGER and fact is not None and row.fact != _plain(fact)
+    left = {row.uid for row in dropped}
+    for (row, after, one), seen in zip(kept, visible, strict=True):
+        if after.uid not in left:
+            _store(session, row, after, one, audience, place.slug, version if seen else 0)
+    return sum(visible) + len(dropped)
 
 
 def _store(
     session: Session,
     row: FeedEventRow | None,
     kept: Kept,
-    fact: WindowFact | None,
+    told: _Told,
+    audience: Audience,
     calendar: str,
     version: int,
 ) -> None:
+    """Write one row; ``version`` 0 means that its audience sees no difference."""
     if row is None:
         row = FeedEventRow(uid=kept.uid, audience=kept.audience, calendar=calendar, kind=kept.shown.kind)
         row.key, row.created_at = kept.shown.identity, kept.created
         session.add(row)
-    row.shown = kept.shown.payload()
-    row.sequence, row.last_modified, row.cancelled_at = kept.sequence, kept.last_modified, kept.cancelled_at
-    row.starts_at, row.ends_at = _instant(kept.shown.start), _instant(kept.shown.end)
     if version:
-        row.touched = version
-    if fact is not None and kept.audience == Audience.RELEASE_MANAGER.value:
-        row.fact = _plain(fact)
+        row.shown, row.touched = kept.shown.payload(), version
+        row.sequence, row.last_modified, row.cancelled_at = kept.sequence, kept.last_modified, kept.cancelled_at
+        row.starts_at, row.ends_at = _instant(kept.shown.start), _instant(kept.shown.end)
+    if audience is Audience.RELEASE_MANAGER:
+        row.told = told.digest
+        if isinstance(told.fact, WindowFact):
+            row.fact = plain(told.fact)
 
 
 def _kept(row: FeedEventRow) -> Kept:
@@ -170,57 +238,3 @@ def _instant(text: str) -> datetime:
     if "T" in text:
         return datetime.fromisoformat(text)
     return datetime.combine(date.fromisoformat(text), time(), UTC)
-
-
-def _joined(session: Session, facts: list[WindowFact]) -> list[WindowFact]:
-    """The windows with the business notes and internal marks of their changes."""
-    ids = sorted({change.id for fact in facts for change in fact.changes})
-    notes: dict[str, dict[str, str]] = {}
-    internal = publicity.marks(session, ids)
-    for at in range(0, len(ids), _CHUNK):
-        some = ids[at : at + _CHUNK]
-        for note in session.scalars(select(NoteRow).where(NoteRow.change_id.in_(some))):
-            notes.setdefault(note.change_id, {})[note.language] = note.text
-    return [
-        replace(
-            fact,
-            changes=tuple(
-                replace(
-                    change,
-                    notes=notes.get(change.id, change.notes),
-                    internal=internal.get(change.id, change.internal),
-                )
-                for change in fact.changes
-            ),
-        )
-        for fact in facts
-    ]
-
-
-def _plain(fact: WindowFact) -> dict[str, object]:
-    return asdict(
-        replace(
-            fact,
-            start=fact.start.isoformat(),  # type: ignore[arg-type] # JSON has no instants
-            end=fact.end.isoformat(),  # type: ignore[arg-type]
-            changes=tuple(replace(change, notes={}) for change in fact.changes),
-        )
-    ) | {"changes": [_plain_change(change) for change in fact.changes], "environments": list(fact.environments)}
-
-
-def _plain_change(change: ChangeFact) -> dict[str, object]:
-    return asdict(change) | {"notes": {}, "teams": list(change.teams), "libraries": list(change.libraries)}
-
-
-def _fact(data: Mapping[str, object]) -> WindowFact:
-    values = dict(data)
-    changes = values.pop("changes")
-    assert isinstance(changes, list)
-    made = tuple(
-        ChangeFact(**{**change, "teams": tuple(change["teams"]), "libraries": tuple(change["libraries"])})
-        for change in changes
-    )
-    start, end = (datetime.fromisoformat(str(values.pop(name))) for name in ("start", "end"))
-    environments = values.pop("environments")
-    assert isinstance(environments, list)
-    return WindowFact(**values, start=start, end=end, changes=made, environments=tuple(environments))  # type: ignore[arg-type]
