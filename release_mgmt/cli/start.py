@@ -117,12 +117,15 @@ def _carry_out(installation: Installation, name: str) -> None:
 
 def _feed_token(installation: Installation) -> str:
     """The token of one feed for whoever tries it, the same at every start: only its hash is in the database."""
+    from release_mgmt.services import calendars
     from release_mgmt.services.feeds import subscriptions
 
     kept = installation.settings.data_path / "start-feed.token"
     if kept.is_file():
         return kept.read_text(encoding="ascii").strip()
-    made = subscriptions.create(installation.store, installation.actor, installation.now, name="From the first start")
+    named = [calendar.name for calendar in calendars.every(installation.store, installation.actor)]
+    name = named[0] if len(named) == 1 else "Releases"  # subscribers read it in their calendar program
+    made = subscriptions.create(installation.store, installation.actor, installation.now, name=name)
     assert made.token is not None
     with os.fdopen(os.open(kept, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
         file.write(made.token)

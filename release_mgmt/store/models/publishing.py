@@ -107,7 +107,7 @@ class FeedEventRow(Base):
 
     ``touched`` is the version of the head with which it last changed; ``starts_at`` and ``ends_at`` choose the span.
     ``fact`` is what the plan told, kept on the release managers' row only: a note or an internal mark written later is
-    joined to it again. ``told`` is the digest of what the plan told, on the same row; None when the plan holds it no more.
+    joined to it again. ``told`` is the digest of what the plan told, on the same row; None when it was called off.
     """
 
     __tablename__ = "feed_events"
