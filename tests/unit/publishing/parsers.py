@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import icalendar
-import pytest
 import vobject
 from ical.calendar_stream import IcsCalendarStream
+
+from tests import nodetools
 
 Event = tuple[str, str, str, str, str]
 
@@ -79,25 +77,11 @@ def by_ical(content: bytes) -> list[Event]:
     )
 
 
-def node_folder() -> Path:
-    """A folder with ical.js, installed once into the user's cache; the test is skipped loudly when it cannot be."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "release-mgmt-node"
-    if not (base / "node_modules/ical.js").is_dir():
-        if shutil.which("npm") is None:
-            pytest.skip("NOT CHECKED: ical.js (Thunderbird's parser) needs node and npm, which are not installed")
-        base.mkdir(parents=True, exist_ok=True)
-        command = ["npm", "i", "ical.js@2", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=base, capture_output=True, timeout=120, check=False)
-        if done.returncode:
-            pytest.skip("NOT CHECKED: ical.js (Thunderbird's parser) could not be installed by npm")
-    return base
-
-
 def by_icaljs(content: bytes) -> list[Event]:
     done = subprocess.run(
-        ["node", "--input-type=module", "-e", DUMP],
+        [str(nodetools.node()), "--input-type=module", "-e", DUMP],
         input=content,
-        cwd=node_folder(),
+        cwd=nodetools.folder(),
         capture_output=True,
         timeout=60,
         check=False,
