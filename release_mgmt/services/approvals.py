@@ -14,11 +14,11 @@ from release_mgmt.core.approvals.counting import capacities, check_votable, disc
 from release_mgmt.core.errors import Conflict, Forbidden, InvalidInput, NotFound, ReleaseMgmtError, StaleVersion
 from release_mgmt.core.permissions import Action, Actor, Via, allows, require, trusted
 from release_mgmt.core.text import clean
-from release_mgmt.services import audit, calendar_rows, plans, proposals, secret, settling
+from release_mgmt.services import audit, calendar_rows, plans, proposals, secret, settling, visibility
 from release_mgmt.services.proposals import Case
 from release_mgmt.store.models.approvals import RollbackPlanRow, VoteRow
 from release_mgmt.store.models.people import Person
-from release_mgmt.store.models.repositories import Change
+from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, WindowRow
 from release_mgmt.store.session import Store, TryAgain
 
@@ -211,7 +211,7 @@ def vote_on_window(
         if row is None or session.get(WindowRow, (row.id, window)) is None:
             raise NotFound("There is no such window.")
         outcomes, refusals = [], []
-        for case in _cases(session, calendar, window, now):
+        for case in _cases(session, calendar, window, now, actor):
             change = case.proposal.change
             try:
                 done = _cast(session, actor, now, case, Verdict.APPROVE, reason, None)
@@ -234,7 +234,7 @@ def window_view(
     now and has not approved yet; each case is loaded once for both."""
     require(actor, Action.READ_APPROVALS)
     with store.read() as session:
-        cases = _cases(session, calendar, window, now)
+        cases = _cases(session, calendar, window, now, actor)
         told = proposals.tallies(session, cases, now)
         try:
             person = _elector(session, actor, calendar)
@@ -266,31 +266,43 @@ def _may_still_approve(case: Case, person: str, cast: Sequence[Vote], now: datet
     )
 
 
-def _cases(session: Session, calendar: str, window: str, now: datetime) -> list[Case]:
+def _cases(session: Session, calendar: str, window: str, now: datetime, actor: Actor) -> list[Case]:
     """The case of each change in a window, in the order of release."""
     row = session.scalar(select(CalendarRow).where(CalendarRow.slug == calendar))
     if row is None:
         raise NotFound("There is no such calendar.")
     placed = [
         (change, Slot(calendar, window, placement.starts_at or now, placement.environment))
-        for placement, change in _placed(session, row.id, window)
+        for placement, change in _placed(session, row.id, window, actor)
     ]
     return proposals.cases(session, placed, calendar_rows.value(row, now), now)
 
 
-def _placed(session: Session, calendar: str, window: str) -> list[tuple[PlacementRow, Change]]:
+def _placed(session: Session, calendar: str, window: str, actor: Actor) -> list[tuple[PlacementRow, Change]]:
+    """What a window holds of what the actor may know of."""
     rows = session.execute(
         select(PlacementRow, Change)
         .join(Change, Change.id == PlacementRow.change_id)
-        .where(PlacementRow.calendar_id == calendar, PlacementRow.window == window, Change.state != "withdrawn")
+        .join(Repository, Repository.id == Change.repository_id)
+        .where(
+            PlacementRow.calendar_id == calendar,
+            PlacementRow.window == window,
+            Change.state != "withdrawn",
+            visibility.changes(actor),
+        )
         .order_by(PlacementRow.position, PlacementRow.change_id, PlacementRow.environment)
     )
     return [(placement, change) for placement, change in rows]
 
 
-def window_status(session: Session, calendar: str, window: str, now: datetime) -> dict[str, Status]:
-    """The status of every change in a window (``<change>/<environment>``): it is approved when all of them are."""
-    cases = _cases(session, calendar, window, now)
+def window_status(
+    session: Session, calendar: str, window: str, now: datetime, actor: Actor = _TELLER
+) -> dict[str, Status]:
+    """The status of every change in a window (``<change>/<environment>``): it is approved when all of them are.
+
+    With ``actor`` those that this one may know of.
+    """
+    cases = _cases(session, calendar, window, now, actor)
     told = proposals.tallies(session, cases, now)
     return {_key(case): one.status for case, one in zip(cases, told, strict=True)}
 
@@ -299,7 +311,7 @@ def statuses(store: Store, actor: Actor, now: datetime, calendar: str, window: s
     """:func:`window_status` for whoever may read approvals."""
     require(actor, Action.READ_APPROVALS)
     with store.read() as session:
-        return window_status(session, calendar, window, now)
+        return window_status(session, calendar, window, now, actor)
 
 
 def withdraw(

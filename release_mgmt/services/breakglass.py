@@ -16,9 +16,9 @@ from release_mgmt.core.gate import BreakGlass
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import clean, one_line
 from release_mgmt.core.windows import BusinessDays, ReleaseCalendar, resolve, zone
-from release_mgmt.services import audit, calendar_rows, parties, proposals, secret
+from release_mgmt.services import audit, calendar_rows, parties, proposals, secret, visibility
 from release_mgmt.store.models.approvals import BreakGlassRow
-from release_mgmt.store.models.repositories import Repository
+from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, ChangeTerms, PlacementRow
 from release_mgmt.store.session import Store
 
@@ -200,7 +200,10 @@ def get(store: Store, actor: Actor, now: datetime, key: str) -> BreakGlassView:
     """One permission."""
     require(actor, Action.READ_APPROVALS)
     with store.read() as session:
-        return _view(_find(session, key), now)
+        row = _find(session, key)
+        if row.change_id in visibility.hidden(session, actor):
+            raise NotFound("There is no such break-glass.")
+        return _view(row, now)
 
 
 def search(
@@ -210,7 +213,11 @@ def search(
     """The newest permissions, for a change or a calendar, or those whose review is missing."""
     require(actor, Action.READ_APPROVALS)
     with store.read() as session:
-        statement = select(BreakGlassRow).order_by(BreakGlassRow.requested_at.desc(), BreakGlassRow.id).limit(limit)
+        seen = (
+            select(Change.id).join(Repository, Repository.id == Change.repository_id).where(visibility.changes(actor))
+        )
+        statement = select(BreakGlassRow).where(BreakGlassRow.change_id.in_(seen))
+        statement = statement.order_by(BreakGlassRow.requested_at.desc(), BreakGlassRow.id).limit(limit)
         if change is not None:
             statement = statement.where(BreakGlassRow.change_id == change)
         if calendar is not None:

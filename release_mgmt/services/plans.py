@@ -17,7 +17,7 @@ from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.planning import Candidate, Plan, Settings, plan
 from release_mgmt.core.windows import ReleaseCalendar
 from release_mgmt.formats import plan_json
-from release_mgmt.services import Store, audit, calendar_rows, candidates, plan_feeds, plan_rows, settling
+from release_mgmt.services import Store, audit, calendar_rows, candidates, plan_feeds, plan_rows, room, settling
 from release_mgmt.services.candidates import Loaded
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, PlanRow
 
@@ -210,7 +210,7 @@ def document(store: Store, actor: Actor, slug: str, version: int | None = None) 
         found = session.get(PlanRow, (row.id, version or row.plan_version))
         if found is None:
             raise NotFound("There is no such plan.")
-        return found.document
+        return room.seen_document(session, actor, row, found.document)
 
 
 def forget_before(session: Session, instant: datetime) -> int:

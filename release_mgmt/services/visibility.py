@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import NotFound
 from release_mgmt.core.permissions import ANONYMOUS, EVERYWHERE, Actor, Role
+from release_mgmt.store.models.publishing import PublicationRow
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.session import Store
 
@@ -57,6 +58,14 @@ def kept(session: Session) -> frozenset[str]:
     return frozenset(text for row in session.execute(query) for text in row)
 
 
+def hidden(session: Session, actor: Actor) -> frozenset[str]:
+    """Ids of the changes that ``actor`` may not know of: for taking them out of counts and stored documents."""
+    if _sees_all(actor):
+        return frozenset()
+    everywhere = select(Change.id).join(Repository, Repository.id == Change.repository_id).where(~_open(ANONYMOUS)[0])
+    return frozenset(session.scalars(everywhere)) - set(session.scalars(everywhere.where(changes(actor))))
+
+
 def require_seen(store: Store, actor: Actor, *, changes_of: Sequence[str] = (), named: Sequence[str] = ()) -> None:
     """Raise NotFound when one of these changes (ids) or repositories (names) is hidden from ``actor``.
 
@@ -66,6 +75,18 @@ def require_seen(store: Store, actor: Actor, *, changes_of: Sequence[str] = (), 
         return
     with store.read() as session:
         require_seen_in(session, actor, changes_of=changes_of, named=named)
+
+
+def require_there(session: Session, actor: Actor, repository: str) -> None:
+    """As :func:`require_seen_in` for one repository's name, and NotFound alike when there never was such a one.
+
+    What was published of a repository outlives its registration, so a publication is enough to be there.
+    """
+    require_seen_in(session, actor, named=[repository])
+    registered = select(Repository.id).where(Repository.name == repository)
+    published = select(PublicationRow.id).where(PublicationRow.repository == repository)
+    if session.scalar(registered.limit(1)) is None and session.scalar(published.limit(1)) is None:
+        raise NotFound("There is no such repository.")
 
 
 def require_seen_in(

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from release_mgmt.core.errors import NotFound
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.windows import periods
-from release_mgmt.services import Store, calendar_rows, visibility
+from release_mgmt.services import Store, calendar_rows, room, visibility
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, MoveRow, PlacementRow, WindowRow
 
@@ -147,11 +147,12 @@ def _windows(session: Session, actor: Actor, rows: Iterable[Any]) -> list[Window
             wanted = wanted.where(PlacementRow.window.in_(keys))
         for row, change, repository, slug in session.execute(wanted):
             content.setdefault((row.calendar_id, row.window), []).append(_placed(row, change, repository, slug))
+    used = room.seen(session, actor, found)
     return [
         WindowView(
             calendar.slug, calendar.name, calendar.time_zone, window.key, window.series, window.title,
             window.starts_at, window.ends_at, window.state, tuple(window.flags), tuple(window.levels),
-            tuple(window.environments), window.points, window.used, window.majors, window.most_major,
+            tuple(window.environments), window.points, *used[calendar.id, window.key], window.most_major,
             tuple(window.frozen), window.version,
             tuple(sorted(content.get((calendar.id, window.key), ()), key=lambda each: (each.position, each.id))),
         )
@@ -195,8 +196,15 @@ def upcoming(
         .limit(limit)
     )
     if not with_empty:
-        holding = select(PlacementRow.window).where(
-            PlacementRow.calendar_id == WindowRow.calendar_id, PlacementRow.window == WindowRow.key
+        holding = (
+            select(PlacementRow.window)
+            .join(Change, Change.id == PlacementRow.change_id)
+            .join(Repository, Repository.id == Change.repository_id)
+            .where(
+                PlacementRow.calendar_id == WindowRow.calendar_id,
+                PlacementRow.window == WindowRow.key,
+                visibility.changes(actor),
+            )
         )
         statement = statement.where(holding.exists())
     with store.read() as session:

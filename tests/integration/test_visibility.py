@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import delete
 
 from release_mgmt.bootstrap import create_app
+from release_mgmt.core.approvals import Blocker
 from release_mgmt.core.errors import NotFound
 from release_mgmt.core.permissions import Actor, Role, Via
-from release_mgmt.services import approvals, changes, releases, repositories, visibility, windows
+from release_mgmt.services import approvals, breakglass, changes, plans, releases, repositories, visibility, windows
 from release_mgmt.services.changes import Filter
 from release_mgmt.settings import Settings
 from release_mgmt.store.models.repositories import Change, Release, Repository
-from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, WindowRow
+from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, PlanRow, WindowRow
 from release_mgmt.store.session import Store
 from tests.functional.conftest import client_as
 
@@ -37,7 +39,7 @@ def world(store: Store) -> Store:
         session.add(
             WindowRow(
                 calendar_id="c", key="w@x", series="w", original_start="x", title="", starts_at=START,
-                ends_at=START + timedelta(hours=2), state="planned",
+                ends_at=START + timedelta(hours=2), state="planned", points=4, used=4, majors=1,
             )
         )  # fmt: skip
         for name, settings in [("open", {}), ("kept", {"teams_only": True})]:
@@ -51,8 +53,9 @@ def world(store: Store) -> Store:
             session.add(Release(id=name, repository_id=name, version="1.0", tag="v1.0", sha="s", position=0))
             session.add(
                 Change(
-                    id=f"{name}-1", repository_id=name, key="1", title=f"Of {name}", state="announced", level="minor",
-                    happened_at=NOW, created_at=NOW, updated_at=NOW, affected_teams=["fraud"],
+                    id=f"{name}-1", repository_id=name, key="1", title=f"Of {name}", state="announced",
+                    level="major" if name == "kept" else "minor", happened_at=NOW, created_at=NOW,
+                    updated_at=NOW, affected_teams=["fraud"],
                 )
             )  # fmt: skip
             session.flush()
@@ -86,7 +89,9 @@ def listed(store: Store, actor: Actor) -> set[str]:
 def test_whom_it_concerns_sees_the_change(world: Store, actor: Actor) -> None:
     assert listed(world, actor) == {"open-1", "kept-1"}
     assert changes.get(world, actor, "kept-1").change.title == "Of kept"
-    assert len(windows.detail(world, actor, "pricing", "w@x").changes) == 2
+    found = windows.detail(world, actor, "pricing", "w@x")
+    assert (len(found.changes), found.used, found.majors) == (2, 4, 1)
+    assert set(approvals.statuses(world, actor, NOW, "pricing", "w@x")) == {"open-1/prod", "kept-1/prod"}
 
 
 @pytest.mark.parametrize("actor", OUTSIDE)
@@ -94,7 +99,10 @@ def test_to_others_nothing_of_it_exists(world: Store, actor: Actor) -> None:
     assert listed(world, actor) == {"open-1"}
     assert changes.search(world, actor, Filter(text="kept")).items == ()
     assert [one.name for one in repositories.search(world, actor).items] == ["open"]
-    assert [one.id for one in windows.detail(world, actor, "pricing", "w@x").changes] == ["open-1"]
+    window = windows.detail(world, actor, "pricing", "w@x")
+    assert ([one.id for one in window.changes], window.used, window.majors) == (["open-1"], 1, 0)
+    assert set(approvals.statuses(world, actor, NOW, "pricing", "w@x")) == {"open-1/prod"}
+    assert list(approvals.window_view(world, actor, NOW, "pricing", "w@x")[0]) == ["open-1/prod"]
     assert windows.of_change(world, actor, "kept-1") == []
     for ask in (
         lambda: changes.get(world, actor, "kept-1"),
@@ -109,6 +117,66 @@ def test_to_others_nothing_of_it_exists(world: Store, actor: Actor) -> None:
         assert "kept" not in found.value.message
 
 
+@pytest.mark.parametrize(("actor", "sees"), [(somebody("fraud"), True), (somebody("risk"), False)])
+def test_a_window_that_holds_only_what_is_hidden_is_an_empty_one(world: Store, actor: Actor, sees: bool) -> None:
+    """In its counts, in lists that leave empty windows out, and in the plan's document."""
+    with world.write() as session:
+        session.execute(delete(PlacementRow).where(PlacementRow.change_id == "open-1"))
+    assert [one.used for one in windows.upcoming(world, actor, NOW)] == [4 if sees else 0]
+    assert len(windows.upcoming(world, actor, NOW, with_empty=False)) == (1 if sees else 0)
+
+
+@pytest.mark.parametrize("actor", [*INSIDE, *OUTSIDE])
+def test_a_plan_is_read_without_what_is_hidden(world: Store, actor: Actor) -> None:
+    """Whole for whom it concerns; for others without the change, its room, its conflicts and its name in reasons."""
+    full = {"code": "capacity", "ref": "w@x", "message": "5/4", "from": "w@x", "to": "w@x"}
+    waits = full | {"code": "dependency", "ref": "kept-1", "message": "kept-1"}
+    placed = [
+        {"change": "open-1", "title": "Of open", "level": "minor", "window": "w@x", "why": "", "reasons": [waits]},
+        {"change": "kept-1", "title": "Of kept", "level": "major", "window": "w@x", "why": "", "reasons": []},
+    ]
+    room = {"points": 4, "used": 4, "majors": 1, "most_major": None}
+    window = {"key": "w@x", "series": "w", "capacity": room, "changes": ["kept-1", "open-1"]}
+    made = {
+        "windows": [window], "placements": placed, "deferrals": [], "suggestions": [],
+        "moves": [{"change": "kept-1", "from": "w@y", "to": "w@x", "reasons": []}],
+        "conflicts": [{"change": None, "window": "w@x", **full}, {"change": "kept-1", "window": "w@x", **full}],
+    }  # fmt: skip
+    with world.write() as session:
+        session.add(PlanRow(calendar_id="c", version=1, digest="d", document=made, made_by="x", made_at=NOW))
+        session.get_one(CalendarRow, "c").plan_version = 1
+    found = plans.document(world, actor, "pricing")
+    if actor in INSIDE:
+        assert found == made
+        return
+    assert "kept" not in str(found)
+    assert found["windows"][0]["capacity"] == room | {"used": 1, "majors": 0}
+    assert (found["moves"], found["conflicts"]) == ([], [])
+    assert found["placements"][0]["reasons"][0]["code"] == "dependency"
+
+
+def test_one_click_on_a_window_tells_nothing_of_what_is_hidden(world: Store) -> None:
+    """Whoever has no vote there learns why for the changes that may be known of, and of no other."""
+    with world.write() as session:
+        session.execute(delete(PlacementRow).where(PlacementRow.change_id == "open-1"))
+    assert approvals.vote_on_window(world, somebody("risk"), NOW, "pricing", "w@x") == []
+
+
+@pytest.mark.parametrize("actor", [*INSIDE, *OUTSIDE])
+def test_break_glass_of_what_is_hidden_is_hidden(world: Store, actor: Actor) -> None:
+    asked = breakglass.request(
+        world, INSIDE[0], NOW, change="kept-1", environment="prod", blockers=[Blocker("notice")], reason="burning",
+        ticket="OPS-1",
+    )  # fmt: skip
+    if actor in INSIDE:
+        assert [one.id for one in breakglass.search(world, actor, NOW)] == [asked.id]
+        assert breakglass.get(world, actor, NOW, asked.id).change == "kept-1"
+        return
+    assert breakglass.search(world, actor, NOW) == []
+    with pytest.raises(NotFound):
+        breakglass.get(world, actor, NOW, asked.id)
+
+
 def test_an_affected_team_sees_its_change_and_not_the_rest_of_the_repository(world: Store) -> None:
     assert listed(world, somebody("fraud")) == {"open-1", "kept-1"}
     with pytest.raises(NotFound):
@@ -120,7 +188,8 @@ def test_an_affected_team_sees_its_change_and_not_the_rest_of_the_repository(wor
     [
         "/api/v1/changes/kept-1", "/api/v1/changes/kept-1/approvals", "/api/v1/changes/kept-1/placement",
         "/api/v1/changes/kept-1/stages", "/api/v1/repositories/kept", "/api/v1/repositories/kept/releases",
-        "/api/v1/repositories/kept/changelog", "/api/v1/gate?repository=kept&environment=prod",
+        "/api/v1/repositories/kept/changelog", "/api/v1/repositories/kept/changelog?format=atom",
+        "/api/v1/repositories/kept/publications", "/api/v1/gate?repository=kept&environment=prod",
         "/api/v1/gate?repository=open&change=kept-1&environment=prod", "/changes/kept-1", "/repositories/kept",
         "/changelogs/kept",
     ],
@@ -134,7 +203,9 @@ def test_every_route_answers_as_if_it_were_not_there(world: Store, settings: Set
     hidden = client.get(path)
     never = client.get(path.replace("kept", "never"))
     assert hidden.status_code == 404
-    assert never.status_code == 404 or "changelog" in path, "a repository that is not there has an empty changelog"
+    assert never.status_code == 404
+    said = [(one.json or {}) if one.is_json else {} for one in (hidden, never)]
+    assert all(said[0].get(part) == said[1].get(part) for part in ("code", "title", "detail", "hint"))
     assert "Of kept" not in hidden.text
     wrote = client.put("/api/v1/changes/kept-1/override", json={"level": "major", "reason": "because"})
     assert wrote.status_code == 404

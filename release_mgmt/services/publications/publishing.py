@@ -253,7 +253,7 @@ def of_repository(store: Store, actor: Actor, repository: str) -> list[Publicati
     """The publications of a repository, newest first."""
     require(actor, Action.READ_CHANGELOG)
     with store.read() as session:
-        visibility.require_seen_in(session, actor, named=[repository])
+        visibility.require_there(session, actor, repository)
         statement = select(PublicationRow).where(PublicationRow.repository == repository)
         return [_view(row) for row in session.scalars(statement.order_by(PublicationRow.position.desc()))]
 
@@ -300,7 +300,7 @@ def view_of(
     """What is published of a repository, for an audience."""
     require_audience(actor, audience)
     with store.read() as session:
-        visibility.require_seen_in(session, actor, named=[repository])
+        visibility.require_there(session, actor, repository)
         rows = current(session, repository, package=package, version=version)
         if not rows and version is not None:
             raise NotFound("There is no such release.")

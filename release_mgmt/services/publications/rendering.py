@@ -70,7 +70,7 @@ def _read(
 ) -> tuple[Changelog, dict[str, Annotation], dict[str, str], dict[tuple[str, str], datetime]]:
     require_audience(actor, audience)
     with store.read() as session:
-        visibility.require_seen_in(session, actor, named=[repository])
+        visibility.require_there(session, actor, repository)
         record, known, yanked, changed = record_of(session, repository)
     chosen = tuple(
         section
