@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import Conflict, InvalidInput, NotFound, StaleVersion
@@ -21,6 +21,7 @@ from release_mgmt.services import Store, audit, visibility
 from release_mgmt.services.paging import Page, bounded, page, values
 from release_mgmt.sources.addresses import AddressPolicy, parse
 from release_mgmt.sources.git.repository import open_repository
+from release_mgmt.store.models.ingest import ForgeSource
 from release_mgmt.store.models.publishing import PublicationRow
 from release_mgmt.store.models.repositories import Change, Release, Repository
 
@@ -293,6 +294,48 @@ def archive(
         word = "repository.restore" if restore else "repository.archive"
         audit.record(session, actor, now, action=word, subject=f"repository:{before.id}")
         return _load(session, Repository.id == before.id)
+
+
+def move(
+    store: Store, actor: Actor, now: datetime, name: str, *, location: str, allowed: AddressPolicy
+) -> RepositoryView:
+    """Read a repository from another address (another forge, another folder) from now on.
+
+    Its id, the ids of its changes, the UIDs of its events and what was published stay what they were.
+    """
+    require(actor, Action.MANAGE_REPOSITORIES)
+    address = parse(location, allowed)
+    if address.kind == "path":
+        open_repository(address.url)
+    with store.write("repositories") as session:
+        before = _load(session, Repository.name == name)
+        _free(session, before.name, address.url, but=before.id)
+        _update(session, before, None, {"location": address.url, "sync_due_at": now, "updated_at": now})
+        source = session.get(ForgeSource, before.id)
+        if source is not None:
+            source.cursor, source.due_at = None, now  # another list of pull requests: all of it is read
+        audit.record(
+            session, actor, now, action="repository.move", subject=f"repository:{before.id}",
+            before={"location": before.location}, after={"location": address.url},
+        )  # fmt: skip
+        return _load(session, Repository.id == before.id)
+
+
+def remove(store: Store, actor: Actor, now: datetime, name: str) -> None:
+    """Delete an archived repository with its changes and history; what was published of it stays readable.
+
+    :raises Conflict: while it is not archived.
+    """
+    require(actor, Action.MANAGE_REPOSITORIES)
+    with store.write("repositories") as session:
+        before = _load(session, Repository.name == name)
+        if before.archived_at is None:
+            raise Conflict("Only an archived repository is deleted.", hint="Archive it first.")
+        session.execute(delete(Repository).where(Repository.id == before.id))
+        audit.record(
+            session, actor, now, action="repository.delete", subject=f"repository:{before.id}",
+            before={"name": before.name, "location": before.location, "changes": before.changes},
+        )  # fmt: skip
 
 
 def name_of(store: Store, repository_id: str) -> str:

@@ -11,12 +11,14 @@ from sqlalchemy import func, select, update
 
 from release_mgmt import clock
 from release_mgmt.core import pipeline
+from release_mgmt.core.errors import Conflict
 from release_mgmt.core.permissions import Via, trusted
 from release_mgmt.jobs.worker import run_here
 from release_mgmt.services import calendars, changes, jobs, plans, publications, releases, repositories
 from release_mgmt.services.jobs import JobView
 from release_mgmt.settings import Settings
 from release_mgmt.sources.calendars.files import load_yaml, read_file
+from release_mgmt.store.models.publishing import FeedEventRow, RevisionRow
 from release_mgmt.store.models.repositories import Change, ChangeCommit, Commit, Repository
 from release_mgmt.store.session import Store
 from tests.conftest import GitRepo
@@ -171,3 +173,43 @@ def test_old_faults_that_harm_no_reader_do_not_keep_a_repository_out(
             assert refresh(sqlite_store, here, repository).state == "done"
     assert "A padded tree." in {one.title for one in changes.search(sqlite_store, OPERATOR).items}
     assert refresh(sqlite_store, here, repository).state == "failed"
+
+
+def test_a_repository_that_is_renamed_moved_archived_and_deleted_keeps_what_others_hold(
+    store: Store, here: Settings, git_repo: GitRepo, tmp_path: Path
+) -> None:
+    """Ids of changes, UIDs of events and published texts stay what they were through every step."""
+    model(git_repo)
+    calendars.apply(store, OPERATOR, clock.now(), load_yaml(read_file(ROOT / "config" / "calendar.example.yaml"))[0])
+    repository = add(store, git_repo)
+    refresh(store, here, repository)
+
+    def held() -> tuple[object, ...]:
+        with store.read() as session:
+            ids = tuple(session.scalars(select(Change.id).order_by(Change.id)))
+            uids = tuple(session.scalars(select(FeedEventRow.uid).order_by(FeedEventRow.uid)))
+            texts = session.execute(
+                select(RevisionRow.publication_id, RevisionRow.number, RevisionRow.digest).order_by(
+                    RevisionRow.publication_id, RevisionRow.number
+                )
+            ).all()
+            return ids, uids, texts
+
+    before = held()
+    assert all(before)
+    repositories.edit(store, OPERATOR, clock.now(), "repo", version=None, values={"name": "renamed"})
+    elsewhere = tmp_path / "elsewhere"
+    git_repo.git("clone", "-q", "--mirror", str(git_repo.path), str(elsewhere))
+    allowed = repositories.policy((str(tmp_path),), ())
+    moved = repositories.move(store, OPERATOR, clock.now(), "renamed", location=str(elsewhere), allowed=allowed)
+    assert (moved.id, moved.location) == (repository, str(elsewhere))
+    assert refresh(store, here, repository).state == "done"
+    assert held() == before
+    with pytest.raises(Conflict, match="archived"):
+        repositories.remove(store, OPERATOR, clock.now(), "renamed")
+    repositories.archive(store, OPERATOR, clock.now(), "renamed")
+    assert held() == before
+    repositories.remove(store, OPERATOR, clock.now(), "renamed")
+    _, uids, texts = held()
+    assert (uids, texts) == before[1:]
+    assert [one.version for one in publications.of_repository(store, OPERATOR, "renamed")] == ["1.1.0", "1.0.0"]

@@ -76,6 +76,12 @@ class EditRepositorySchema(Schema):
     adopted_at = fields.AwareDateTime(format="iso")
 
 
+class MoveRepositorySchema(Schema):
+    """Where it is now."""
+
+    location = fields.String(required=True, validate=validate.Length(1, 2000))
+
+
 class RepositoryQuery(PageQuery):
     """Which repositories."""
 
@@ -158,6 +164,35 @@ class Repository(MethodView):
     def delete(self, repository: str) -> Response:
         """Archive: it is no longer read, what was published stays."""
         return _one(services.archive(context.store, context.actor, context.now, repository, version=etags.expected()))
+
+
+@blueprint.route("/<repository>/move")
+class Moved(MethodView):
+    """To another forge."""
+
+    @needs(Action.MANAGE_REPOSITORIES)
+    @blueprint.arguments(MoveRepositorySchema)
+    @blueprint.response(200, RepositorySchema)
+    def post(self, body: dict[str, Any], repository: str) -> Response:
+        """Read it from another address; ids, events and published texts stay what they were."""
+        chosen = context.settings
+        allowed = services.policy(chosen.repository_roots, chosen.repository_hosts, allow_http=chosen.allow_plain_http)
+        return _one(
+            services.move(
+                context.store, context.actor, context.now, repository, location=body["location"], allowed=allowed
+            )
+        )
+
+
+@blueprint.route("/<repository>/delete")
+class Deleted(MethodView):
+    """For good."""
+
+    @needs(Action.MANAGE_REPOSITORIES)
+    @blueprint.response(204)
+    def post(self, repository: str) -> None:
+        """Delete an archived repository with its changes; what was published of it stays."""
+        services.remove(context.store, context.actor, context.now, repository)
 
 
 @blueprint.route("/<repository>/restore")
