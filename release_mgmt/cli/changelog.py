@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 from collections.abc import Iterable
@@ -60,6 +61,7 @@ def changelog(
     Without --all: the newest release and what is not released yet; with --from or --to, that range.
     """
     gc.disable()  # nothing of a history is a cycle, and looking for some costs a third of the time
+    atexit.register(gc.freeze)  # nor is there anything to find at the end, when Python looks once more
     repository = open_repository(repo)
     origin = repository.origin()
     pulls: tuple[PullRequest, ...] = ()

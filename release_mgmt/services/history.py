@@ -241,6 +241,7 @@ def read_commits(
         files=reading.with_files,
         merges="first-parent" if reading.with_files else "none",
         topological=reading.with_files,
+        brief=also is None,
         on_missing=lambda words: told.append(f"files are missing, renames were found by equal content only: {words}"),
     )
     for count, commit in enumerate(stream, 1):

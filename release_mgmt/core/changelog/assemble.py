@@ -81,6 +81,7 @@ class Assembly:
         self.diagnostics = [*history.diagnostics, *self.releases.diagnostics]
         self.firsts = _FirstTimers(self.graph, history.authors)
         self.entries: dict[tuple[object, ...], Entry] = {}
+        self.plain: dict[tuple[bool, int], Entry] = {}  # whether released, and which change: the book keeps them all
         head = self.releases.before_head
         self.head_mask = 0
         if self.graph.head is not None:
@@ -229,11 +230,17 @@ class Assembly:
         return twins.same.get((place, change.newest), change.key)
 
     def _entry(self, change: Change, part: _Part, twins: Twins) -> Entry:
-        link = part.settled.links.get(change.newest)
-        also = twins.also.get((part.place, change.newest))
+        newest, release = change.commits[0], part.release
+        at = (part.place, newest)
+        link = part.settled.links.get(newest)
+        also = twins.also.get(at)
+        first_in = release.first_in.get(newest) if release is not None else None
+        plain = None
+        if link is None and first_in is None and at not in twins.same:
+            plain = (release is None, id(change))
+            if plain in self.plain:
+                return self.plain[plain]
         key = self._key(change, part.place, twins)
-        release = part.release
-        first_in = release.first_in.get(change.newest) if release is not None else None
         cached = (change.commits, key, release is None, first_in)
         if link is None and not also and cached in self.entries:
             return self.entries[cached]
@@ -258,7 +265,9 @@ class Assembly:
             also_in=self._versions(also or ()),
             reverts=reverts,
         )
-        if link is None and not also:
+        if plain is not None:
+            self.plain[plain] = entry
+        elif link is None and not also:
             self.entries[cached] = entry
         return entry
 

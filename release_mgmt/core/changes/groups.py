@@ -78,6 +78,7 @@ class ChangeBook:
         self._made: dict[tuple[int, ...], Change] = {}
         self._ordinals: dict[int, int] | None = None
         self._titles: dict[str, list[int]] | None = None
+        self._numbers: dict[PrKey, list[int]] | None = None
         self._sorted: list[str] | None = None
         self.undoing = frozenset(number for number, one in enumerate(self.facts) if one.undo is not None)
         self.picked = tuple(number for number, one in enumerate(self.facts) if one.picked)
@@ -108,14 +109,21 @@ class ChangeBook:
         return sorted({*named, *chain})
 
     def titles(self) -> dict[str, list[int]]:
-        """Commits by the form in which titles are compared, and by ``#`` and number; oldest first."""
+        """Commits by the form in which titles are compared, oldest first."""
         if self._titles is None:
             self._titles = {}
             for commit, facts in enumerate(self.facts):
                 self._titles.setdefault(title_key(facts.title), []).append(commit)
-                if facts.number is not None:
-                    self._titles.setdefault(f"{facts.number[0]}{facts.number[1]}", []).append(commit)
         return self._titles
+
+    def numbered(self, number: PrKey) -> Sequence[int]:
+        """The commits that name a pull request's number, oldest first."""
+        if self._numbers is None:
+            self._numbers = {}
+            for commit, facts in enumerate(self.facts):
+                if facts.number is not None:
+                    self._numbers.setdefault(facts.number, []).append(commit)
+        return self._numbers.get(number, ())
 
     def find(self, sha: str) -> int | None:
         """The commit of a sha, which may be abbreviated to seven characters or more; None when unknown or ambiguous."""
@@ -249,17 +257,17 @@ class ChangeBook:
 
         Ancestors never change, so neither does the number; a cherry-pick on another line gets that of its original.
         """
-        same: dict[tuple[str, str], list[int]] = {}
-        for commit, facts in enumerate(self.facts):
-            if len(self.graph.parents[commit]) < 2:
-                same.setdefault((self.authors[commit], facts.title), []).append(commit)
-        merged: dict[tuple[str, str], list[int]] = {}
-        for (author, title), commits in same.items():
-            merged.setdefault((author, title_key(title)), []).extend(commits)
         ordinals: dict[int, int] = {}
-        for commits in merged.values():
-            if len(commits) > 1:
-                self._count_in_a_row(sorted(commits), ordinals)
+        for commits in self.titles().values():
+            if len(commits) == 1:
+                continue  # nearly all
+            by_author: dict[str, list[int]] = {}
+            for commit in commits:
+                if len(self.graph.parents[commit]) < 2:
+                    by_author.setdefault(self.authors[commit], []).append(commit)
+            for own in by_author.values():
+                if len(own) > 1:
+                    self._count_in_a_row(own, ordinals)
         return ordinals
 
     def _count_in_a_row(self, commits: Sequence[int], ordinals: dict[int, int]) -> None:

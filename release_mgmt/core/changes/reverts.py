@@ -76,13 +76,14 @@ class Reverts:
         if self.undoing.isdisjoint(commits):
             return Settled(changes)
         settled = Settled(changes)
-        oldest_first = sorted(changes, key=lambda change: change.newest)
+        oldest_first = sorted(changes, key=lambda change: change.commits[0])
         by_commit = {commit: change for change in changes for commit in change.commits}
         reverters: dict[int, list[Change]] = {}
         shipped: dict[int, Link] = {}
         has_targets: set[int] = set()
+        may_undo = {by_commit[commit].newest for commit in self.undoing.intersection(commits) if commit in by_commit}
         for at, change in enumerate(oldest_first):
-            undo = None if self.undoing.isdisjoint(change.commits) else self._undo(change)
+            undo = self._undo(change) if change.commits[0] in may_undo else None
             if undo is None or undo.part:
                 continue
             inside, link = self._targets(change, undo, oldest_first[:at], by_commit)
@@ -98,29 +99,45 @@ class Reverts:
                     f"{self._book.graph.shas[change.newest]} takes back something that is not in its history: "
                     f"{change.title}"
                 )
-        effective: dict[int, bool] = {}
+        settled.links = shipped
+        if has_targets:
+            self._cancel(settled, oldest_first, reverters, has_targets)
+        return settled
+
+    def _cancel(
+        self,
+        settled: Settled,
+        oldest_first: Sequence[Change],
+        reverters: dict[int, list[Change]],
+        has_targets: set[int],
+    ) -> None:
+        """Take away what a section itself takes back, newest first: what was taken back takes nothing back."""
+        changes, shipped = settled.shown, settled.links
+        effective: dict[int, bool] = {}  # of what is taken back; all else stands
         hidden: set[int] = set()
         for change in reversed(oldest_first):
-            by = next((r for r in reversed(reverters.get(change.newest, [])) if effective[r.newest]), None)
+            takers = reverters.get(change.commits[0])
+            if takers is None:
+                continue
+            by = next((r for r in reversed(takers) if effective.get(r.newest, True)), None)
             effective[change.newest] = by is None
             if by is not None:
                 settled.cancelled.append((change, by))
                 hidden.add(change.newest)
                 if by.newest not in shipped:
                     hidden.add(by.newest)
-        hidden |= {newest for newest in has_targets if effective[newest] and newest not in shipped}
+        hidden |= {newest for newest in has_targets if effective.get(newest, True) and newest not in shipped}
         paired = {change.newest for pair in settled.cancelled for change in pair}
         # A second revert of what is gone already goes with it: hidden, so it needs its pair too.
         settled.cancelled += [
             (target, by)
             for target in reversed(oldest_first)
-            for by in reverters.get(target.newest, [])
+            for by in reverters.get(target.commits[0], ())
             if by.newest in hidden and by.newest not in paired
         ]
         settled.cancelled.reverse()
-        settled.shown = [change for change in changes if change.newest not in hidden]
+        settled.shown = [change for change in changes if change.commits[0] not in hidden]
         settled.links = {newest: link for newest, link in shipped.items() if newest not in hidden}
-        return settled
 
     def _only_part(self, change: Change, target: Change) -> bool:
         """Whether the contents show that a revert of one commit leaves some of another in place."""
@@ -182,8 +199,9 @@ class Reverts:
             if same_number or title_key(candidate.title) in keys or (again and self._reverts(candidate, quoted)):
                 return [candidate], None
         titles = self._book.titles()
-        for key in ([f"#{wanted[1]}"] if wanted else []) + sorted(keys):
-            for commit in reversed(titles.get(key, ())):
+        numbered = [self._book.numbered(wanted)] if wanted else []
+        for commits in [*numbered, *(titles.get(key, ()) for key in sorted(keys))]:
+            for commit in reversed(commits):
                 if commit in change.commits or not self._book.graph.contains(change.newest, commit):
                     continue
                 return [], self._link(commit, undo)

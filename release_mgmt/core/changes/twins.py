@@ -18,6 +18,9 @@ class Patches(Protocol):
     def patch_ids(self, shas: Iterable[str]) -> dict[str, str]:
         """Commit -> what names its patch, for those that change something."""
 
+    def paths(self, sha: str) -> tuple[str, ...]:
+        """The files that a commit changed, much cheaper than its patch; commits of one patch change the same."""
+
     def undoes_in_part(self, revert: str, target: str) -> bool:
         """Whether what ``revert`` changed is less than the inverse of what ``target`` did."""
 
@@ -103,6 +106,8 @@ class Joiner:
                 if change.number is not None:
                     by_number.setdefault(change.number, []).append((place, change))
         for items in by_number.values():
+            if len(items) == 1:
+                continue  # nearly all
             for at, item in enumerate(items[1:], 1):
                 for earlier in items[:at]:
                     self._unite(earlier, item, apart=True)
@@ -142,6 +147,8 @@ class Joiner:
                 if key in keys:
                     by_title.setdefault(key, []).append((place, change))
         for items in by_title.values():
+            if len(items) == 1:
+                continue
             items.sort(key=lambda item: item[1].newest)
             for item in items:
                 if item[0] not in side:
@@ -175,15 +182,18 @@ class Joiner:
                 skipped += len(alone)
                 continue
             budget.left -= len(alone) + len(others)
-            self._equal([*others, *alone], patches)
+            self._equal(others, alone, patches)
         if skipped:
             found.diagnostics.append(
                 f"the contents of {skipped} changes on maintenance lines were not compared with the main line's: too "
                 f"many; of these, backports with another title and no number are listed twice"
             )
 
-    def _equal(self, items: Sequence[Item], patches: Patches) -> None:
+    def _equal(self, others: Sequence[Item], alone: Sequence[Item], patches: Patches) -> None:
         shas = self._book.graph.shas
+        paths = [{patches.paths(shas[item[1].newest]) for item in items} for items in (others, alone)]
+        plausible = (paths[0] & paths[1]) - {()}
+        items = [item for item in (*others, *alone) if patches.paths(shas[item[1].newest]) in plausible]
         ids = patches.patch_ids([shas[change.newest] for _, change in items])
         by_patch: dict[str, list[Item]] = {}
         for item in items:
@@ -200,7 +210,7 @@ class Joiner:
         return [
             (place, change)
             for change in self._shown.get(place, ())
-            if len(change.commits) == 1 and (place, change.newest) not in self._class
+            if len(change.commits) == 1 and (place, change.commits[0]) not in self._class
         ]
 
     def _neighbours(self, place: int, side: frozenset[int]) -> list[int]:

@@ -180,9 +180,10 @@ class Graph:
             return earlier == later
         if self._introduced[earlier] <= self._reaches[later]:
             return True
-        if self._introduced[later] <= self._reaches[later]:
-            return False
         reach, introduced, parents = self._reaches[later], self._introduced, self.parents
+        # What contains another reaches at least as far along the main line, and came to it no earlier.
+        if introduced[later] <= reach or self._reaches[earlier] > reach or introduced[earlier] > introduced[later]:
+            return False
         seen: set[int] = set()
         ahead = [later]
         while ahead:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from difflib import SequenceMatcher
 
 from release_mgmt.core.errors import BrokenInvariant
 from release_mgmt.sources.git.process import Process, start
@@ -20,6 +19,8 @@ FILE_LIMIT = 200_000
 LINES_LIMIT = 2_000
 FILES_LIMIT = 100
 """Files of a commit above which it is not compared by content: a vendored tree or a move of everything."""
+
+_Files = tuple[tuple[str, str | None, str | None], ...]
 
 Edit = tuple[tuple[bytes, ...], tuple[bytes, ...]]
 """The lines that were taken out and those that were put in, without white space."""
@@ -119,10 +120,21 @@ class Edits:
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
         self._named: dict[str, str | None] = {}
+        self._touched: dict[str, _Files | None] = {}
         self._parts: dict[tuple[str, str], bool] = {}
 
     def of(self, sha: str) -> dict[str, Edit] | None:
         """Path -> what was taken out and put in; None for merges, and for what cannot be read or is too much."""
+        files = self._files(sha)
+        return None if files is None else {path: self._edit(old, new) for path, old, new in files}
+
+    def _files(self, sha: str) -> _Files | None:
+        """The files that a commit changed, each with its blob before and after."""
+        if sha not in self._touched:
+            self._touched[sha] = self._find_files(sha)
+        return self._touched[sha]
+
+    def _find_files(self, sha: str) -> _Files | None:
         commit = self._objects.read(sha)
         if commit is None:
             return None
@@ -133,9 +145,11 @@ class Edits:
         before = self._objects.read(parents[0]) if parents else None
         old_tree = before[5 : before.index(b"\n")].decode() if before else None
         files: list[tuple[str, str | None, str | None]] = []
-        if not self._compare(old_tree, head[0][5:], "", files):
-            return None
-        return {path: self._edit(old, new) for path, old, new in files}
+        return tuple(files) if self._compare(old_tree, head[0][5:], "", files) else None
+
+    def paths(self, sha: str) -> tuple[str, ...]:
+        """The files that a commit changed, without reading any; empty where there is no patch to name."""
+        return tuple([path for path, _, _ in self._files(sha) or ()])
 
     def patch_ids(self, shas: Iterable[str]) -> dict[str, str]:
         """Commit -> what names its patch, for those that change something."""
@@ -204,6 +218,8 @@ class Edits:
             end += 1
         one, other = one[begin : len(one) - end], other[begin : len(other) - end]
         if one and other and len(one) + len(other) <= LINES_LIMIT:
+            from difflib import SequenceMatcher  # seldom needed, and slow to load
+
             codes = SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
             taken = [line for tag, a, b, _, _ in codes if tag != "equal" for line in one[a:b]]
             put = [line for tag, _, _, a, b in codes if tag != "equal" for line in other[a:b]]

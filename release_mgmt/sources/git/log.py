@@ -10,6 +10,8 @@ from release_mgmt.core.history import Commit, FileChange
 
 # NUL cannot stand in a name or a message, so the fields need no escaping; with -z it also ends each record.
 FORMAT = "--format=%H%x00%P%x00%T%x00%aN%x00%aE%x00%aI%x00%cN%x00%cE%x00%cI%x00%B"
+BRIEF = "--format=%H%x00%P%x00%T%x00%aN%x00%aE%x00%x00%x00%x00%x00%B"
+"""Without times and committers, which cost git a tenth of the reading."""
 _FIELDS = 10
 _CHUNK = 1 << 18
 

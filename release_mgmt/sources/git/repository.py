@@ -158,6 +158,7 @@ class Repository:
         renames: Renames = "similar",
         walk: bool = True,
         topological: bool = False,
+        brief: bool = False,
         on_missing: Callable[[str], None] | None = None,
     ) -> Iterator[Commit]:
         """Commits reachable from ``include`` and not from ``exclude`` (full shas), streamed from one ``git log``.
@@ -167,6 +168,7 @@ class Repository:
         the way to read partial clones. ``walk=False`` gives the named commits only. Commits come in git's default
         order unless ``topological`` (children before parents, whatever their dates). Where similar renames cannot be
         found because a blob is missing, the reading goes on with exact ones and ``on_missing`` is told git's words.
+        ``brief`` leaves times and committers empty.
         """
         wanted = [*_shas(include), *(f"^{sha}" for sha in _shas(exclude))]
         if not wanted:
@@ -182,18 +184,19 @@ class Repository:
             options.append("--topo-order")
         given = 0
         try:
-            for commit in self._log(wanted, [*options, *_RENAMES[renames]] if files else options):
+            for commit in self._log(wanted, [*options, *_RENAMES[renames]] if files else options, brief=brief):
                 given += 1
                 yield commit
         except RepositoryRefused as error:
             if not files or renames != "similar":
                 raise
-            yield from islice(self._log(wanted, [*options, *_RENAMES["exact"]]), given, None)
+            yield from islice(self._log(wanted, [*options, *_RENAMES["exact"]], brief=brief), given, None)
             if on_missing is not None:
                 on_missing(error.message)
 
-    def _log(self, wanted: Sequence[str], options: Sequence[str]) -> Iterator[Commit]:
-        fixed = ["log", "-z", "--no-color", "--no-show-signature", "--no-notes", "--encoding=UTF-8", git_log.FORMAT]
+    def _log(self, wanted: Sequence[str], options: Sequence[str], *, brief: bool) -> Iterator[Commit]:
+        form = git_log.BRIEF if brief else git_log.FORMAT
+        fixed = ["log", "-z", "--no-color", "--no-show-signature", "--no-notes", "--encoding=UTF-8", form]
         feed = "".join(f"{sha}\n" for sha in wanted).encode()
         arguments = [*fixed, *options, "--stdin"]
         limit = self.time_limit
