@@ -15,6 +15,7 @@ from release_mgmt.core.permissions import Action
 from release_mgmt.formats.words import Words, negotiate
 from release_mgmt.services import adoption, publications
 from release_mgmt.services.audiences import named
+from release_mgmt.services.publications import windows as of_windows
 from release_mgmt.web import etags
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
@@ -41,6 +42,19 @@ class WantedSchema(Schema):
     language = fields.String()
     package = fields.String()
     version = fields.String()
+    page = fields.Integer(load_default=1, validate=validate.Range(1, 100_000))
+
+
+class WindowsWantedSchema(Schema):
+    """Which windows of a calendar, for whom, in which form. ``shipped`` windows are over; ``coming`` ones are not."""
+
+    which = fields.String(load_default="all", validate=validate.OneOf(of_windows.WHICH))
+    window = fields.String(validate=validate.Length(1, 200))
+    team = fields.String(validate=validate.Length(1, 100))
+    repository = fields.String(validate=validate.Length(1, 200))
+    audience = fields.String(load_default=Audience.BUSINESS.value, validate=AUDIENCES)
+    format = fields.String(load_default="json", validate=validate.OneOf(of_windows.FORMS))
+    language = fields.String()
     page = fields.Integer(load_default=1, validate=validate.Range(1, 100_000))
 
 
@@ -164,7 +178,29 @@ def changelog(query: dict[str, Any], repository: str) -> Response:
         version=query.get("version"),
         page=query["page"],
     )
-    response = Response(content, content_type=TYPES[query["format"]])
+    return _answer(content, query["format"], say)
+
+
+@blueprint.route("/calendars/<calendar>/changelog")
+@needs(Action.READ_CHANGELOG)
+@blueprint.arguments(WindowsWantedSchema, location="query")
+@blueprint.response(200, content_type="application/json")
+def of_calendar(query: dict[str, Any], calendar: str) -> Response:
+    """What the windows of a calendar brought and will bring, newest window first; nothing counts as released before its
+    window is over."""
+    say = Words(query.get("language") or negotiate(request.headers.get("Accept-Language")))
+    scope = of_windows.Scope(
+        calendar, query.get("window"), query.get("team"), query.get("repository"), query["which"]
+    )  # fmt: skip
+    content = of_windows.of_calendar(
+        context.store, context.actor, context.now, scope, say=say, site=context.settings.site,
+        audience=named(query["audience"]), form=query["format"], page=query["page"],
+    )  # fmt: skip
+    return _answer(content, query["format"], say)
+
+
+def _answer(content: bytes, form: str, say: Words) -> Response:
+    response = Response(content, content_type=TYPES[form])
     response.headers["Content-Language"] = say.language
     response.headers["Vary"] = "Accept-Language"
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
