@@ -19,6 +19,10 @@ from release_mgmt.web import api, headers, health, parts, problems, requests
 from release_mgmt.web.api import spec
 from release_mgmt.web.context import EXTENSION, Installation
 
+DOOR_LIMIT = 60
+"""Sign-ins and one-time links that one address may try in a minute, right or wrong: argon2 is dear on purpose. Several
+people may share an address; the throttle of failures (``services.signin``) is what stops guessing."""
+
 
 class FastJson(JSONProvider):
     """orjson: ten times faster than the standard library on a page of changes; instants end in ``Z``."""
@@ -66,4 +70,8 @@ def create_app(chosen: Settings | None = None, store: Store | None = None) -> Fl
     limiter.exempt(health.blueprint)
     api.register(spec.make_api(app))
     parts.register(app)
+    if chosen.rate_limit:
+        for door in ("pages.sign_in_by_password", "pages.follow"):
+            limited: Any = limiter.limit(f"{DOOR_LIMIT} per minute")(app.view_functions[door])
+            app.view_functions[door] = limited
     return app

@@ -20,7 +20,7 @@ from release_mgmt.store.models.approvals import RollbackPlanRow, VoteRow
 from release_mgmt.store.models.people import Person
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, WindowRow
-from release_mgmt.store.session import Store, TryAgain
+from release_mgmt.store.session import Store
 
 LONGEST_REASON = 2_000
 LONGEST_PLAN = 10_000
@@ -132,7 +132,7 @@ def vote(
             raise StaleVersion("The change has other content by now.", hint="Look at it again before you vote.")
         done = _cast(session, actor, now, case, verdict, reason, on_behalf_of)
         settled = _settle(session, now, [change])
-    _tell(store, now, settled)
+    plans.follow(store, now, settled, "approvals")
     return done
 
 
@@ -143,16 +143,6 @@ def _settle(session: Session, now: datetime, changes: list[str]) -> set[str]:
     """Bring the states of changes in line; the calendars whose feeds are to say it."""
     session.flush()
     return settling.settle_changes(session, now, changes)
-
-
-def _tell(store: Store, now: datetime, calendars: set[str]) -> None:
-    """Let feeds follow, in transactions of their own: the vote is kept whatever comes of them, and the plan is made
-    again at short intervals anyway."""
-    for calendar in sorted(calendars):
-        try:
-            plans.replan(store, _TELLER, now, calendar)
-        except (TryAgain, Conflict):
-            continue
 
 
 def _cast(
@@ -223,7 +213,7 @@ def vote_on_window(
         if refusals and len(refusals) == len(outcomes) and all(isinstance(one, Forbidden) for one in refusals):
             raise refusals[0]
         settled = _settle(session, now, [one.change for one in outcomes if one.vote])
-    _tell(store, now, settled)
+    plans.follow(store, now, settled, "approvals")
     return outcomes
 
 
@@ -335,7 +325,7 @@ def withdraw(
             before={"vote": row.id, "verdict": row.verdict},
         )  # fmt: skip
         settled = _settle(session, now, [change])
-    _tell(store, now, settled)
+    plans.follow(store, now, settled, "approvals")
 
 
 def resubmit(store: Store, actor: Actor, now: datetime, change: str, *, reason: str) -> int:
@@ -362,7 +352,7 @@ def resubmit(store: Store, actor: Actor, now: datetime, change: str, *, reason: 
             after={"votes": [row.id for row in rows]},
         )  # fmt: skip
         settled = _settle(session, now, [change])
-    _tell(store, now, settled)
+    plans.follow(store, now, settled, "approvals")
     return len(rows)
 
 

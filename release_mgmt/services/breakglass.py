@@ -16,7 +16,7 @@ from release_mgmt.core.gate import BreakGlass
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import clean, one_line
 from release_mgmt.core.windows import BusinessDays, ReleaseCalendar, resolve, zone
-from release_mgmt.services import audit, calendar_rows, parties, proposals, secret, visibility
+from release_mgmt.services import audit, calendar_rows, parties, plans, proposals, secret, visibility
 from release_mgmt.store.models.approvals import BreakGlassRow
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, ChangeTerms, PlacementRow
@@ -130,7 +130,10 @@ def _find(session: Session, key: str) -> BreakGlassRow:
 def decide(
     store: Store, actor: Actor, now: datetime, key: str, *, grant: bool, note: str | None = None
 ) -> BreakGlassView:
-    """Grant (from now, for the minutes asked) or refuse. Never one's own while another manager could decide."""
+    """Grant (from now, for the minutes asked) or refuse. Never one's own while another manager could decide.
+
+    Plan and feeds show a granted one as an emergency at once.
+    """
     with store.write() as session:
         row = _find(session, key)
         require(actor, Action.GRANT_BREAK_GLASS, calendar=row.calendar)
@@ -155,7 +158,10 @@ def decide(
             session, actor, now, action=Action.GRANT_BREAK_GLASS, subject=f"change:{row.change_id}", reason=note,
             after={"break_glass": row.id, "granted": grant, "until": row.expires_at, "blockers": row.blockers},
         )  # fmt: skip
-        return _view(row, now)
+        done = _view(row, now)
+    if grant:
+        plans.follow(store, now, [done.calendar], "break-glass")
+    return done
 
 
 def review_due(end: datetime, calendar: ReleaseCalendar | None) -> datetime:

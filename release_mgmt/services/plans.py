@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -12,14 +12,15 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from release_mgmt.core.errors import NotFound
-from release_mgmt.core.permissions import Action, Actor, require
+from release_mgmt.core.errors import Conflict, NotFound
+from release_mgmt.core.permissions import Action, Actor, Via, require, trusted
 from release_mgmt.core.planning import Candidate, Plan, Settings, plan
 from release_mgmt.core.windows import ReleaseCalendar
 from release_mgmt.formats import plan_json
 from release_mgmt.services import Store, audit, calendar_rows, candidates, plan_feeds, plan_rows, room, settling
 from release_mgmt.services.candidates import Loaded
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, PlanRow
+from release_mgmt.store.session import TryAgain
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,16 @@ def replan(
     with store.write(lock=f"plan:{slug}") as session:
         row = calendar_rows.find(session, slug)
         return make(session, actor, now, row, calendar_rows.value(row, now), reason=reason, announce=announce)
+
+
+def follow(store: Store, now: datetime, calendars: Iterable[str], by: str) -> None:
+    """Let plans and feeds follow a decision that is kept already, whatever comes of them: where a plan cannot be made
+    now, the next one at short intervals says it. ``by`` names what was decided in."""
+    for calendar in sorted(calendars):
+        try:
+            replan(store, trusted(by, Via.JOB), now, calendar)
+        except (TryAgain, Conflict):
+            continue
 
 
 def make(

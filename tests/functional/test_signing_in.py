@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
+import argon2
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import event, text
 from werkzeug.test import TestResponse
 
-from release_mgmt import clock
+from release_mgmt import bootstrap, clock
+from release_mgmt.bootstrap import create_app
+from release_mgmt.core.errors import Unauthenticated
 from release_mgmt.core.permissions import Role, Via, trusted
-from release_mgmt.services import people, signin
+from release_mgmt.services import feeds, people, secret, signin, tokens
+from release_mgmt.services.feeds import lookup
+from release_mgmt.settings import Settings
+from release_mgmt.store.models.publishing import SubscriptionRow
 from release_mgmt.store.session import Store
 
 OPERATOR = trusted("operator", Via.CLI)
@@ -125,6 +132,79 @@ def test_an_unknown_login_answers_as_a_known_one_does(app: Flask, ada: str) -> N
     assert pages[0] == pages[1]
 
 
+@pytest.mark.parametrize("login", ["ada@example.org", "nobody@example.org", "gone@example.org", "robot@example.org"])
+def test_every_failed_sign_in_costs_one_argon2_verification(
+    sqlite_store: Store, ada: str, login: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Known, unknown, disabled and without a password: each costs the same one verification with the same parameters,
+    so that time tells none from another."""
+    now = clock.now()
+    people.add(sqlite_store, OPERATOR, now, name="Gone", login="gone@example.org")
+    people.change(sqlite_store, OPERATOR, now, "gone@example.org", active=False)
+    people.add(sqlite_store, OPERATOR, now, name="Robot", login="robot@example.org", kind="service")
+    verify, asked = argon2.PasswordHasher.verify, []
+
+    def counted(hasher: argon2.PasswordHasher, stored: str, password: str) -> bool:
+        asked.append(argon2.extract_parameters(stored))
+        return bool(verify(hasher, stored, password))
+
+    monkeypatch.setattr(argon2.PasswordHasher, "verify", counted)
+    with pytest.raises(Unauthenticated):
+        signin.with_password(
+            sqlite_store, now, login=login, password="wrong " + PASSWORD, limits=signin.SessionLimits(), origin=None
+        )
+    assert asked == [argon2.extract_parameters(secret.hash_password(PASSWORD))]
+
+
+def test_a_secret_is_looked_up_by_its_hash_and_never_compared(app: Flask, sqlite_store: Store, ada: str) -> None:
+    """Session, token and feed are found by the SHA-256 of what was sent: no text of a secret reaches the database, so
+    no comparison, however it is done, can tell by its time how much of a guess was right."""
+    now, asked = clock.now(), []
+    limits = signin.SessionLimits()
+    signed = signin.with_password(
+        sqlite_store, now, login="ada@example.org", password=PASSWORD, limits=limits, origin=None
+    )
+    token = str(tokens.create(sqlite_store, signed.actor, now, name="ci", scopes=("read",)).secret)
+    feed = str(feeds.create(sqlite_store, signed.actor, now, name="mine").token)
+    link = signin.make_link(sqlite_store, OPERATOR, now, ada)
+
+    def note(_connection: object, _cursor: object, statement: str, values: object, *_rest: object) -> None:
+        asked.append(f"{statement} {values!r}")
+
+    event.listen(sqlite_store.engine, "before_cursor_execute", note)
+    client = app.test_client()
+    client.set_cookie(COOKIE, signed.cookie)
+    assert client.get("/me").status_code == 200
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert app.test_client().get("/api/v1/changes", headers=bearer).status_code == 200
+    assert client.get(f"/welcome/{link}").status_code == 200
+    said = " ".join(asked)
+    for plain in (signed.cookie, token, link):
+        assert secret.digest(plain) in said
+        assert plain not in said
+    assert lookup.look_up(sqlite_store, feed) is not None
+    with sqlite_store.read() as session:
+        kept = {row.token_hash for row in session.query(SubscriptionRow)}
+    assert kept == {secret.digest(feed)}
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/welcome/guess"])
+def test_the_door_has_a_limit_of_its_own_besides_the_throttle(
+    settings: Settings, sqlite_store: Store, ada: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many logins or links somebody tries from one address, a minute holds few of them, long before the limit
+    of all requests and before the throttle of failures."""
+    monkeypatch.setattr(bootstrap, "DOOR_LIMIT", 3)
+    client = create_app(replace(settings, rate_limit="5000/minute"), sqlite_store).test_client()
+    token = csrf_of(client.get("/sign-in", headers={"Accept": "text/html"}))
+    seen = [
+        client.post(path, data={"csrf_token": token, "login": f"p{n}", "password": "x"}).status_code for n in range(4)
+    ]
+    assert 429 not in seen[:3]
+    assert seen[3] == 429
+    assert client.get("/sign-in").status_code == 200, "the form itself is not held back"
+
+
 def test_many_failures_slow_down_and_a_success_forgets_them(sqlite_store: Store, ada: str) -> None:
     now, limits = clock.now(), signin.SessionLimits()
 
@@ -227,8 +307,8 @@ def test_no_password_reaches_the_log(app: Flask, ada: str, capsys: pytest.Captur
     cookie = client.get_cookie(COOKIE)
     assert cookie is not None
     said = capsys.readouterr()
-    for secret in ("my secret wrong password", PASSWORD, cookie.value):
-        assert secret not in said.out + said.err
+    for plain in ("my secret wrong password", PASSWORD, cookie.value):
+        assert plain not in said.out + said.err
 
 
 def test_somebody_disabled_is_out_at_once(app: Flask, sqlite_store: Store, ada: str) -> None:

@@ -146,6 +146,22 @@ def test_any_engineer_raises_and_only_a_manager_who_is_not_the_author_lowers(
         classification.override(store, reader, now, "c1", "major", "I think so")
 
 
+def test_without_a_calendar_only_a_manager_of_all_calendars_lowers(
+    store: Store, git_repo: GitRepo, now: datetime
+) -> None:
+    """Nobody's calendar is not everybody's: neither an engineer nor a manager of some calendar may do it there."""
+    fill(store, git_repo, now)
+    judge(store, git_repo, now)
+    with store.write() as session:
+        session.get_one(tables.Repository, "r1").calendar = None
+    for refused in (engineer(), manager()):
+        with pytest.raises(Forbidden):
+            classification.override(store, refused, now, "c0", "minor", "It is small")
+    everywhere = Actor("p_e", "E", frozenset({Role.RELEASE_MANAGER}), frozenset({EVERYWHERE}), via=Via.SESSION)
+    classification.override(store, everywhere, now, "c0", "minor", "Only used in a report")
+    assert changes.get(store, JOB, "c0").change.level == "minor"
+
+
 def test_an_override_is_refused_without_a_reason_twice_or_on_an_old_version(
     store: Store, git_repo: GitRepo, now: datetime
 ) -> None:

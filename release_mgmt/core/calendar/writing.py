@@ -39,6 +39,10 @@ class CalendarEntry:
     categories: tuple[str, ...] = ()
 
 
+EMERGENCY = "EMERGENCY"
+"""The category of a window that holds a change under break-glass, in every language: programs filter by it."""
+
+
 @dataclass(frozen=True, slots=True)
 class FeedHead:
     """What a feed says of itself. ``last_modified`` is the last change of its data, never now."""
@@ -58,7 +62,9 @@ def write(kept: Kept, say: Say, url: str | None = None) -> CalendarEntry:
     shown = kept.shown
     cancelled = shown.status == "cancelled"
     summary = _freeze_title(shown, say) if shown.kind == "freeze" else _window_title(shown, say)
+    marks: tuple[str, ...] = ()
     if any(change.emergency for change in shown.changes):
+        marks = (EMERGENCY,)
         summary = say("Emergency: {title}", title=summary)
     if cancelled:
         summary = say("Cancelled: {title}", title=summary)
@@ -76,7 +82,7 @@ def write(kept: Kept, say: Say, url: str | None = None) -> CalendarEntry:
         created=kept.created,
         last_modified=kept.last_modified,
         url=url,
-        categories=(say("Freeze") if shown.kind == "freeze" else say("Release window"),),
+        categories=(say("Freeze") if shown.kind == "freeze" else say("Release window"), *marks),
     )
 
 
