@@ -108,3 +108,17 @@ def test_a_zone_from_outside_is_judged():
 
 def test_initials_come_from_first_and_last_name():
     assert [Person(name).initials for name in ("Ana Maria Keller", "Ana", "", "- -")] == ["AK", "A", "?", "?"]
+
+
+def test_a_freeze_of_whole_days_shades_only_the_days_of_its_own_calendar_for_every_reader():
+    """Not the day before for a reader west of the calendar; some hours are named without shading the day."""
+    whole = freeze(
+        datetime(2026, 11, 26, 23, tzinfo=UTC), datetime(2026, 11, 28, 23, tzinfo=UTC)
+    )  # 27 and 28 in Berlin
+    hours = freeze(datetime(2026, 11, 24, 10, tzinfo=UTC), datetime(2026, 11, 24, 12, tzinfo=UTC))
+    for zone in ("UTC", "America/Los_Angeles", "Pacific/Auckland", "Europe/Berlin"):
+        wall = Wall(ZoneInfo(zone), NOW)
+        grid = grids.month_grid(wall, date(2026, 11, 1), [], [whole, hours], {}, LINKS)
+        cells = [cell for week in grid.weeks for cell in week]
+        assert [cell.day.day for cell in cells if cell.freezes] == [24, 27, 28], zone
+        assert [cell.day.day for cell in cells if cell.frozen] == [27, 28], zone

@@ -59,8 +59,14 @@ def cells(
     freezes: Iterable[FreezeBand],
     holidays: Holidays,
     month: date | None = None,
+    *,
+    by_hours: bool = False,
 ) -> list[DayCell]:
-    """One cell a day; a window stands on the day it starts, a freeze on every day it touches."""
+    """One cell a day; a window stands on the day it starts.
+
+    A freeze stands on every day it touches as its calendar counts days: one of whole days in Berlin is no freeze of the
+    day before for a reader in London. ``by_hours``: on every day of the reader, where hours are shown.
+    """
     by_day: dict[date, list[WindowCard]] = {}
     for window in sorted(windows, key=lambda one: (one.start, one.calendar, one.href)):
         by_day.setdefault(wall.local(window.start).date(), []).append(window)
@@ -75,7 +81,11 @@ def cells(
                 inside=month is None or (day.year, day.month) == (month.year, month.month),
                 today=day == wall.today(),
                 windows=tuple(by_day.get(day, ())),
-                freezes=tuple(band for band in bands if band.start < end and band.end > start),
+                freezes=tuple(
+                    band
+                    for band in bands
+                    if (band.start < end and band.end > start if by_hours else band.touches(day, day))
+                ),
                 holidays=tuple(holidays.get(day, ())),
             )
         )
@@ -122,7 +132,7 @@ def week_grid(
 ) -> WeekGrid:
     """A week by half hours; only the hours in use are shown, eight at least. A window that runs over midnight is cut
     at the end of its day (the words on it tell its end)."""
-    days = cells(wall, monday, monday + timedelta(days=6), windows, freezes, holidays)
+    days = cells(wall, monday, monday + timedelta(days=6), windows, freezes, holidays, by_hours=True)
     spans = [_half_hours(wall, cell.day, one.start, one.end) for cell in days for one in cell.windows]
     first = min([top for top, _ in spans] + [18]) // 2
     last = -(-max([bottom for _, bottom in spans] + [34]) // 2)
@@ -200,7 +210,7 @@ def timeline(
             row.append(
                 TimelineCell(
                     tuple(one for one in windows if start <= one.start < end),
-                    tuple(one for one in freezes if one.start < end and one.end > start),
+                    tuple(one for one in freezes if one.touches(week, week + timedelta(days=6))),
                 )
             )
         rows.append(TimelineLane(name, href, tuple(row)))

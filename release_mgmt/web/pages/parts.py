@@ -7,7 +7,7 @@ Each class belongs to a macro of the same name in ``templates/pages/components``
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -193,6 +193,17 @@ class FreezeBand:
     calendar: str
     zone: ZoneInfo
 
+    def touches(self, first: date, last: date) -> bool:
+        """Whether it holds at any time of these days (both included) as its own calendar counts days."""
+        ends = (self.end - timedelta(microseconds=1)).astimezone(self.zone).date()
+        return self.start.astimezone(self.zone).date() <= last and ends >= first
+
+    def covers(self, day: date) -> bool:
+        """Whether it holds all of a day of its own calendar."""
+        midnight = datetime(day.year, day.month, day.day, tzinfo=self.zone)
+        after = day + timedelta(days=1)
+        return self.start <= midnight and self.end >= datetime(after.year, after.month, after.day, tzinfo=self.zone)
+
 
 @dataclass(frozen=True, slots=True)
 class DayCell:
@@ -204,6 +215,11 @@ class DayCell:
     windows: tuple[WindowCard, ...] = ()
     freezes: tuple[FreezeBand, ...] = ()
     holidays: tuple[str, ...] = ()
+
+    @property
+    def frozen(self) -> bool:
+        """A freeze holds all of the day; one that holds some hours is named and does not shade it."""
+        return any(band.covers(self.day) for band in self.freezes)
 
 
 @dataclass(frozen=True, slots=True)
