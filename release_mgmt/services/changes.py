@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -195,6 +195,15 @@ def search(
         if asked.repository is not None and not rows:
             _known(session, actor, asked.repository)
     return page(rows, size, lambda one: (one.happened_at, one.id))
+
+
+def titles(store: Store, actor: Actor, changes: Iterable[str]) -> dict[str, str]:
+    """Change -> its title, for those of these changes that the actor may know of."""
+    require(actor, Action.READ_CHANGE)
+    wanted = select(Change.id, Change.title).join(Repository, Repository.id == Change.repository_id)
+    with store.read() as session:
+        rows = session.execute(wanted.where(Change.id.in_(set(changes)), visibility.changes(actor)))
+        return {row.id: row.title for row in rows}
 
 
 def _known(session: Session, actor: Actor, repository: str) -> None:

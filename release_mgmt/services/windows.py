@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import NotFound
@@ -209,6 +209,21 @@ def upcoming(
         statement = statement.where(holding.exists())
     with store.read() as session:
         return _windows(session, actor, session.execute(_visible(statement, actor, calendar)))
+
+
+def search(store: Store, actor: Actor, now: datetime, text: str, *, limit: int = 20) -> list[WindowView]:
+    """Windows whose title, series, calendar or original day (``2026-11-24``) holds ``text``, the coming ones first."""
+    words = text.lower()
+    columns = (WindowRow.title, WindowRow.key, CalendarRow.name)
+    statement = (
+        select(WindowRow, CalendarRow)
+        .join(CalendarRow, CalendarRow.id == WindowRow.calendar_id)
+        .where(or_(*(func.lower(one).contains(words, autoescape=True) for one in columns)))
+        .order_by((WindowRow.ends_at <= now), WindowRow.starts_at, CalendarRow.slug, WindowRow.key)
+        .limit(limit)
+    )
+    with store.read() as session:
+        return _windows(session, actor, session.execute(_visible(statement, actor, None)))
 
 
 def detail(store: Store, actor: Actor, calendar: str, key: str) -> WindowView:

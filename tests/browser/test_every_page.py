@@ -25,7 +25,7 @@ def pages(site: Site) -> dict[str | None, tuple[str, ...]]:
         ),
         "ben": (
             "/board", window, f"{window}/edit", f"{major}/move", major, "/freezes/new",
-            "/freezes/releases/inventory/edit", "/plans",
+            "/emergencies", f"{major}/emergency", "/freezes/releases/inventory/edit", "/plans",
         ),
         "dora": (
             "/admin", "/admin/people", "/admin/repositories", "/admin/repositories/pricing-model", "/admin/teams",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Page
+from sqlalchemy import select
 
+from release_mgmt.store.models.approvals import BreakGlassRow
 from tests.browser.conftest import Site, Visit
 from tests.browser.demo import PASSWORD
 
@@ -225,3 +228,54 @@ def test_an_administrator_tries_the_rules_on_a_diff(visitor: Visit) -> None:
     page.get_by_role("button", name="Try it").click()
     assert page.inner_text(".answer") == "Major: a new library."
     assert "lightgbm" in page.inner_text("main table.evidence")
+
+
+def test_an_emergency_is_asked_for_by_blocker_granted_by_somebody_else_and_reviewed(visitor: Visit, site: Site) -> None:
+    """Asked for without scripts: no blocker named is refused; who asked cannot grant it; the review ends it."""
+    asking = visitor("ben", scripts=False)
+    page = asking.visit(site.change(MAJOR))
+    page.get_by_role("link", name="It cannot wait: emergency…").click()
+    page.get_by_label("Why it cannot wait").fill("Fraud loses money by the hour.")
+    page.get_by_label("Ticket").fill("INC-4711")
+    page.get_by_role("button", name="Ask for it").click()
+    assert "must name what is broken" in page.inner_text("form .wrong")
+    for box in page.locator("input[name=blockers]").all():
+        box.check()
+    assert page.get_by_label("Ticket").input_value() == "INC-4711"
+    page.get_by_role("button", name="Ask for it").click()
+    assert told(page).startswith("Asked for")
+    assert "1 emergency to decide" in page.inner_text(".answer")
+    page.get_by_role("button", name="Grant it").click()
+    assert "Nobody grants their own emergency" in page.inner_text(".problem")
+    other = visitor("mia", size="phone")
+    page = other.visit("/emergencies")
+    assert "INC-4711" in page.inner_text("main")
+    other.check("emergency-to-decide")
+    page.get_by_role("button", name="Grant it").click()
+    assert told(page).startswith("Granted")
+    assert "1 in force" in page.inner_text(".answer")
+    page = asking.visit(site.change(MAJOR))
+    assert "May it go now?" in page.inner_text("main")
+    assert page.locator("section", has_text="May it go now?").locator(".answer").inner_text().startswith("Yes.")
+    with site.demo.store.write() as session:  # three days later
+        for row in session.scalars(select(BreakGlassRow)):
+            row.expires_at, row.review_due_at = site.demo.now - timedelta(days=3), site.demo.now - timedelta(days=2)
+    assert "1 overdue" in other.visit("/emergencies").inner_text(".answer")
+    other.check("emergency-overdue")
+    admin = visitor("dora", scripts=False)
+    assert "review overdue" in admin.visit("/emergencies").inner_text("main")
+    asking.complaints.clear()  # the browser tells of the 422 and the 403
+
+
+def test_a_search_finds_windows_by_title_and_by_day(visitor: Visit, site: Site) -> None:
+    window = visitor("ana")
+    page = window.visit("/search?q=weekly+RELEASE")
+    assert "windows" in page.inner_text(".answer")
+    assert page.locator("main .window").count() > 1
+    window.check("search-windows")
+    address = site.window(MAJOR)
+    day = re.search(r"@(\d{4}-\d\d-\d\d)T", address.replace("%3A", ":"))
+    assert day is not None
+    window.visit(f"/search?q={day[1]}")
+    page.locator("main .window a").first.click()
+    page.wait_for_url(re.compile(re.escape(day[1])))

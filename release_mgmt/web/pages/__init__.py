@@ -25,6 +25,7 @@ MODULES = (
     "change_page",
     "change_actions",
     "board",
+    "emergencies",
     "plans",
     "weekly",
     "repositories",

@@ -120,6 +120,7 @@ class May:
     stage: bool
     withdraw: bool
     move: bool
+    break_glass: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +218,7 @@ def _may(found: ChangeView, calendar: str | None) -> May:
         stage=may_somewhere(actor, Action.REPORT_STAGE),
         withdraw=open_still and may_somewhere(actor, Action.WITHDRAW_CHANGE),
         move=open_still and manages and allows(actor, Action.MOVE_CHANGE, calendar=calendar),
+        break_glass=open_still and manages and may_somewhere(actor, Action.REQUEST_BREAK_GLASS),
     )
 
 

@@ -39,6 +39,7 @@ _NAV: tuple[tuple[str, str, Action], ...] = (
     ("My changes", "pages.mine", Action.EDIT_CHANGE),
     ("Board", "pages.board", Action.MOVE_CHANGE),
     ("Freezes", "pages.freezes", Action.READ_CALENDAR),
+    ("Emergencies", "pages.emergencies", Action.GRANT_BREAK_GLASS),
     ("History", "pages.plans", Action.READ_PLAN),
     ("Changelogs", "pages.changelogs", Action.READ_CHANGELOG),
     ("Repositories", "pages.repositories", Action.READ_REPOSITORY),

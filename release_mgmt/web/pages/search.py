@@ -1,4 +1,4 @@
-"""Search over changes, repositories, releases and people: only what one may see."""
+"""Search over changes, windows, repositories and people: only what one may see."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from flask import request, url_for
 
 from release_mgmt.core.permissions import Action, may_somewhere
-from release_mgmt.services import changes, directory, people, repositories
+from release_mgmt.services import changes, directory, people, repositories, windows
 from release_mgmt.services.changes import Filter
 from release_mgmt.services.people import PersonView
 from release_mgmt.services.repositories import RepositoryView
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
-from release_mgmt.web.pages import addresses, lines
+from release_mgmt.web.pages import addresses, lines, schedule
 from release_mgmt.web.pages.moment import plural
-from release_mgmt.web.pages.parts import ChangeLine
+from release_mgmt.web.pages.parts import ChangeLine, WindowCard
 from release_mgmt.web.pages.site import blueprint, draw
 
 MOST = 20
@@ -30,6 +30,7 @@ class SearchPage:
     changes: tuple[ChangeLine, ...]
     repositories: tuple[RepositoryView, ...]
     people: tuple[PersonView, ...]
+    windows: tuple[WindowCard, ...]
     more: str | None
 
 
@@ -40,18 +41,20 @@ def search() -> str:
     text = request.args.get("q", "").strip()[:200]
     store, actor = context.store, context.actor
     if not text:
-        return draw("search", SearchPage("Type a word of a title, a name, a repository.", "", (), (), (), None))
+        return draw("search", SearchPage("Type a word of a title, a name, a repository.", "", (), (), (), (), None))
     found = changes.search(store, actor, Filter(text=text), limit=MOST)
     names = directory.look_up(store, actor, [one.owner for one in found.items])
     seen = repositories.search(store, actor, text=text, limit=MOST).items
     asks_people = may_somewhere(actor, Action.READ_PEOPLE)
     known = tuple(people.search(store, actor, text=text, limit=MOST)[0]) if asks_people else ()
+    coming = windows.search(store, actor, context.now, text, limit=MOST)
     told = [
         plural(number, one, many)
         for number, one, many in (
             (len(found.items), "change", "changes"),
             (len(seen), "repository", "repositories"),
             (len(known), "person", "people"),
+            (len(coming), "window", "windows"),
         )
         if number
     ]
@@ -63,6 +66,7 @@ def search() -> str:
         changes=tuple(lines.change_line(one, names) for one in found.items),
         repositories=seen,
         people=known,
+        windows=tuple(schedule.card(one, names) for one in coming),
         more=url_for("pages.changes", text=text) if found.next else None,
     )
     return draw("search", view)
