@@ -12,12 +12,18 @@ from release_mgmt.formats.changelog_json import entry_json, section_json
 
 
 def document(record: Changelog, view: ChangelogView) -> dict[str, Any]:
-    """The record (without what the audience may not see) as plain data; entries have their ``text`` of ``view``."""
+    """The record (without what the audience may not see) as plain data; entries have their ``text`` of ``view``.
+
+    A section of which ``view`` leaves entries out says how many in ``left_out``, and holds the same entries."""
     texts = {entry.id: entry for section in view.sections for entry in section.entries}
     made: dict[str, Any] = {"schema": SCHEMA, "repository": record.repository}
     made |= {"audience": view.audience.value, "language": view.language}
     made["releases"] = [_section(section, texts) for section in record.releases]
     made["unreleased"] = _section(record.unreleased, texts)
+    cut = {(section.package, section.version): section.left_out for section in view.sections if section.left_out}
+    for section in (*made["releases"], made["unreleased"]):
+        if left := cut.get((section["package"], section["version"])):
+            section["left_out"] = left
     made["diagnostics"] = list(record.diagnostics)
     return made
 

@@ -68,6 +68,8 @@ def section_text(section: SectionView, say: Say, links: Links, *, heading: bool 
         for entry in section.entries:
             out += entry_lines(entry, say, links, mute=mute)
         out.append("")
+    if section.left_out:
+        out += [f"**{escape(say.many('and {count} more', 'and {count} more', section.left_out))}**", ""]
     out += _appendix(section, say, mute=mute)
     return "\n".join(out).rstrip("\n") + "\n"
 

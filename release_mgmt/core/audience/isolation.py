@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from release_mgmt.core.audience.model import Annotation, Audience
-from release_mgmt.core.changelog import Accounting, Changelog, Section
+from release_mgmt.core.changelog import Accounting, Changelog, Entry, Section
 
 INTERNAL_LABELS = frozenset({"internal", "audience:internal", "audience/internal", "changelog:internal"})
 
@@ -25,20 +25,21 @@ def for_audience(record: Changelog, audience: Audience, annotations: Mapping[str
     if audience is not Audience.BUSINESS:
         return record
     hidden = {entry_id for entry_id, note in annotations.items() if note.internal}
+    made: dict[int, Entry] = {}
     return replace(
         record,
-        releases=tuple(_without(section, hidden) for section in record.releases),
-        unreleased=_without(record.unreleased, hidden),
+        releases=tuple(_without(section, hidden, made) for section in record.releases),
+        unreleased=_without(record.unreleased, hidden, made),
         diagnostics=(),
     )
 
 
-def _without(section: Section, hidden: set[str]) -> Section:
-    kept = tuple(
-        replace(entry, authors=(), reverts=None if entry.reverts in hidden else entry.reverts)
-        for entry in section.entries
-        if entry.id not in hidden
-    )
+def _without(section: Section, hidden: set[str], made: dict[int, Entry]) -> Section:
+    """``made`` keeps entries that several packages' releases share the same object."""
+    for entry in section.entries:
+        if id(entry) not in made and entry.id not in hidden:
+            made[id(entry)] = replace(entry, authors=(), reverts=None if entry.reverts in hidden else entry.reverts)
+    kept = tuple(made[id(entry)] for entry in section.entries if entry.id not in hidden)
     folded = sum(max(len(entry.commits) - 1, 0) for entry in kept)
     accounting = Accounting(len(kept) + folded, len(kept), folded, 0, 0, 0)
     return replace(section, entries=kept, accounting=accounting, cancelled=(), first_time_contributors=())

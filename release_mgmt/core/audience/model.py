@@ -121,7 +121,9 @@ class EntryView:
 
 @dataclass(frozen=True, slots=True)
 class SectionView:
-    """One release, or what is coming (``version`` None), as one audience reads it. ``date`` is ISO 8601 or None."""
+    """One release, or what is coming (``version`` None), as one audience reads it. ``date`` is ISO 8601 or None.
+
+    ``left_out`` entries more belong to it and are not in ``entries``; every form says so."""
 
     version: str | None
     package: str | None
@@ -140,6 +142,7 @@ class SectionView:
     libraries: tuple[Move, ...] = ()
     cancelled: str | None = None
     audience: Audience = Audience.BUSINESS
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

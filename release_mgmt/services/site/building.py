@@ -24,7 +24,7 @@ from release_mgmt.core.calendar import (
     uid_of,
     write,
 )
-from release_mgmt.core.changelog import Changelog
+from release_mgmt.core.changelog import Changelog, Section
 from release_mgmt.formats import atom, audience_json, html, ical, markdown
 from release_mgmt.formats.html import Style
 from release_mgmt.formats.links import Links
@@ -32,6 +32,10 @@ from release_mgmt.formats.words import Words
 
 AUDIENCES = (Audience.BUSINESS, Audience.ENGINEERING, Audience.RELEASE_MANAGER)
 STATE = "calendar.json"
+MOST_ENTRIES = 30_000
+"""About as many changes are written in each form for each audience; a first release of every package of a monorepo
+repeats its whole history."""
+_CAPS = (5_000, 1_000, 500, 200, 100, 50)
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -70,7 +74,7 @@ def build(site: Site) -> Iterator[tuple[str, bytes]]:
         kept = events.get(audience, [])
         state[audience.value] = [_plain(one) for one in kept]
         entries = [write(one, say, f"{site.base}/windows.html" if site.base else None) for one in kept]
-        shown = view(site.record, audience, say, site.annotations)
+        shown = bounded(view(site.record, audience, say, site.annotations))
         yield from _changelogs(site, audience, shown, say, links)
         yield f"{audience.value}/calendar.ics", _calendar(site, entries, say, audience)
         if audience is Audience.BUSINESS:
@@ -81,12 +85,35 @@ def build(site: Site) -> Iterator[tuple[str, bytes]]:
         yield STATE, (json.dumps(state, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
+def bounded(shown: ChangelogView, most: int = MOST_ENTRIES) -> ChangelogView:
+    """The changelog with long releases cut, the same for all, so that about ``most`` entries are left; never silently:
+    a section tells how many more belong to it, and its summary counts them all."""
+    sizes = [len(section.entries) for section in shown.sections]
+    cap = next((cap for cap in _CAPS if sum(min(cap, size) for size in sizes) <= most), _CAPS[-1])
+    sections = (
+        replace(one, entries=one.entries[:cap], left_out=size - cap) if size > cap else one
+        for one, size in zip(shown.sections, sizes, strict=True)
+    )
+    return replace(shown, sections=tuple(sections))
+
+
+def _as_bounded(record: Changelog, shown: ChangelogView) -> Changelog:
+    """The record with the entries that ``shown`` has."""
+    sizes = {(section.package, section.version): len(section.entries) for section in shown.sections}
+
+    def cut(section: Section) -> Section:
+        size = sizes.get((section.package, section.version), len(section.entries))
+        return section if size >= len(section.entries) else replace(section, entries=section.entries[:size])
+
+    return replace(record, releases=tuple(map(cut, record.releases)), unreleased=cut(record.unreleased))
+
+
 def _changelogs(
     site: Site, audience: Audience, shown: ChangelogView, say: Words, links: Links
 ) -> Iterator[tuple[str, bytes]]:
     folder, style = audience.value, Style(_zone(site), "../style.css")
     yield f"{folder}/changelog.md", markdown.render(shown, say, links).encode()
-    record = for_audience(site.record, audience, site.annotations)
+    record = _as_bounded(for_audience(site.record, audience, site.annotations), shown)
     yield f"{folder}/changelog.json", audience_json.render(record, shown)
     nav = _nav(say, "../", audience)
     fragments = {section.anchor: html.fragment(section, say, links, style) for section in shown.sections}

@@ -14,8 +14,10 @@ from xml.etree import ElementTree
 import feedparser
 import pytest
 
+from release_mgmt.core.audience import Audience, view
 from release_mgmt.core.calendar import FreezeFact, WindowFact
 from release_mgmt.core.errors import InvalidInput
+from release_mgmt.formats.words import Words
 from release_mgmt.services import site
 from release_mgmt.services.site import Site, Upcoming
 from tests.unit.publishing.parsers import agree, raw_lines
@@ -169,3 +171,25 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidInput, match="cannot be written"):
         site.write(tmp_path / "file", [("index.html", b"")])
+
+
+@pytest.mark.acceptance("CHG-D8")
+def test_a_monorepo_is_cut_with_the_number_said_in_every_form_and_a_usual_repository_is_whole(tmp_path: Path) -> None:
+    small = record()
+    assert site.bounded(view(small, Audience.BUSINESS, Words("en"))) == view(small, Audience.BUSINESS, Words("en"))
+    newest = small.releases[0]
+    history = tuple(replace(newest.entries[0], id=f"h{at}", title=f"Change {at}") for at in range(700))
+    first = [replace(newest, package=f"pack-{at}", version="1.0", entries=history) for at in range(60)]
+    site.write(tmp_path, site.build(Site(replace(small, releases=tuple(first)), {})))
+    for audience in ("business", "engineering", "release-manager"):
+        folder = tmp_path / audience
+        told = json.loads((folder / "changelog.json").read_text())
+        for section in told["releases"]:
+            assert (len(section["entries"]), section["left_out"]) == (200, 500)
+        assert "left_out" not in told["unreleased"]
+        assert (folder / "changelog.md").read_text().count("**and 500 more**") == 60
+        assert (folder / "changelog.html").read_text().count("<strong>and 500 more</strong>") == 60
+        one = next(file for file in (folder / "releases").iterdir() if "pack-7" in file.name).read_text()
+        assert "and 500 more" in one
+        assert "700 changes" in one
+        assert "and 500 more" in (folder / "changelog.atom").read_text()
