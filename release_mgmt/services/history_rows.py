@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,8 @@ from release_mgmt.store.session import Store
 
 BATCH = 2_000
 SUBJECT = 500
+_WRITTEN = ("title", "summary", "author", "provider", "number", "ready", "base_sha", "head_sha", "merged_at",
+            "happened_at", "release_id", "rank", "record")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,26 +225,32 @@ class Writer:
         self, holders: Mapping[str, tuple[Entry, Section | None]], records: Mapping[str, dict[str, Any]]
     ) -> tuple[int, int]:
         """Insert new changes, update those that differ, withdraw those that are no longer there."""
-        rows = {row.id: row for row in self.session.scalars(select(Change).where(Change.repository_id == self.id))}
+        stored = self._stored()
         query = select(Commit.sha, Commit.committed_at, Commit.position).where(Commit.repository_id == self.id)
         # Positions only ever grow, so a change keeps its rank whatever is added beside it.
         places = {sha: (committed, position) for sha, committed, position in self.session.execute(query)}
         fresh: list[dict[str, Any]] = []
         commits: list[dict[str, Any]] = []
+        other: dict[str, tuple[dict[str, Any], Entry, Section | None]] = {}
         for key, (entry, section) in holders.items():
             values = self._values(entry, section, records[key], places)
-            row = rows.pop(key, None)
-            if row is None:
+            present = stored.pop(key, None)
+            if present is None:
                 fresh.append({**values, "id": key, "repository_id": self.id, "key": key.removeprefix(f"{self.prefix}-"),
                               "state": self._state(section), "kind": entry.kind, "created_at": self.now,
                               "updated_at": self.now})  # fmt: skip
                 commits += self._commit_rows(key, entry)
                 continue
+            if present == (self._settled(present[0], section), *values.values()):
+                continue
+            other[key] = (values, entry, section)
+        for row in self._rows(other):
+            values, entry, section = other[row.id]
             if self._update(row, values, section):
                 self.session.execute(delete(ChangeCommit).where(ChangeCommit.change_id == row.id))
-                commits += self._commit_rows(key, entry)
+                commits += self._commit_rows(row.id, entry)
         withdrawn = 0
-        for row in rows.values():
+        for row in self._rows(stored):
             # An open pull request's preview has no merge to lose; what was released stays released.
             if row.merged_at is not None and row.state not in {"released", "rolled_back", "withdrawn"}:
                 row.state, row.ready, row.updated_at = "withdrawn", False, self.now
@@ -252,6 +260,18 @@ class Writer:
         for start in range(0, len(commits), BATCH):
             self.session.execute(insert(ChangeCommit), commits[start : start + BATCH])
         return len(fresh), withdrawn
+
+    def _rows(self, keys: Iterable[str]) -> Iterator[Change]:
+        """The rows of some changes, in batches."""
+        wanted = list(keys)
+        for start in range(0, len(wanted), 500):
+            yield from self.session.scalars(select(Change).where(Change.id.in_(wanted[start : start + 500]))).all()
+
+    def _stored(self) -> dict[str, tuple[Any, ...]]:
+        """Change -> its state and what a sync may write of it: plain values, since nearly all stand as they are."""
+        columns = [getattr(Change, name) for name in ("state", *_WRITTEN)]
+        query = select(Change.id, *columns).where(Change.repository_id == self.id)
+        return {row[0]: tuple(row[1:]) for row in self.session.execute(query)}
 
     def _commit_rows(self, key: str, entry: Entry) -> list[dict[str, Any]]:
         return [
@@ -272,7 +292,7 @@ class Writer:
         committed, position = places[newest]
         merged = committed or self.now
         pull = entry.pull_request
-        return {
+        values = {
             "title": clean(entry.title, 300),
             "summary": clean("\n".join(entry.details)) or None,
             "author": entry.authors[0] if entry.authors else None,
@@ -287,13 +307,13 @@ class Writer:
             "rank": position,
             "record": record,
         }
+        assert tuple(values) == _WRITTEN
+        return values
 
     def _update(self, row: Change, values: Mapping[str, Any], section: Section | None) -> bool:
         """Bring a row up to date; whether its commits are others now."""
         other_commits = bool((row.record or {}).get("commits") != values["record"]["commits"])
-        state = row.state
-        if state == "withdrawn" or (state == "draft" and self._state(section) == "released"):
-            state = self._state(section)
+        state = self._settled(row.state, section)
         differs = state != row.state
         for name, value in values.items():
             if getattr(row, name) != value:
@@ -303,6 +323,12 @@ class Writer:
         if differs:
             row.updated_at = self.now
         return other_commits
+
+    def _settled(self, state: str, section: Section | None) -> str:
+        """The state of a change that the history holds, which was in ``state`` before."""
+        if state == "withdrawn" or (state == "draft" and self._state(section) == "released"):
+            return self._state(section)
+        return state
 
     def _state(self, section: Section | None) -> str:
         """What was tagged before the repository was adopted has shipped; everything else begins as a draft."""
