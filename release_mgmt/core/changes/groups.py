@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from release_mgmt.core.changes.messages import Facts, PrKey, title_key
 from release_mgmt.core.changes.model import Provider, PullRequest
@@ -26,11 +26,10 @@ def is_bot(name: str) -> bool:
     return lowered.endswith("[bot]") or lowered.replace(" ", "-") in BOTS or lowered in BOTS
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One change as one section holds it. ``commits`` are numbers of the graph, newest first; ``key`` is its identity.
 
-    ``whole`` are the commits that stand for all of it: the merge or squash commit, or all that are no merges.
+    A tuple, since histories hold tens of thousands of them.
     """
 
     key: str
@@ -75,6 +74,7 @@ class ChangeBook:
                 self._pulls[_NATIVE_SPACE.get(pull.provider, "#"), pull.number] = pull
         self._place_pulls()
         self.owner = self._owners()
+        self._alone: dict[str, tuple[str, ...]] = {}
         self._made: dict[tuple[int, ...], Change] = {}
         self._ordinals: dict[int, int] | None = None
         self._titles: dict[str, list[int]] | None = None
@@ -235,6 +235,12 @@ class ChangeBook:
 
     def _people(self, commits: Sequence[int]) -> tuple[str, ...]:
         """Who wrote a change, in the order of their first commit: authors, then co-authors; no bots, no addresses."""
+        if len(commits) == 1 and not self.facts[commits[0]].co_authors:
+            author = self.authors[commits[0]]
+            alone = self._alone.get(author)
+            if alone is None:
+                alone = self._alone[author] = () if not author or is_bot(author) else (author,)
+            return alone
         own = [commit for commit in commits if len(self.graph.parents[commit]) < 2] or commits
         found: dict[str, None] = {}
         for commit in reversed(own):
