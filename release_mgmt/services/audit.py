@@ -18,6 +18,7 @@ from release_mgmt.core.audit import AuditEntry, Checkpoint, Link, Verification, 
 from release_mgmt.core.errors import BrokenInvariant
 from release_mgmt.core.permissions import Action, Actor, Via, require
 from release_mgmt.core.text import clean, one_line
+from release_mgmt.services import visibility
 from release_mgmt.store.models.people import AuditHead, AuditRow, Person
 from release_mgmt.store.session import Store
 
@@ -146,10 +147,13 @@ def verify_chain(store: Store, actor: Actor) -> Verification:
 def search(
     store: Store, actor: Actor, query: Query, *, before: int | None = None, limit: int = PAGE
 ) -> tuple[list[Found], int | None]:
-    """Rows that match, newest first, and the number to give as ``before`` for the next page (None at the end)."""
+    """Rows that match, newest first, and the number to give as ``before`` for the next page (None at the end).
+
+    Rows about changes that ``actor`` may not know of are left out.
+    """
     require(actor, Action.READ_AUDIT)
     with store.read() as session:
-        found = list(_matching(session, query, before=before, limit=limit + 1))
+        found = list(_matching(session, actor, query, before=before, limit=limit + 1))
     more = found[limit - 1].entry.number if len(found) > limit else None
     return found[:limit], more
 
@@ -160,15 +164,16 @@ def everything(store: Store, actor: Actor, query: Query) -> Iterator[Found]:
     before: int | None = None
     while True:
         with store.read() as session:
-            page = list(_matching(session, query, before=before, limit=1000))
+            page = list(_matching(session, actor, query, before=before, limit=1000))
         yield from page
         if len(page) < 1000:
             return
         before = page[-1].entry.number
 
 
-def _matching(session: Session, query: Query, *, before: int | None, limit: int) -> Iterator[Found]:
+def _matching(session: Session, actor: Actor, query: Query, *, before: int | None, limit: int) -> Iterator[Found]:
     statement = select(AuditRow, Person.name).outerjoin(Person, Person.id == AuditRow.actor)
+    statement = statement.where(visibility.subjects(actor, AuditRow.subject))
     if before is not None:
         statement = statement.where(AuditRow.number < before)
     if query.actor:

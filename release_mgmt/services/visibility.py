@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, String, cast, or_, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, String, cast, literal, or_, select, true
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from release_mgmt.core.errors import NotFound
 from release_mgmt.core.permissions import ANONYMOUS, EVERYWHERE, Actor, Role
@@ -56,6 +56,14 @@ def kept(session: Session) -> frozenset[str]:
     """Ids and names of the repositories kept for their teams: feeds, which many people share, leave them out whole."""
     query = select(Repository.id, Repository.name).where(~_open(ANONYMOUS)[0])
     return frozenset(text for row in session.execute(query) for text in row)
+
+
+def subjects(actor: Actor, subject: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """The subjects of audit rows (``change:<id>``) that ``actor`` may know of."""
+    if _sees_all(actor):
+        return true()
+    named = select(literal("change:") + Change.id).join(Repository, Repository.id == Change.repository_id)
+    return or_(subject.not_in(named.where(~_open(ANONYMOUS)[0])), subject.in_(named.where(changes(actor))))
 
 
 def hidden(session: Session, actor: Actor) -> frozenset[str]:

@@ -10,8 +10,18 @@ from sqlalchemy import delete
 from release_mgmt.bootstrap import create_app
 from release_mgmt.core.approvals import Blocker
 from release_mgmt.core.errors import NotFound
-from release_mgmt.core.permissions import Actor, Role, Via
-from release_mgmt.services import approvals, breakglass, changes, plans, releases, repositories, visibility, windows
+from release_mgmt.core.permissions import Actor, Role, Via, trusted
+from release_mgmt.services import (
+    approvals,
+    audit,
+    breakglass,
+    changes,
+    plans,
+    releases,
+    repositories,
+    visibility,
+    windows,
+)
 from release_mgmt.services.changes import Filter
 from release_mgmt.settings import Settings
 from release_mgmt.store.models.repositories import Change, Release, Repository
@@ -175,6 +185,17 @@ def test_break_glass_of_what_is_hidden_is_hidden(world: Store, actor: Actor) -> 
     assert breakglass.search(world, actor, NOW) == []
     with pytest.raises(NotFound):
         breakglass.get(world, actor, NOW, asked.id)
+
+
+def test_the_log_tells_a_manager_elsewhere_nothing_of_what_is_hidden(world: Store) -> None:
+    with world.write() as session:
+        for change in ("open-1", "kept-1"):
+            audit.record(session, trusted("tests", Via.CLI), NOW, action="change.edit", subject=f"change:{change}")
+        audit.record(session, trusted("tests", Via.CLI), NOW, action="team.edit", subject="team:x")
+    told = {actor: {one.entry.subject for one in audit.search(world, actor, audit.Query())[0]} for actor in
+            (INSIDE[-1], INSIDE[-2], OUTSIDE[-1])}  # fmt: skip
+    everything = {"change:open-1", "change:kept-1", "team:x"}
+    assert list(told.values()) == [everything, everything, everything - {"change:kept-1"}]
 
 
 def test_an_affected_team_sees_its_change_and_not_the_rest_of_the_repository(world: Store) -> None:
