@@ -67,7 +67,8 @@ class Terms:
     version: int
 
 
-def _change(session: Session, key: str) -> tuple[Change, CalendarRow]:
+def planned_by(session: Session, key: str) -> tuple[Change, CalendarRow]:
+    """A change and the calendar that plans it. Raises NotFound and Conflict (``no_calendar``)."""
     change = session.get(Change, key)
     if change is None:
         raise NotFound("There is no such change.")
@@ -101,7 +102,7 @@ def move(
     and soft freezes can be overridden (``override``), with the reason kept. Raises Conflict with every check.
     """
     with store.write(lock="placing") as session:
-        found, row = _change(session, change)
+        found, row = planned_by(session, change)
         require(actor, Action.MOVE_CHANGE, calendar=row.slug)
         if not reason.strip():
             raise InvalidInput.at("reason", "must not be empty", "why the change goes there")
@@ -110,21 +111,17 @@ def move(
         candidate = next((each for each in loaded.candidates if each.id == change), None)
         if candidate is None or candidate.done:
             raise Conflict("This change is not planned any more.", code="not_planned")
-        target = _window(calendar, window, now)
-        checks = tuple(_checks(session, row, calendar, candidate, target, loaded.candidates, now))
+        target = window_of(calendar, window, now)
+        checks = tuple(objections(session, row, calendar, candidate, target, loaded.candidates, now))
         refused = [each for each in checks if not each.overridable or not override]
         if refused and not dry_run:
-            raise Conflict(
-                f"{refused[0].message}", code=refused[0].code,
-                hint="A release manager may override this with a reason." if refused[0].overridable else None,
-                details={"checks": [_plain(each) for each in checks]},
-            )  # fmt: skip
+            raise refusal(refused[0], checks)
         wanted = replace(candidate, request=Request(window, reason, actor.person or actor.name))
         told = plans.effects(session, now, row, calendar, changed=[wanted])
         if dry_run:
             session.rollback()
             return Moved(change, window, True, checks, told)
-        _request(session, actor, now, row, candidate, target, reason, [each.code for each in checks])
+        request(session, actor, now, row, candidate, target, reason, [each.code for each in checks])
         session.flush()
         told = plans.make(session, actor, now, row, calendar, reason=reason)
         audit.record(
@@ -135,11 +132,21 @@ def move(
         return Moved(found.id, window, False, checks, told)
 
 
+def refusal(first: Check, checks: Sequence[Check]) -> Conflict:
+    """The error of a move that ``first`` forbids, with everything that speaks against it."""
+    return Conflict(
+        first.message, code=first.code,
+        hint="A release manager may override this with a reason." if first.overridable else None,
+        details={"checks": [_plain(each) for each in checks]},
+    )  # fmt: skip
+
+
 def _plain(check: Check) -> dict[str, object]:
     return {"code": check.code, "ref": check.ref, "message": check.message, "overridable": check.overridable}
 
 
-def _window(calendar: ReleaseCalendar, key: str, now: datetime) -> Window:
+def window_of(calendar: ReleaseCalendar, key: str, now: datetime) -> Window:
+    """A window that is not over. Raises NotFound and Conflict (``outside_window``)."""
     until = now + timedelta(days=calendar.horizon_days)
     found = next((each for each in expand(calendar, now, until).windows if each.key == key), None)
     if found is None:
@@ -149,7 +156,7 @@ def _window(calendar: ReleaseCalendar, key: str, now: datetime) -> Window:
     return found
 
 
-def _checks(
+def objections(
     session: Session,
     row: CalendarRow,
     calendar: ReleaseCalendar,
@@ -214,10 +221,11 @@ def _room(candidate: Candidate, window: Window, stored: WindowRow) -> list[tuple
     return found
 
 
-def _request(
+def request(
     session: Session, actor: Actor, now: datetime, row: CalendarRow, candidate: Candidate, window: Window,
     reason: str, overridden: list[str],
 ) -> None:  # fmt: skip
+    """Keep that somebody wants a change in a window; what was announced elsewhere moves with the reason."""
     placement = session.get(PlacementRow, (candidate.id, candidate.environment))
     if placement is None:
         placement = PlacementRow(
@@ -277,7 +285,7 @@ def put_terms(
     how urgent it is (release managers), then plan again. Raises InvalidInput for dependencies in a circle."""
     require(actor, Action.EDIT_CHANGE)
     with store.write(lock="placing") as session:
-        found, calendar_row = _change(session, change)
+        found, calendar_row = planned_by(session, change)
         before = _terms(session, found)
         if version is not None and version != before.version:
             raise StaleVersion("Somebody else changed these terms in the meantime.")
@@ -337,7 +345,7 @@ def withdraw(
     if not reason.strip():
         raise InvalidInput.at("reason", "must not be empty", "why it will not be released")
     with store.write(lock="placing") as session:
-        found, row = _change(session, change)
+        found, row = planned_by(session, change)
         if found.state == "released":
             raise Conflict("It was released; report a rollback instead.", code="released")
         before, found.state = found.state, "withdrawn"

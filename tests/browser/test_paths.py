@@ -279,3 +279,21 @@ def test_a_search_finds_windows_by_title_and_by_day(visitor: Visit, site: Site) 
     window.visit(f"/search?q={day[1]}")
     page.locator("main .window a").first.click()
     page.wait_for_url(re.compile(re.escape(day[1])))
+
+
+def test_a_release_manager_swaps_two_changes_after_a_preview_without_scripts(visitor: Visit, site: Site) -> None:
+    looking = visitor("mia")
+    page = looking.visit(site.change("Describe the base price"))
+    page.get_by_role("link", name="Swap with another change…").click()
+    looking.check("swap-choose")
+    page.get_by_role("button", name="See what else moves").click()
+    looking.check("swap-preview")
+    assert "Nothing is written yet" in page.inner_text(".confirm")
+    page = visitor("mia", scripts=False).visit(page.url.removeprefix(site.address))
+    before = page.inner_text("#confirm-title")
+    if page.locator("input[name=override]").count():
+        page.locator("input[name=override]").check()
+    page.locator("input[name=reason]").fill("The other one is needed first.")
+    page.get_by_role("button", name="Swap them").click()
+    assert told(page) == "Swapped."
+    assert "Describe the base price" in before

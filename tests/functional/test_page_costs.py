@@ -22,7 +22,8 @@ STATIC = folder("templates") / "static"
 PAGES = {
     "/": 24, "/calendar": 20, "/calendar?shape=week": 20, "/calendar?shape=agenda": 20, "/calendar?shape=quarter": 20,
     "/changes": 14, "/changes?team=pricing&level=major": 14, "/mine": 14,
-    "/changes/c0": 52, "/changes/c0/move": 18, "{window}": 28, "/board": 20, "/emergencies": 16, "/repositories": 12,
+    "/changes/c0": 52, "/changes/c0/move": 18, "/changes/c0/swap": 18, "{window}": 28, "/board": 20, "/emergencies": 16,
+    "/repositories": 12,
     "/repositories/pricing-model": 18, "/repositories/pricing-model/releases/v1.1.0": 16, "/changelogs": 12,
     "/changelogs/pricing-model": 14, "/subscribe": 14, "/search?q=model": 20, "/freezes": 16, "/plans": 20,
     "/weekly": 24, "/me": 20, "/admin": 16, "/admin/people": 60, "/admin/jobs": 12, "/admin/audit": 14,

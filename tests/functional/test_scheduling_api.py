@@ -7,8 +7,12 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
-from release_mgmt.core.permissions import Role
+from release_mgmt.core.errors import Conflict
+from release_mgmt.core.permissions import Role, Via, trusted
+from release_mgmt.services import swapping
+from release_mgmt.store.models.scheduling import PlacementRow
 from release_mgmt.store.session import Store
 from tests.functional.conftest import client_as
 from tests.integration.scheduling.builders import NOW, apply, at, document, freeze, seed
@@ -124,6 +128,30 @@ def test_over_booking_needs_an_override_with_a_reason_and_is_shown(manager: Flas
     [move] = [each for each in manager.get("/api/v1/calendars/releases/moves").json["items"] if each["change"] == "m6"]
     assert move["to_window"] == W1
     assert move["reasons"][0]["code"] == "manager"
+
+
+def test_two_changes_swap_windows_with_one_reason_and_without_any_overbooking(manager: FlaskClient, planned: Store):
+    """Both windows are full, yet there is room: each leaves what the other needs. A preview writes nothing."""
+
+    def held() -> dict[str, str]:
+        with planned.read() as session:
+            return {row.change_id: row.window or "" for row in session.scalars(select(PlacementRow))}
+
+    actor = trusted("manager", Via.CLI)
+    before = held()
+    first, other = "m1", "m5"
+    assert before[first] != before[other]
+    shown = swapping.swap(planned, actor, NOW, first, other, reason="preview", dry_run=True)
+    assert shown.checks == ()
+    assert held() == before
+    swapping.swap(planned, actor, NOW, first, other, reason="Pricing asked first")
+    assert held() == before | {first: before[other], other: before[first]}
+    told = manager.get("/api/v1/calendars/releases/moves").json["items"]
+    assert {each["change"] for each in told} == {first, other}
+    assert {each["reasons"][0]["message"] for each in told} == {"Pricing asked first"}
+    beside = next(change for change, window in held().items() if window == held()[first] and change != first)
+    with pytest.raises(Conflict, match="same window"):
+        swapping.swap(planned, actor, NOW, first, beside, reason="again")
 
 
 @pytest.mark.acceptance("SCH-C5")

@@ -26,6 +26,7 @@ MODULES = (
     "change_actions",
     "board",
     "emergencies",
+    "swaps",
     "plans",
     "weekly",
     "repositories",
