@@ -29,6 +29,7 @@ def pages(site: Site) -> dict[str | None, tuple[str, ...]]:
         ),
         "dora": (
             "/admin", "/admin/people", "/admin/repositories", "/admin/repositories/pricing-model", "/admin/teams",
+            "/admin/repositories/pricing-model/forge",
             "/admin/teams/pricing", "/admin/jobs", "/admin/audit", "/admin/audit?verify=1", "/admin/settings",
             "/admin/calendars", "/admin/calendars/releases", "/admin/calendars/new", "/admin/rules", "/admin/sources",
         ),

@@ -297,3 +297,23 @@ def test_a_release_manager_swaps_two_changes_after_a_preview_without_scripts(vis
     page.get_by_role("button", name="Swap them").click()
     assert told(page) == "Swapped."
     assert "Describe the base price" in before
+
+
+def test_an_administrator_connects_a_repository_to_its_forge(visitor: Visit) -> None:
+    """A wrong name is told beside its field; then the forge and the steps of its webhook are shown."""
+    window = visitor("dora")
+    page = window.visit("/admin/repositories/elasticity")
+    page.get_by_role("link", name="Connect it to its forge").click()
+    page.get_by_label("Forge", exact=True).select_option("gitlab")
+    page.get_by_label("Name there").fill("../pricing")
+    page.get_by_label("Address of its API").fill("https://gitlab.example.org/api/v4")
+    page.get_by_role("button", name="Connect it").click()
+    assert "no name of a repository" in page.inner_text("#e-forge_slug")
+    page.get_by_label("Name there").fill("acme/pricing-elasticity")
+    page.get_by_role("button", name="Connect it").click()
+    assert told(page).startswith("Connected")
+    assert "Connected to gitlab" in page.inner_text(".answer")
+    assert page.get_by_label("Address of its API").input_value() == "https://gitlab.example.org/api/v4"
+    assert "Merge request events" in page.inner_text("main")
+    window.check("forge-connected")
+    window.complaints.clear()  # the browser tells of the 422

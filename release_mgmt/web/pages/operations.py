@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError
 from release_mgmt.core.permissions import Action
-from release_mgmt.services import audit, directory, jobs, repositories
+from release_mgmt.services import audit, directory, forges, jobs, repositories, webhook_help, webhooks
 from release_mgmt.services.audit import Found, Query
 from release_mgmt.services.repositories import RepositoryView
 from release_mgmt.web.auth import needs
@@ -105,6 +105,57 @@ def edit_repository(name: str) -> tuple[str, int] | Response:
         found = repositories.get(store, actor, name)
         return _edit_page(found, forms.problem_of(error), error), forms.status(error)
     return forms.done("Saved.", url_for("pages.admin_repositories_one", name=after.name))
+
+
+@blueprint.get("/admin/repositories/<name>/forge")
+@needs(Action.MANAGE_REPOSITORIES)
+def admin_repositories_forge(name: str) -> str:
+    """Where the pull requests of a repository are read, and what to enter there."""
+    return _forge_page(name)
+
+
+def _forge_page(name: str, error: ReleaseMgmtError | None = None) -> str:
+    store, actor, settings = context.store, context.actor, context.settings
+    found = repositories.get(store, actor, name)
+    state = next((one for one in forges.states(store, actor, context.now) if one.repository == found.name), None)
+    provider = request.values.get("provider", "") or (state.provider if state else "github")
+    chosen = provider if provider in webhooks.PROVIDERS else "github"
+    secret = bool(getattr(settings, f"{chosen}_webhook_secret", ""))
+    return draw(
+        "admin_forge",
+        repository=found,
+        state=state,
+        provider=chosen,
+        slug=request.form.get("forge_slug") or found.forge_slug or "",
+        api_url=request.form.get("api_url") or (state.api_url if state else ""),
+        answers=bool(request.form.get("answers")) if request.form else bool(state and state.answers),
+        providers=[(one, one.replace("_", " ").title()) for one in webhooks.PROVIDERS],
+        setup=webhook_help.setup(chosen, settings.site, secret_set=secret),
+        problem=forms.problem_of(error, "It was not connected") if error is not None else None,
+        errors=forms.errors_of(error),
+    )
+
+
+@blueprint.post("/admin/repositories/<name>/forge")
+@needs(Action.MANAGE_REPOSITORIES)
+def connect_forge(name: str) -> tuple[str, int] | Response:
+    """Connect a repository to its forge; the first reading starts at once."""
+    try:
+        forges.connect(
+            context.store,
+            context.actor,
+            context.now,
+            name,
+            provider=forms.text("provider", 40),
+            forge_slug=forms.text("forge_slug", 300),
+            api_url=forms.optional("api_url", 500),
+            answers=bool(forms.text("answers")),
+        )
+    except ReleaseMgmtError as error:
+        return _forge_page(name, error), forms.status(error)
+    return forms.done(
+        "Connected; its pull requests are read next.", url_for("pages.admin_repositories_forge", name=name)
+    )
 
 
 @blueprint.post("/repositories/<name>/sync")
