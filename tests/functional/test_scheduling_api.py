@@ -199,6 +199,27 @@ def test_stages_are_reported_by_pipelines(engineer: FlaskClient):
     assert engineer.get("/api/v1/changes/m1/stages").json["items"][0]["done"] == 2
 
 
+def test_a_stage_and_a_lease_posted_twice_are_kept_once(engineer: FlaskClient, monkeypatch: pytest.MonkeyPatch):
+    """A pipeline that lost the answer sends the same request with the same key again."""
+    monkeypatch.setattr("release_mgmt.clock.now", lambda: at("2026-11-24T18:00"))
+    posts = {
+        "/api/v1/changes/m1/stages": {"stage": "deploy", "state": "running"},
+        "/api/v1/gate/leases": {"change": "m1", "environment": "prod"},
+    }
+    for path, body in posts.items():
+        key = {"Idempotency-Key": f"run-7 {path}".replace(" ", ":")}
+        first = engineer.post(path, json=body, headers=key)
+        again = engineer.post(path, json=body, headers=key)
+        assert (first.status_code, again.status_code) == (201, 201), first.text
+        assert again.json == first.json
+        assert (again.headers.get("Idempotency-Replayed"), "Idempotency-Replayed" in first.headers) == ("true", False)
+        assert engineer.post(path, json=body | {"environment": "staging"}, headers=key).status_code == 422
+        other = engineer.post(path, json=body, headers={"Idempotency-Key": "another" + path})
+        assert other.status_code == 201, other.text
+        assert other.json["id"] != first.json["id"]
+    assert len(engineer.get("/api/v1/changes/m1/stages").json["items"]) == 2
+
+
 def test_windows_and_plan_tell_the_same(engineer: FlaskClient):
     listed = engineer.get("/api/v1/windows").json["items"]
     plan = engineer.get("/api/v1/calendars/releases/plan").json

@@ -19,6 +19,7 @@ from release_mgmt.web.answers import json_answer
 from release_mgmt.web.api.common import instant, text
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
+from release_mgmt.web.idempotency import idempotent
 
 blueprint = Blueprint("api_gate", __name__, url_prefix="/api/v1/gate", description=__doc__)
 LONGEST_AGE = 60  # seconds: an approval or a freeze may change the answer at any time
@@ -158,6 +159,7 @@ class Leases(MethodView):
     """Runs under way."""
 
     @needs(Action.TAKE_LEASE)
+    @idempotent
     @blueprint.arguments(NewLeaseSchema)
     @blueprint.alt_response(201, schema=LeaseSchema)
     def post(self, body: dict[str, Any]) -> Response:

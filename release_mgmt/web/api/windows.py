@@ -18,6 +18,7 @@ from release_mgmt.web.api.calendars import PlanDifferenceSchema
 from release_mgmt.web.api.common import instant, page_of, text
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
+from release_mgmt.web.idempotency import idempotent
 
 blueprint = Blueprint("api_windows", __name__, url_prefix="/api/v1", description=__doc__)
 _REASON = validate.Length(1, 2000)
@@ -255,6 +256,7 @@ class Stages(MethodView):
         return json_answer({"items": stages.of_change(context.store, context.actor, change), "next": None})
 
     @needs(Action.REPORT_STAGE)
+    @idempotent
     @blueprint.arguments(StageReportSchema)
     @blueprint.alt_response(201, schema=StageSchema)
     def post(self, body: dict[str, Any], change: str) -> Response:
