@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,10 +14,12 @@ from release_mgmt.core.planning import Plan
 from release_mgmt.core.windows import ReleaseCalendar, periods
 from release_mgmt.services import feed_events, visibility
 from release_mgmt.services.candidates import Loaded
+from release_mgmt.services.plan_rows import LANE
 from release_mgmt.store.models.repositories import Change
-from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow
+from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, WindowRow
 
 _FREEZE_SPAN = timedelta(days=370)
+_LANE_SPAN = timedelta(days=7)
 
 
 def tell_feeds(
@@ -49,10 +52,34 @@ def tell_feeds(
         )
         for planned in made.windows
     ]
+    facts += _shipped(session, now, row, loaded, hidden)
     feed_events.refresh(
         session, now, calendar=row.slug, name=calendar.name, time_zone=calendar.time_zone, windows=facts,
         freezes=_freeze_facts(calendar, row.slug, now), identity=row.id,
     )  # fmt: skip
+
+
+def _shipped(
+    session: Session, now: datetime, row: CalendarRow, loaded: Loaded, hidden: Collection[str]
+) -> list[WindowFact]:
+    """What went by the lane of minor changes, where it shipped. Older ones have ended and stay told as they are."""
+    statement = (
+        select(WindowRow, Change)
+        .join(
+            PlacementRow, (PlacementRow.calendar_id == WindowRow.calendar_id) & (PlacementRow.window == WindowRow.key)
+        )
+        .join(Change, Change.id == PlacementRow.change_id)
+        .where(WindowRow.calendar_id == row.id, WindowRow.series == LANE, WindowRow.ends_at > now - _LANE_SPAN)
+        .order_by(WindowRow.key, Change.id)
+    )
+    held: dict[str, tuple[WindowRow, list[ChangeFact]]] = {}
+    for window, change in session.execute(statement):
+        if change.repository_id in loaded.repositories and change.repository_id not in hidden:
+            held.setdefault(window.key, (window, []))[1].append(_fact(change, loaded, emergency=False))
+    return [
+        WindowFact(key, row.slug, window.starts_at, window.ends_at, tuple(facts), False, tuple(window.environments))
+        for key, (window, facts) in held.items()
+    ]
 
 
 def _fact(change: Change, loaded: Loaded, *, emergency: bool) -> ChangeFact:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -13,7 +13,13 @@ from release_mgmt.core.planning import Plan
 from release_mgmt.formats import plan_json
 from release_mgmt.services import secret
 from release_mgmt.services.candidates import Loaded
+from release_mgmt.store.models.repositories import Change
 from release_mgmt.store.models.scheduling import CalendarRow, MoveRow, PlacementRow, WindowRow
+
+LANE = "minor_lane"
+"""Series, reason and why of what shipped outside its window, approved in advance (see ``lane``)."""
+
+_SHOWN = timedelta(days=7)
 
 
 def save_windows(session: Session, now: datetime, row: CalendarRow, made: Plan) -> None:
@@ -47,6 +53,26 @@ def save_windows(session: Session, now: datetime, row: CalendarRow, made: Plan) 
     for left in rows.values():
         if left.starts_at > now:
             session.delete(left)
+
+
+def shipped(session: Session, row: CalendarRow, now: datetime) -> list[dict[str, Any]]:
+    """What shipped outside its window in the last week, approved in advance, for the plan's document."""
+    statement = (
+        select(PlacementRow, Change)
+        .join(Change, Change.id == PlacementRow.change_id)
+        .where(PlacementRow.calendar_id == row.id, PlacementRow.why == LANE, PlacementRow.ends_at > now - _SHOWN)
+        .order_by(PlacementRow.window, Change.id)
+    )
+    return [
+        {
+            "change": change.id,
+            "title": change.title,
+            "level": change.level,
+            "window": placement.window,
+            "at": plan_json.instant(placement.starts_at or now),
+        }
+        for placement, change in session.execute(statement)
+    ]
 
 
 def save_moves(session: Session, actor: Actor, now: datetime, row: CalendarRow, made: Plan) -> None:
@@ -110,7 +136,8 @@ def save_placements(
         elif found.announced_at is not None or announce:
             _announce(session, found, made.version, levels[change].value, now, loaded, again=change in moved)
     for left in rows.values():
-        if left.change_id in loaded.changes and loaded.changes[left.change_id].state == "released":
+        released = left.change_id in loaded.changes and loaded.changes[left.change_id].state == "released"
+        if released or left.why == LANE:
             continue  # what shipped keeps the window it shipped in
         session.delete(left)
 

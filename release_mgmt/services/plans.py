@@ -116,7 +116,7 @@ def _difference(session: Session, row: CalendarRow, made: Plan, loaded: Loaded) 
     why = {each.change: each.reasons for each in made.deferrals}
     why.update({each.change: each.reasons for each in made.moves})
     hits: list[Hit] = []
-    for change in [each.id for each in loaded.candidates]:
+    for change in [each.id for each in loaded.candidates if not each.done]:
         old = before.get(change)
         new = places.get(change)
         was = old.window if old is not None else None
@@ -185,7 +185,8 @@ def make(
     row.planned_at, row.tzdata = now, zone_data()
     session.add(
         PlanRow(
-            calendar_id=row.id, version=made.version, digest=made.digest, document=plan_json.document(made),
+            calendar_id=row.id, version=made.version, digest=made.digest,
+            document=plan_json.document(made) | {"shipped": plan_rows.shipped(session, row, now)},
             made_by=actor.person or actor.name, made_at=now, reason=reason,
         )
     )  # fmt: skip

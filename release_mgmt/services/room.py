@@ -60,6 +60,7 @@ def seen_document(session: Session, actor: Actor, row: CalendarRow, document: di
     shown = dict(document)
     for part in ("placements", "deferrals", "moves", "suggestions", "conflicts"):
         shown[part] = [_without_names(one, hidden) for one in document[part] if one["change"] not in hidden]
+    shown["shipped"] = [one for one in document.get("shipped", ()) if one["change"] not in hidden]
     shown["windows"] = []
     reduced = set()
     for window in document["windows"]:

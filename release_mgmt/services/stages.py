@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from release_mgmt.core.errors import FieldError, InvalidInput, NotFound
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import clean
-from release_mgmt.services import Store, audit, calendar_rows, secret
+from release_mgmt.services import Store, audit, calendar_rows, lane, secret
 from release_mgmt.services.candidates import environment_of
 from release_mgmt.store.models.repositories import Change
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, StageRow
@@ -59,11 +59,13 @@ def report(
 ) -> StageView:
     """Keep a report. A finished deploy to the calendar's environment releases the change; a rollback takes it back.
 
-    A roll-out is finished when ``done`` reaches ``total``: until then ``done`` as state is refused.
+    What a calendar approves in advance and ships outside its window is shown where it shipped from then on
+    (:mod:`release_mgmt.services.lane`). A roll-out is finished when ``done`` reaches ``total``: until then ``done``
+    as state is refused.
     """
     require(actor, Action.REPORT_STAGE)
     _check(stage, state, done, total)
-    with store.write(lock=f"stages:{change}") as session:
+    with store.write(lock="placing") as session:
         found = session.get(Change, change)
         if found is None:
             raise NotFound("There is no such change.")
@@ -74,13 +76,16 @@ def report(
             total=total, note=clean(note, 2000) if note else None, reported_by=actor.person or actor.name, at=now,
         )  # fmt: skip
         session.add(row)
-        before = found.state
+        before, shipped = found.state, False
         if stage == "deploy" and environment == _production(session, change, now):
             if state == "done":
-                found.state = "released"
+                shipped, found.state = found.state != "released", "released"
             elif state == "rolled_back" and found.state == "released":
                 found.state = "rolled_back"
         found.updated_at = now
+        session.flush()
+        if shipped:
+            lane.ship(session, actor, now, found, environment)
         audit.record(
             session, actor, now, action=Action.REPORT_STAGE, subject=f"change:{change}", reason=note,
             before={"state": before},

@@ -14,6 +14,7 @@ from release_mgmt.core.errors import NotFound
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.windows import periods
 from release_mgmt.services import Store, calendar_rows, room, visibility
+from release_mgmt.services.plan_rows import LANE
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, MoveRow, PlacementRow, WindowRow
 
@@ -147,6 +148,8 @@ def _windows(session: Session, actor: Actor, rows: Iterable[Any]) -> list[Window
             wanted = wanted.where(PlacementRow.window.in_(keys))
         for row, change, repository, slug in session.execute(wanted):
             content.setdefault((row.calendar_id, row.window), []).append(_placed(row, change, repository, slug))
+    # A shipment by the lane is nothing without the changes that may be seen.
+    found = [(window, row) for window, row in found if window.series != LANE or (row.id, window.key) in content]
     used = room.seen(session, actor, found)
     return [
         WindowView(

@@ -51,7 +51,9 @@ class PlacedSchema(Schema):
     start = instant("Of its window.")
     end = instant("Of its window.")
     position = fields.Integer(required=True)
-    why = text("first_fit, announced, requested, emergency or deferred.", null=False)
+    why = text(
+        "first_fit, announced, requested, emergency, deferred, or minor_lane (shipped outside its window).", null=False
+    )
     reasons = fields.List(fields.Dict(), required=True)
     conflicts = fields.List(fields.Dict(), required=True)
     announced_at = instant("Since when the date is announced.")
