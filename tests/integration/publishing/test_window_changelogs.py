@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from html import unescape
 from typing import Any
 from xml.etree import ElementTree
 
@@ -137,7 +138,7 @@ def test_titles_are_local_times_and_the_same_input_gives_the_same_bytes(store: S
 
 
 def test_it_is_served_in_every_form_with_a_tag_to_ask_again_by(site: Site) -> None:
-    planned(site.store)
+    windows = planned(site.store)
     now = clock.now()
     grant = people.Grant(Role.READER, EVERYWHERE)
     person = people.add(site.store, OPERATOR, now, name="R", login="r", grants=(grant,), kind="service")
@@ -156,3 +157,7 @@ def test_it_is_served_in_every_form_with_a_tag_to_ask_again_by(site: Site) -> No
             f"{address}?format={form}&which=coming", headers=headers | {"If-None-Match": answer.headers["ETag"]}
         )
         assert again.status_code == 304
+    page = client.get(f"/windows/releases/{windows['m1']}", headers=headers).get_data(as_text=True)
+    link = re.search(r'href="([^"]+)">Changelog of this window', page)
+    assert link is not None
+    assert b"Change m1" in client.get(unescape(link[1]), headers=headers).data
