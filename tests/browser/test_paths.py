@@ -264,6 +264,11 @@ def test_an_emergency_is_asked_for_by_blocker_granted_by_somebody_else_and_revie
     other.check("emergency-overdue")
     admin = visitor("dora", scripts=False)
     assert "review overdue" in admin.visit("/emergencies").inner_text("main")
+    page = other.visit("/emergencies")
+    page.get_by_text("Write the review").click()
+    page.get_by_label("What happened, and what follows from it").fill("It went well; the test is earlier now.")
+    page.get_by_role("button", name="Keep the review").click()
+    assert told(page) == "The review is kept."
     asking.complaints.clear()  # the browser tells of the 422 and the 403
 
 
