@@ -49,7 +49,7 @@ def plan(
     record = read_changelog(
         repository, Request(called, every=True, pulls=pulls, forge=forge_of(repository.origin())), progress=None
     )  # fmt: skip
-    chosen = offline.calendar_for(calendars, called)
+    chosen = site.calendar_for(calendars, called)
     if not no_levels:
         from dataclasses import replace
 
@@ -59,7 +59,7 @@ def plan(
         coming = {entry.id for entry in site.to_place(record, now)}
         kept = tuple(section for section in record.releases if any(entry.id in coming for entry in section.entries))
         record, _ = with_levels(repository, replace(record, releases=kept))
-    made = offline.plan_of(record, chosen, now)
+    made = site.plan_of(record, chosen, now)
     if form == "json":
         from release_mgmt.formats import plan_json
 

@@ -1,9 +1,8 @@
-"""A plan of one repository by a calendar file, without server or database."""
+"""The calendar file of a plan that was made without server or database."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from release_mgmt.core.audience import Audience
 from release_mgmt.core.calendar import (
@@ -19,41 +18,13 @@ from release_mgmt.core.calendar import (
 )
 from release_mgmt.core.calendar.plans import freezes_of, windows_of
 from release_mgmt.core.changelog import Changelog, Entry
-from release_mgmt.core.classification import Level
-from release_mgmt.core.planning import Candidate, Plan, plan
-from release_mgmt.core.windows import ReleaseCalendar, matches, periods
+from release_mgmt.core.planning import Plan
+from release_mgmt.core.windows import ReleaseCalendar, periods
 from release_mgmt.formats import ical
 from release_mgmt.formats.words import Words
-from release_mgmt.services.candidates import environment_of
 from release_mgmt.services.site import to_place
 
 AHEAD = timedelta(days=365)
-
-
-def calendar_for(calendars: Sequence[ReleaseCalendar], repository: str) -> ReleaseCalendar:
-    """The calendar that takes the repository by name, else the first that takes any."""
-    named = (one for one in calendars if any(repository in series.repositories for series in one.series))
-    taking = (one for one in calendars if any(matches(series.repositories, repository) for series in one.series))
-    return next(named, None) or next(taking, calendars[0])
-
-
-def plan_of(record: Changelog, calendar: ReleaseCalendar, now: datetime) -> Plan:
-    """Every change that no release before ``now`` holds, placed; the oldest change comes first."""
-    entries = to_place(record, now)
-    environment = environment_of(calendar)
-    made = [
-        Candidate(
-            id=entry.id,
-            title=entry.title,
-            repository=record.repository,
-            level=Level(entry.level) if entry.level else Level.MINOR,
-            # Entries stand newest first and carry no instant of their own: keep their order before ``now``.
-            ready_at=now - timedelta(seconds=index),
-            environment=environment,
-        )
-        for index, entry in enumerate(entries)
-    ]
-    return plan(calendar, made, now)
 
 
 def calendar_file(record: Changelog, calendar: ReleaseCalendar, made: Plan) -> bytes:

@@ -134,3 +134,28 @@ def test_the_version_of_the_zone_data_is_told(client) -> None:
 
     assert client.get("/healthz").json["tzdata"] == version("tzdata")
     assert f"tzdata {version('tzdata')}" in run("doctor").output
+
+
+def test_the_static_site_places_what_the_command_places(repository: GitRepo, tmp_path: Path) -> None:
+    """Another environment than the usual one, a calendar that takes any repository, and more changes than room."""
+    for number in range(6):
+        repository.commit(f"Tune {number}", {"params.yaml": f"learning_rate: 0.{number + 3}\n"})
+    series = document()["series"][0] | {"environments": ["staging"]}
+    file = tmp_path / "calendar.yaml"
+    file.write_text(yaml.safe_dump(document(series=[series], freezes=[freeze("stop", "2026-12-01")])))
+    found = json.loads(planned(repository, file, "--format", "json").output)
+    starts = {each["key"]: each["start"] for each in found["windows"]}
+    commanded = {each["title"]: starts[each["window"]] for each in found["placements"]}
+    assert len(commanded) == 8
+    assert len(set(commanded.values())) > 1
+    out = tmp_path / "site"
+    arguments = ["publish", "--repo", str(repository.path), "--calendar", str(file), "--out", str(out)]
+    done = run(*arguments, "--now", "2026-11-20T09:00:00Z")
+    assert done.exit_code == 0, done.output
+    shown = {}
+    for event in icalendar.Calendar.from_ical((out / "engineering" / "calendar.ics").read_bytes()).walk("VEVENT"):
+        text = str(event["SUMMARY"]) + str(event.get("DESCRIPTION"))
+        for title in commanded:
+            if title in text:
+                shown[title] = event.decoded("DTSTART").strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert shown == commanded

@@ -12,7 +12,8 @@ from release_mgmt.core.calendar.plans import freezes_of, windows_of
 from release_mgmt.core.changelog import Changelog, Entry
 from release_mgmt.core.classification import Level
 from release_mgmt.core.planning import Candidate, Plan, plan
-from release_mgmt.core.windows import ReleaseCalendar, periods
+from release_mgmt.core.windows import ReleaseCalendar, matches, periods
+from release_mgmt.services.candidates import environment_of
 from release_mgmt.services.site.building import Upcoming
 
 AHEAD = timedelta(days=365)
@@ -21,14 +22,40 @@ AHEAD = timedelta(days=365)
 def coming(
     record: Changelog, calendars: Sequence[ReleaseCalendar], annotations: Mapping[str, Annotation], now: datetime
 ) -> tuple[Upcoming, dict[str, Annotation]]:
-    """The coming windows of the calendar that takes the repository (else of the first), and each change's window."""
-    calendar = next((one for one in calendars if _takes(one, record.repository)), calendars[0])
+    """The coming windows of the repository (in the calendar of :func:`calendar_for`), and each change's window."""
+    calendar = calendar_for(calendars, record.repository)
     entries = to_place(record, now)
-    made = plan(calendar, [_candidate(entry, record.repository, now) for entry in entries], now)
+    made = plan_of(record, calendar, now)
     facts = {entry.id: _fact(entry, record.repository, annotations.get(entry.id, Annotation())) for entry in entries}
     frozen = freezes_of(periods(calendar.freezes, now, now + AHEAD), calendar.slug)
     upcoming = Upcoming(calendar.name, calendar.time_zone, now, tuple(windows_of(made, facts)), tuple(frozen))
     return upcoming, _with_windows(made, annotations)
+
+
+def calendar_for(calendars: Sequence[ReleaseCalendar], repository: str) -> ReleaseCalendar:
+    """The calendar that takes the repository by name, else the first that takes any."""
+    named = (one for one in calendars if any(repository in series.repositories for series in one.series))
+    taking = (one for one in calendars if any(matches(series.repositories, repository) for series in one.series))
+    return next(named, None) or next(taking, calendars[0])
+
+
+def plan_of(record: Changelog, calendar: ReleaseCalendar, now: datetime) -> Plan:
+    """Every change that no release before ``now`` holds, placed; the oldest change comes first."""
+    entries = to_place(record, now)
+    environment = environment_of(calendar)
+    made = [
+        Candidate(
+            id=entry.id,
+            title=entry.title,
+            repository=record.repository,
+            level=Level(entry.level) if entry.level else Level.MINOR,
+            # Entries stand newest first and carry no instant of their own: keep their order before ``now``.
+            ready_at=now - timedelta(seconds=index),
+            environment=environment,
+        )
+        for index, entry in enumerate(entries)
+    ]
+    return plan(calendar, made, now)
 
 
 def to_place(record: Changelog, now: datetime) -> list[Entry]:
@@ -38,15 +65,6 @@ def to_place(record: Changelog, now: datetime) -> list[Entry]:
         if section.date is not None and datetime.fromisoformat(section.date).astimezone(UTC) > now:
             found |= {entry.id: entry for entry in section.entries}
     return list(found.values())
-
-
-def _takes(calendar: ReleaseCalendar, repository: str) -> bool:
-    return any(repository in series.repositories for series in calendar.series)
-
-
-def _candidate(entry: Entry, repository: str, now: datetime) -> Candidate:
-    level = Level(entry.level) if entry.level else Level.MINOR
-    return Candidate(entry.id, entry.title, repository, level, ready_at=now)
 
 
 def _fact(entry: Entry, repository: str, known: Annotation) -> ChangeFact:
