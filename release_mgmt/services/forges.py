@@ -18,7 +18,7 @@ from release_mgmt.core.changes import PullRequest
 from release_mgmt.core.errors import InvalidInput, NotFound, ReleaseMgmtError
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import one_line
-from release_mgmt.services import audit, pull_requests
+from release_mgmt.services import audit, pull_requests, visibility
 from release_mgmt.sources.addresses import AddressPolicy, parse, resolve
 from release_mgmt.sources.forge import PUBLIC_API, auth_headers, forge
 from release_mgmt.sources.forge.transport import Patience, RateLimited, Transport
@@ -133,15 +133,25 @@ def connect(
         return _state(row, source, now)
 
 
-def state(store: Store, actor: Actor, now: datetime, repository: str) -> SourceState:
-    """How one repository's forge is read. NotFound when it is connected to none."""
+def known_state(store: Store, actor: Actor, now: datetime, repository: str) -> SourceState | None:
+    """How one repository's forge is read; None when it is connected to none, or not for this actor to know of."""
     require(actor, Action.READ_REPOSITORY)
+    query = (
+        select(Repository, ForgeSource)
+        .join(ForgeSource, ForgeSource.repository_id == Repository.id)
+        .where(Repository.name == repository, visibility.repositories(actor))
+    )
     with store.read() as session:
-        row = _repository(session, repository)
-        source = session.get(ForgeSource, row.id)
-        if source is None:
-            raise NotFound(f"{repository} is not connected to a forge.", hint="Connect it with its name on the forge.")
-        return _state(row, source, now)
+        found = session.execute(query).first()
+        return None if found is None else _state(found[0], found[1], now)
+
+
+def state(store: Store, actor: Actor, now: datetime, repository: str) -> SourceState:
+    """As :func:`known_state`. NotFound when there is nothing to tell."""
+    found = known_state(store, actor, now, repository)
+    if found is None:
+        raise NotFound(f"{repository} is not connected to a forge.", hint="Connect it with its name on the forge.")
+    return found
 
 
 def states(store: Store, actor: Actor, now: datetime) -> list[SourceState]:
@@ -151,6 +161,7 @@ def states(store: Store, actor: Actor, now: datetime) -> list[SourceState]:
         rows = session.execute(
             select(Repository, ForgeSource)
             .join(ForgeSource, ForgeSource.repository_id == Repository.id)
+            .where(visibility.repositories(actor))
             .order_by(Repository.name)
         )
         return [_state(repository, source, now) for repository, source in rows]

@@ -41,9 +41,24 @@ def test_a_repository_is_connected_to_its_forge_and_shows_how_it_is_read(
     shown = reader.get(f"/api/v1/sources/{repository}").json
     assert shown is not None
     assert (shown["api_url"], shown["answers"], shown["lag"]) == ("https://api.github.com", True, None)
+    page = reader.get(f"/repositories/{repository}").get_data(as_text=True)
+    assert "github, not read yet" in page
     listed = reader.get("/api/v1/sources").json
     assert listed is not None
     assert [one["repository"] for one in listed["items"]] == [repository]
+
+
+def test_a_repository_that_is_kept_for_its_teams_is_not_told_by_its_source(
+    administrator: FlaskClient, reader: FlaskClient, store: Store, repository: str
+) -> None:
+    administrator.put(f"/api/v1/sources/{repository}", json={"provider": "github", "forge_slug": "acme/models"})
+    with store.write() as session:
+        session.get_one(Repository, "r_1").settings = {"teams_only": True}
+    assert reader.get(f"/api/v1/sources/{repository}").status_code == 404
+    listed = reader.get("/api/v1/sources").json
+    assert listed is not None
+    assert listed["items"] == []
+    assert administrator.get(f"/api/v1/sources/{repository}").status_code == 200
 
 
 @pytest.mark.parametrize(

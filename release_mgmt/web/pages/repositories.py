@@ -8,9 +8,10 @@ from datetime import datetime
 from flask import request
 
 from release_mgmt.core.permissions import Action
-from release_mgmt.services import changes, directory, releases
+from release_mgmt.services import changes, directory, forges, releases
 from release_mgmt.services import repositories as service
 from release_mgmt.services.changes import Filter
+from release_mgmt.services.forges import SourceState
 from release_mgmt.services.releases import ReleaseView
 from release_mgmt.services.repositories import RepositoryView
 from release_mgmt.web.auth import needs
@@ -61,6 +62,7 @@ class RepositoryPage:
     releases: tuple[ReleaseView, ...]
     more_coming: bool
     next: str | None
+    source: SourceState | None
 
 
 @blueprint.get("/repositories/<name>")
@@ -78,6 +80,7 @@ def repository(name: str) -> str:
         releases=shown.items,
         more_coming=coming.next is not None,
         next=addresses.next_page(shown.next),
+        source=forges.known_state(context.store, context.actor, context.now, name),
     )
     return draw("repository", view)
 
