@@ -9,7 +9,7 @@ from datetime import datetime
 from release_mgmt.core.changes import Provider, PullRequest
 from release_mgmt.sources.forge import fields
 from release_mgmt.sources.forge.fields import Json
-from release_mgmt.sources.forge.github import GitHub, edit_one_comment, latest_reviews
+from release_mgmt.sources.forge.github import GitHub, edit_one_comment, newest_first, read_reviews
 from release_mgmt.sources.forge.model import CONTEXT, Answer, Event
 from release_mgmt.sources.forge.transport import Transport
 
@@ -32,18 +32,12 @@ class Gitea:
 
     def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
         query = {"state": "all", "sort": "recentupdate", "limit": "50"}
-        for page in transport.pages(f"/repos/{repository}/pulls", query):
-            for pull in transport.readable(self.parse, page):
-                if since is not None and pull.updated_at is not None and pull.updated_at < since:
-                    return
-                yield pull
+        yield from newest_first(transport, self.parse, f"/repos/{repository}/pulls", query, since)
 
     def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
         raw = transport.get_object(f"/repos/{repository}/pulls/{number}")
-        reviews: list[Json] = []
-        for page in transport.pages(f"/repos/{repository}/pulls/{number}/reviews", {"limit": "50"}):
-            reviews.extend(page)
-        return replace(self.parse(raw), reviews=latest_reviews(tuple(reviews)))
+        reviews = read_reviews(transport, f"/repos/{repository}/pulls/{number}/reviews", {"limit": "50"})
+        return replace(self.parse(raw), reviews=reviews)
 
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
         if pull.head_sha is not None:

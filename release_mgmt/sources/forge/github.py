@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal
@@ -126,18 +126,12 @@ class GitHub:
     def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
         # The API has no `since` and no sort by merge for pull requests (a wrong sort is answered 422).
         query = {"state": "all", "sort": "updated", "direction": "desc", "per_page": "100"}
-        for page in transport.pages(f"/repos/{repository}/pulls", query):
-            for pull in transport.readable(self.parse, page):
-                if since is not None and pull.updated_at is not None and pull.updated_at < since:
-                    return
-                yield pull
+        yield from newest_first(transport, self.parse, f"/repos/{repository}/pulls", query, since)
 
     def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
         raw = transport.get_object(f"/repos/{repository}/pulls/{number}")
-        reviews: list[Json] = []
-        for page in transport.pages(f"/repos/{repository}/pulls/{number}/reviews", {"per_page": "100"}):
-            reviews.extend(page)
-        return replace(self.parse(raw), reviews=latest_reviews(tuple(reviews)))
+        reviews = read_reviews(transport, f"/repos/{repository}/pulls/{number}/reviews", {"per_page": "100"})
+        return replace(self.parse(raw), reviews=reviews)
 
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
         if pull.head_sha is not None:
@@ -151,6 +145,26 @@ class GitHub:
             transport.send("POST", f"/repos/{repository}/statuses/{pull.head_sha}", status)
         comments = f"/repos/{repository}/issues/{pull.number}/comments"
         edit_one_comment(transport, comments, f"/repos/{repository}/issues/comments", answer.comment)
+
+
+def newest_first(
+    transport: Transport,
+    parse: Callable[[Json], PullRequest],
+    path: str,
+    query: Mapping[str, str],
+    since: datetime | None,
+) -> Iterator[PullRequest]:
+    """The pull requests of a list sorted by update, newest first, down to those updated before ``since``."""
+    for page in transport.pages(path, query):
+        for pull in transport.readable(parse, page):
+            if since is not None and pull.updated_at is not None and pull.updated_at < since:
+                return
+            yield pull
+
+
+def read_reviews(transport: Transport, path: str, query: Mapping[str, str]) -> tuple[Review, ...] | None:
+    """The latest word of each reviewer, from all pages."""
+    return latest_reviews(tuple(review for page in transport.pages(path, query) for review in page))
 
 
 def edit_one_comment(transport: Transport, comments: str, edit: str, text: str) -> None:
