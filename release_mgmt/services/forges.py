@@ -8,7 +8,7 @@ and one that fails long is shown as degraded and never stops the others.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -22,13 +22,14 @@ from release_mgmt.services import audit, pull_requests, visibility
 from release_mgmt.sources.addresses import AddressPolicy, parse, resolve
 from release_mgmt.sources.forge import PUBLIC_API, auth_headers, forge
 from release_mgmt.sources.forge.transport import Patience, RateLimited, Transport
+from release_mgmt.sources.pull_requests import from_json
 from release_mgmt.store.models.ingest import ForgeSource, ForgeValidator
 from release_mgmt.store.models.repositories import PullRequestRow, Repository
 from release_mgmt.store.session import Store
 
 OVERLAP = timedelta(minutes=10)  # forges stamp an update some time before they list it
 BATCH = 100
-MOST_DETAILS = 500  # pull requests whose reviews one poll asks for; the rest comes with the next
+MOST_DETAILS = 500  # how many reviews, and how many lists of commits, one poll asks for; the rest comes with the next
 DEGRADED_AFTER = 3
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
 
@@ -190,32 +191,45 @@ def poll(store: Store, line: Line, repository_id: str) -> Polled:
         provider, slug, adopted = row.provider, row.forge_slug, row.adopted_at
         api_url, cursor = source.api_url, source.cursor
     transport: Transport | None = None
-    seen = changed = 0
+    found = _Found()
     try:
         transport = line.to(store, provider, api_url)
-        since = None if cursor is None else cursor - OVERLAP
-        changes: set[int] = set()
-        planned: list[int] = []  # those that may be placed: their reviews count
         batch: list[PullRequest] = []
-        for pull in forge(provider).changed(transport, slug, since):
-            seen += 1
+        for pull in forge(provider).changed(transport, slug, None if cursor is None else cursor - OVERLAP):
+            found.seen += 1
             batch.append(pull)
             if pull.merged_at is not None and pull.merged_at >= adopted:
-                planned.append(pull.number)
+                found.planned.add(pull.number)
             if len(batch) == BATCH:
-                changes |= _keep(store, repository_id, batch, line.now())
+                found.changes |= _keep(store, repository_id, batch, line.now())
                 batch = []
-        changes |= _keep(store, repository_id, batch, line.now())
-        changed = len(changes)
-        wanted = _without_reviews(store, repository_id, provider, planned) | changes & set(planned)
-        details = [forge(provider).one(transport, slug, number) for number in sorted(wanted)[-MOST_DETAILS:]]
-        _keep(store, repository_id, details, line.now())
+        found.changes |= _keep(store, repository_id, batch, line.now())
+        wanted = sorted(_without_reviews(store, repository_id, provider, found.planned) | found.changes & found.planned)
+        for number in wanted[-MOST_DETAILS:]:
+            _keep(store, repository_id, [forge(provider).one(transport, slug, number)], line.now())
+        for pull in _without_commits(store, repository_id):
+            _keep(store, repository_id, [_with_commits(transport, slug, pull)], line.now())
     except RateLimited as limit:
-        return _end(store, line, repository_id, transport, Polled(seen, changed, 0, limit.message), until=limit.until)
+        return _end(store, line, repository_id, transport, found.told(limit.message), until=limit.until)
     except ReleaseMgmtError as error:
-        return _end(store, line, repository_id, transport, Polled(seen, changed, 0, error.message))
+        return _end(store, line, repository_id, transport, found.told(error.message))
+    if len(wanted) > MOST_DETAILS:  # the same list once more, for the rest
+        return _end(store, line, repository_id, transport, found.told(None), until=line.now() + line.every)
+    transport.settle()
     unread = f"{transport.skipped} pull requests could not be read" if transport.skipped else None
-    return _end(store, line, repository_id, transport, Polled(seen, changed, 0, unread), cursor=started)
+    return _end(store, line, repository_id, transport, found.told(unread), cursor=started)
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a poll came by: how many it read, whose records changed, and those that may be placed (reviews count)."""
+
+    seen: int = 0
+    changes: set[int] = field(default_factory=set)
+    planned: set[int] = field(default_factory=set)
+
+    def told(self, error: str | None) -> Polled:
+        return Polled(self.seen, len(self.changes), 0, error)
 
 
 def _keep(store: Store, repository_id: str, pulls: list[PullRequest], now: datetime) -> set[int]:
@@ -233,7 +247,7 @@ def _keep(store: Store, repository_id: str, pulls: list[PullRequest], now: datet
     return store.transact(work)
 
 
-def _without_reviews(store: Store, repository_id: str, provider: str, numbers: list[int]) -> set[int]:
+def _without_reviews(store: Store, repository_id: str, provider: str, numbers: set[int]) -> set[int]:
     """Those whose reviews were never read, for instance because the last poll broke off before."""
     if not numbers:
         return set()
@@ -245,6 +259,26 @@ def _without_reviews(store: Store, repository_id: str, provider: str, numbers: l
             for number, record in session.execute(query.where(row.number.in_(numbers)))
             if "reviews" not in record
         }
+
+
+def _without_commits(store: Store, repository_id: str) -> list[PullRequest]:
+    """Merged pull requests of which git alone does not tell which commits came by them, as the last sync found."""
+    row = PullRequestRow
+    with store.read() as session:
+        repository = session.get_one(Repository, repository_id)
+        numbers = (repository.sync_cursor or {}).get("unexplained", [])[:MOST_DETAILS]
+        query = select(row.record).where(
+            row.repository_id == repository_id, row.provider == repository.provider, row.number.in_(numbers)
+        )
+        records = session.scalars(query.order_by(row.number.desc())) if numbers else ()
+        return [from_json(record) for record in records if "commits" not in record]
+
+
+def _with_commits(transport: Transport, slug: str, pull: PullRequest) -> PullRequest:
+    try:
+        return forge(pull.provider).with_commits(transport, slug, pull)
+    except NotFound:  # hidden or gone: not asked again
+        return replace(pull, commits=(), steps=())
 
 
 def _end(

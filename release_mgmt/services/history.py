@@ -133,12 +133,13 @@ def forge_of(url: str | None) -> Provider:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A changelog with what it was made of."""
+    """A changelog with what it was made of, and the merged pull requests whose commits nobody told so far."""
 
     record: Changelog
     refs: Refs
     history: History
     releases: Releases
+    unexplained: tuple[PullRequest, ...] = ()
 
 
 def read_changelog(repository: Repository, request: Request, *, progress: Progress | None = None) -> Changelog:
@@ -220,7 +221,7 @@ def _assembled(
         reading.forget()
     assembly = Assembly(history, options, Edits(objects))
     record = _selected(assembly.changelog(), request, head, found)
-    return Found(record, found, history, assembly.releases)
+    return Found(record, found, history, assembly.releases, tuple(assembly.book.unexplained))
 
 
 def read_commits(

@@ -17,6 +17,7 @@ from release_mgmt.core.text import clean
 from release_mgmt.services import audit, mirrored
 from release_mgmt.services.history import Found
 from release_mgmt.services.stored_history import entries_of, instant, record_of, release_id, section_of
+from release_mgmt.store.models.ingest import ForgeSource
 from release_mgmt.store.models.repositories import Change, ChangeCommit, Commit, Release, Repository, Tag
 from release_mgmt.store.session import Store
 
@@ -116,6 +117,7 @@ class Writer:
             "seen": seen,
             "unreleased": section_of(record.unreleased),
             "open": entries_of(record.unreleased, records),
+            "unexplained": self._unexplained(),
         }
         row.diagnostics = [
             *(f"tag {name!r} moved after it was read" for name in moved),
@@ -139,6 +141,17 @@ class Writer:
             after=told,
         )
         return synced
+
+    def _unexplained(self) -> list[int]:
+        """Pull requests whose commits the forge is to be asked for, newest first; a healthy source is asked at once."""
+        wanted = sorted(
+            (pull.number for pull in self.found.unexplained if pull.provider == self.repository.provider), reverse=True
+        )
+        if wanted:
+            source = ForgeSource
+            healthy = (source.repository_id == self.id, source.error.is_(None), source.due_at > self.now)
+            self.session.execute(update(source).where(*healthy).values(due_at=self.now))
+        return wanted
 
     def _tags(self) -> tuple[dict[str, str], dict[str, str]]:
         """Store every tag; those that moved or went, with the commit they were on."""

@@ -30,7 +30,7 @@ from release_mgmt.sources.git import Repository as GitRepository
 from release_mgmt.store.models.repositories import Commit, Repository
 from release_mgmt.store.session import Store
 
-RULES = 1
+RULES = 2
 """Counted up when the same references would give another changelog, so that every repository is read anew."""
 
 

@@ -26,6 +26,7 @@ from werkzeug.serving import make_server
 
 from release_mgmt import clock
 from release_mgmt.bootstrap import create_app
+from release_mgmt.core.changes import PullRequest
 from release_mgmt.core.errors import InvalidInput, Unavailable
 from release_mgmt.core.permissions import Via, trusted
 from release_mgmt.services import forges, pull_requests, webhooks
@@ -268,10 +269,11 @@ def test_every_reading_request_keeps_githubs_description(prism: Callable[[str], 
     for read in (
         lambda: list(github.changed(client, "octocat/Hello-World", None)),
         lambda: github.one(client, "octocat/Hello-World", 1347),
+        lambda: github.with_commits(client, "octocat/Hello-World", PullRequest("github", 1347, "x", "merged")),
     ):
         with pytest.raises(Unavailable, match="another host"):
             read()
-    assert client.requests_made == 3
+    assert client.requests_made == 4
 
 
 @pytest.mark.acceptance("ING-14")
@@ -308,3 +310,5 @@ def test_every_reading_request_keeps_azures_description(prism: Callable[[str], s
     with suppress(InvalidInput):  # the numbers that the mock invents are below zero
         azure.one(client, "org/project/repo", 22)
     assert client.requests_made == made + 2
+    azure.with_commits(client, "org/project/repo", PullRequest("azure", 22, "x", "merged"))
+    assert client.requests_made == made + 3

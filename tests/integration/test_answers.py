@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from release_mgmt import clock
 from release_mgmt.core import pipeline
 from release_mgmt.core.permissions import Role, Via, trusted
 from release_mgmt.jobs.worker import run_here
@@ -40,6 +41,7 @@ class Forge:
         self.pulls: list[dict[str, Any]] = []
         self.comments: dict[int, list[dict[str, Any]]] = {}
         self.statuses: list[tuple[str, dict[str, Any]]] = []
+        self.commits: dict[int, list[dict[str, Any]]] = {}
         self.down = False
         self.server = Server(self.reply)
 
@@ -52,6 +54,8 @@ class Forge:
                 return 200, {}, self.pulls
             case "GET", ["pulls", _, "reviews"]:
                 return 200, {}, []
+            case "GET", ["pulls", number, "commits"]:
+                return 200, {}, self.commits[int(number)]
             case "GET", ["pulls", number]:
                 return 200, {}, next(one for one in self.pulls if one["number"] == int(number))
             case "GET", ["issues", number, "comments"]:
@@ -208,6 +212,45 @@ def test_answers_that_are_switched_off_are_not_given(place: Place) -> None:
     )  # fmt: skip
     assert place.answer() == []
     assert place.forge.comments == {}
+
+
+@pytest.mark.acceptance("CHG-B3")
+def test_all_commits_of_a_rebase_merge_become_one_change_for_one_call_to_the_forge(place: Place) -> None:
+    place.now = clock.now()  # jobs read the clock themselves
+    place.repo.switch("main")
+    before = place.repo.commit("Somebody's own work", {"b.py": "b = 1\n"})
+    words = ("Add the loader", "Use the loader", "Tell of the loader")
+    place.forge.commits[9] = [
+        {"sha": f"{number:040x}", "commit": {"message": title, "author": {"name": "mira-on-the-forge"}}}
+        for number, title in enumerate(words, 1)
+    ]
+    shas = [place.repo.commit(title, {f"{number}.py": f"x = {number}\n"}) for number, title in enumerate(words)]
+    at = place.now.isoformat()
+    place.forge.pulls.append(
+        {
+            "number": 9, "title": "The loader", "body": "", "state": "closed", "user": {"login": "mira"}, "labels": [],
+            "updated_at": at, "created_at": at, "merged_at": at, "merge_commit_sha": shas[-1], "base": {"ref": "main"},
+            "head": {"ref": "loader", "sha": f"{3:040x}"}, "milestone": None, "requested_reviewers": [],
+        }
+    )  # fmt: skip
+    place.merge(8)  # a squash that says its number needs no call
+    forges.poll(place.store, place.line, place.id)
+    place.refresh()
+    assert place.id in forges.due(place.store, clock.now()), "the forge is asked at once"
+    forges.poll(place.store, place.line, place.id)
+    place.refresh()
+    found = {one.number: one for one in changes.search(place.store, OPERATOR).items if one.state != "withdrawn"}
+    whole = changes.get(place.store, OPERATOR, found[9].id)
+    assert {one.sha for one in whole.commits} == set(shas)
+    assert whole.change.title == "The loader"
+    assert before not in {one.sha for one in whole.commits}
+    asked = [path for _, path, _, _ in place.forge.server.seen if "/commits" in path]
+    assert len(asked) == 1
+    place.now += timedelta(hours=1)
+    forges.poll(place.store, place.line, place.id)
+    place.refresh()
+    forges.poll(place.store, place.line, place.id)
+    assert [path for _, path, _, _ in place.forge.server.seen if "/commits" in path] == asked
 
 
 def post(place: Place, login: str, text: str, guid: str) -> bool:

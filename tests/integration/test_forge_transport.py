@@ -10,10 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from release_mgmt.core.changes import Review, Step
 from release_mgmt.core.errors import NotFound, TooLarge, Unauthenticated, Unavailable
 from release_mgmt.sources.forge import auth_headers, forge, transport
+from release_mgmt.sources.forge.github import read_reviews
 from release_mgmt.sources.forge.model import MARKER, Answer
 from release_mgmt.sources.forge.transport import Patience, RateLimited, Transport
+from release_mgmt.sources.pull_requests import from_json, to_json
 from tests.loopback import Reply, Server
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -75,6 +78,7 @@ def test_a_304_is_neither_parsed_nor_followed_and_a_new_token_drops_the_etag(ser
     server, clock, memory = serve(reply), Clock(), Memory()
     client = clock.client(server.url, validators=memory)
     assert len(list(forge("github").changed(client, "acme/models", None))) == 1
+    client.settle()
     assert list(forge("github").changed(client, "acme/models", None)) == []
     assert client.requests_made == len(server.seen) == 2
     renewed = clock.client(server.url, token="another", validators=memory)
@@ -83,11 +87,75 @@ def test_a_304_is_neither_parsed_nor_followed_and_a_new_token_drops_the_etag(ser
 
 
 @pytest.mark.acceptance("ING-10")
-def test_a_reader_that_stops_in_the_first_page_reads_it_again(serve: Callable[..., Server]) -> None:
-    server, clock, memory = serve(lambda *_: (200, {"ETag": '"one"'}, [pull(1, 0)])), Clock(), Memory()
-    pages = clock.client(server.url, validators=memory).pages("/x", {})
-    next(pages)
-    assert not memory
+def test_until_all_is_kept_nothing_is_remembered_and_only_lists_that_are_kept_are_asked_for_so(
+    serve: Callable[..., Server],
+) -> None:
+    """A 304 to a list of reviews or comments would read as "there are none"."""
+
+    def reply(_method: str, _path: str, headers: dict[str, str], _body: object) -> Reply:
+        if "if-none-match" in headers:
+            return 304, {}, b""
+        return 200, {"ETag": '"one"'}, [pull(1, 0) | {"user": {"login": "ann"}, "state": "APPROVED"}]
+
+    server, clock, memory = serve(reply), Clock(), Memory()
+    client = clock.client(server.url, validators=memory)
+    for _ in range(2):
+        assert len(list(client.pages("/x", {}, conditional=True))) == 1
+        assert not memory
+    for _ in range(2):
+        assert read_reviews(client, "/reviews", {}) == (Review("ann", "approved"),)
+        client.settle()
+    assert [url.removeprefix(server.url) for _, url in memory] == ["/x"]
+
+
+COMMITS = ("b" * 40, "a" * 40)
+OF_GITHUB = [
+    {"sha": sha, "commit": {"message": f"Title {sha[0]}\n\nBody", "author": {"name": "Ada"}}} for sha in COMMITS
+]
+
+
+@pytest.mark.parametrize(
+    ("provider", "repository", "path", "listed"),
+    [
+        ("github", "a/b", "/repos/a/b/pulls/7/commits?per_page=100", OF_GITHUB),
+        ("gitea", "a/b", "/repos/a/b/pulls/7/commits?limit=50&files=false&verification=false", OF_GITHUB),
+        (
+            "gitlab", "g/p", "/projects/g%2Fp/merge_requests/7/commits?per_page=100",
+            [{"id": sha, "message": f"Title {sha[0]}\n", "author_name": "Ada"} for sha in COMMITS],
+        ),
+        (
+            "bitbucket", "w/r", "/2.0/repositories/w/r/pullrequests/7/commits?pagelen=100",
+            {"values": [{"hash": sha, "message": f"Title {sha[0]}", "author": {"raw": "Ada <a@x>"}} for sha in COMMITS],
+             "size": 2},
+        ),
+        (
+            "bitbucket_server", "PRC/r", "/rest/api/1.0/projects/PRC/repos/r/pull-requests/7/commits?limit=100",
+            {"values": [{"id": sha, "message": f"Title {sha[0]}", "author": {"name": "Ada"}} for sha in COMMITS],
+             "isLastPage": True},
+        ),
+        (
+            "azure", "o/p/r",
+            "/o/p/_apis/git/repositories/r/pullRequests/7/commits?%24top=250&api-version=7.2-preview.1",
+            {"value": [{"commitId": sha, "comment": f"Title {sha[0]}", "author": {"name": "Ada"}} for sha in COMMITS]},
+        ),
+    ],
+)  # fmt: skip
+def test_every_forge_is_asked_once_for_the_commits_of_a_pull_request(
+    serve: Callable[..., Server], provider: str, repository: str, path: str, listed: object
+) -> None:
+    server = serve(lambda *_: (200, {}, listed))
+    bare = replace(forge("github").parse(pull(7, 0)), provider=provider)
+    found = forge(provider).with_commits(Clock().client(server.url), repository, bare)
+    assert [seen[1] for seen in server.seen] == [path]
+    assert found == replace(bare, commits=COMMITS, steps=(Step("Title b", "Ada"), Step("Title a", "Ada")))
+    assert from_json(to_json(found)) == found
+
+
+def test_a_pull_request_of_endless_commits_is_read_to_a_bound(serve: Callable[..., Server]) -> None:
+    server = serve(lambda *_: (200, {"Link": f'<{server.url}/more>; rel="next"'}, OF_GITHUB * 50))
+    found = forge("github").with_commits(Clock().client(server.url), "a/b", forge("github").parse(pull(7, 0)))
+    assert len(found.commits or ()) == 250
+    assert len(server.seen) == 3
 
 
 @pytest.mark.acceptance("ING-11")

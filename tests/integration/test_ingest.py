@@ -153,10 +153,11 @@ class Forge:
 
     def __init__(self, pulls: list[dict[str, object]]) -> None:
         self.pulls = pulls
+        self.etag: str | None = None
         self.fail: Callable[[str], Reply | None] = lambda _path: None
         self.server = Server(self.reply)
 
-    def reply(self, _method: str, path: str, _headers: dict[str, str], _body: object) -> Reply:
+    def reply(self, _method: str, path: str, headers: dict[str, str], _body: object) -> Reply:
         fault = self.fail(path)
         if fault is not None:
             return fault
@@ -166,9 +167,12 @@ class Forge:
         if not parts.path.endswith("/pulls"):
             number = int(parts.path.rsplit("/", 1)[1])
             return 200, {}, next(one for one in self.pulls if one["number"] == number)
+        if self.etag and headers.get("if-none-match") == self.etag:
+            return 304, {}, b""
         page = int(parse_qs(parts.query).get("page", ["1"])[0])
         rows = sorted(self.pulls, key=lambda one: str(one["updated_at"]), reverse=True)
         more = {"Link": f'<{self.server.url}{parts.path}?page={page + 1}>; rel="next"'} if rows[page * 100 :] else {}
+        more |= {"ETag": self.etag} if self.etag else {}
         return 200, more, rows[(page - 1) * 100 : page * 100]
 
 
@@ -250,6 +254,29 @@ def test_a_poll_that_breaks_off_is_done_again_in_full(store: Store, github: Forg
     assert forges.poll(store, line(now), "r_1").error
     assert len(stored(store)) == 30  # what was read is kept
     github.fail = lambda _path: None
+    forges.poll(store, line(now), "r_1")
+    assert all("reviews" in record for record in stored(store))
+
+
+@pytest.mark.acceptance("CHG-E2")
+def test_a_forge_that_says_nothing_is_new_hides_nothing_of_a_poll_that_broke_off(
+    store: Store, github: Forge, now: datetime
+) -> None:
+    github.etag = '"one"'
+    github.fail = lambda path: (500, {}, {}) if "/reviews" in path else None
+    assert forges.poll(store, line(now), "r_1").error
+    github.fail = lambda _path: None
+    assert forges.poll(store, line(now), "r_1").seen == 30
+    assert all("reviews" in record for record in stored(store))
+    assert forges.poll(store, line(now), "r_1").seen == 0, "now the forge's 304 is believed"
+
+
+def test_more_pull_requests_than_one_poll_asks_of_are_asked_of_by_the_next(
+    store: Store, github: Forge, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forges, "MOST_DETAILS", 20)
+    forges.poll(store, line(now), "r_1")
+    assert sum("reviews" in record for record in stored(store)) == 20
     forges.poll(store, line(now), "r_1")
     assert all("reviews" in record for record in stored(store))
 

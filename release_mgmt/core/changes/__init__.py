@@ -2,6 +2,16 @@
 
 from release_mgmt.core.changes.groups import Change, ChangeBook
 from release_mgmt.core.changes.messages import Facts, read_message
-from release_mgmt.core.changes.model import Provider, PullRequest, Review, WorkItem
+from release_mgmt.core.changes.model import Provider, PullRequest, Review, Step, WorkItem
 
-__all__ = ["Change", "ChangeBook", "Facts", "Provider", "PullRequest", "Review", "WorkItem", "read_message"]
+__all__ = [
+    "Change",
+    "ChangeBook",
+    "Facts",
+    "Provider",
+    "PullRequest",
+    "Review",
+    "Step",
+    "WorkItem",
+    "read_message",
+]

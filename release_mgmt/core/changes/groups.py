@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from release_mgmt.core.changes.messages import Facts, PrKey, title_key
-from release_mgmt.core.changes.model import Provider, PullRequest
+from release_mgmt.core.changes.model import Provider, PullRequest, Step
 from release_mgmt.core.history.graph import Graph
 
 _NATIVE_SPACE = {"gitlab": "gitlab", "azure": "azure", "bitbucket": "bitbucket"}
@@ -72,6 +72,7 @@ class ChangeBook:
         for pull in sorted(pulls, key=lambda pull: (pull.provider, pull.number)):
             if pull.state == "merged":
                 self._pulls[_NATIVE_SPACE.get(pull.provider, "#"), pull.number] = pull
+        self.unexplained: list[PullRequest] = []  # merged without a word in git of which commits came by them
         self._place_pulls()
         self.owner = self._owners()
         self._alone: dict[str, tuple[str, ...]] = {}
@@ -85,28 +86,61 @@ class ChangeBook:
         self.renumbered = frozenset(number for number, one in enumerate(self.facts) if one.others)
 
     def _place_pulls(self) -> None:
-        """Give commits that name no number that of the pull request which the forge says they came by."""
-        for key, pull in self._pulls.items():
-            for commit in self._merged_by(pull):
+        """Give commits that name no number that of the pull request which the forge says they came by.
+
+        Oldest merges first: a pull request on top of another lists the other's commits too, which then are taken.
+        """
+        tips = {key: self.find(pull.merge_sha) if pull.merge_sha else None for key, pull in self._pulls.items()}
+        for key, tip in sorted(tips.items(), key=lambda one: -1 if one[1] is None else one[1]):
+            pull = self._pulls[key]
+            if tip is not None and pull.commits is None and not self._explained(tip):
+                self.unexplained.append(pull)
+            named = [self.graph.number[sha] for sha in pull.commits or () if sha in self.graph.number]
+            for commit in {*named, *(() if tip is None else self._brought(pull, tip))}:
                 if self.facts[commit].number is None:
                     self.facts[commit] = self.facts[commit]._replace(number=key)
 
-    def _merged_by(self, pull: PullRequest) -> list[int]:
-        number = self.graph.number
-        named = [number[sha] for sha in pull.commits or () if sha in number]
-        tip = self.find(pull.merge_sha) if pull.merge_sha else None
-        if tip is None:
-            return named
-        known = self.facts[tip].number
-        squashed = known is not None or len(self.graph.parents[tip]) > 1
-        count = 1 if squashed or title_key(self.facts[tip].title) == title_key(pull.title) else len(pull.commits or ())
-        chain = [tip]
-        while len(chain) < count and len(self.graph.parents[chain[-1]]) == 1:
-            before = self.graph.parents[chain[-1]][0]
-            if self.facts[before].number is not None or len(self.graph.parents[before]) > 1:
+    def _explained(self, commit: int) -> bool:
+        """Whether a merge or a number in its message says which commits came by it."""
+        return self.facts[commit].number is not None or len(self.graph.parents[commit]) > 1
+
+    def _brought(self, pull: PullRequest, tip: int) -> list[int]:
+        """The commits that a merge put on its line: more than ``tip`` when it was a rebase."""
+        if self._explained(tip):
+            return [tip]
+        steps = pull.steps or ()
+        if steps:
+            return max(self._rebased(tip, steps[::-1]), self._rebased(tip, steps), key=len)
+        same = title_key(self.facts[tip].title) == title_key(pull.title)
+        return [*self._line(tip)][: 1 if same else max(1, len(pull.commits or ()))]
+
+    def _rebased(self, tip: int, steps: Sequence[Step]) -> list[int]:
+        """Those below ``tip`` that are the steps, newest first. Steps that a rebase drops (merges, what the line has
+        already) are passed over; a squash is none of them, or the first alone."""
+        found: list[int] = []
+        line, names = self._line(tip), dict[str | None, str]()
+        commit = next(line, None)
+        for step in steps:
+            if commit is None:
                 break
-            chain.append(before)
-        return sorted({*named, *chain})
+            author = self.authors[commit]
+            if title_key(self.facts[commit].title) == title_key(step.title) and (
+                # The mailmap may call an author otherwise than the forge does, but one name stays one person.
+                names.setdefault(step.author, author) == author
+            ):
+                found.append(commit)
+                commit = next(line, None)
+        return found or [tip]
+
+    def _line(self, tip: int) -> Iterator[int]:
+        """``tip`` and what lies below it, down to the first commit that came by something known."""
+        commit = tip
+        while True:
+            yield commit
+            parents = self.graph.parents[commit]
+            if len(parents) != 1 or self._explained(parents[0]):
+                return
+            commit = parents[0]
 
     def titles(self) -> dict[str, list[int]]:
         """Commits by the form in which titles are compared, oldest first."""

@@ -28,12 +28,21 @@ class WorkItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One commit of a pull request as its author wrote it; a rebase keeps both words and gives it another id."""
+
+    title: str
+    author: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PullRequest:
     """What a forge tells of one pull request, in neutral words.
 
     ``None`` means that the forge did not tell; an empty tuple or string means that it told "nothing".
     Instants are aware and in UTC. ``merge_sha`` is set only when the pull request is merged and may be
-    an abbreviation (Bitbucket Cloud gives 12 characters).
+    an abbreviation (Bitbucket Cloud gives 12 characters). ``commits`` and ``steps`` tell of its own commits before
+    the merge, in the order of the forge (GitHub's oldest first, GitLab's newest first).
     """
 
     provider: str
@@ -49,6 +58,7 @@ class PullRequest:
     head_sha: str | None = None
     merge_sha: str | None = None
     commits: tuple[str, ...] | None = None
+    steps: tuple[Step, ...] | None = None
     created_at: datetime | None = None
     merged_at: datetime | None = None
     merged_by: str | None = None

@@ -13,7 +13,18 @@ from release_mgmt.core.errors import InvalidInput, NotFound
 from release_mgmt.sources.forge import fields
 from release_mgmt.sources.forge.fields import Json
 from release_mgmt.sources.forge.github import require_number
-from release_mgmt.sources.forge.model import CONTEXT, MARKER, Answer, Comment, Event, EventKind, TagChange, linked_items
+from release_mgmt.sources.forge.model import (
+    CONTEXT,
+    MARKER,
+    MOST_COMMITS,
+    Answer,
+    Comment,
+    Event,
+    EventKind,
+    TagChange,
+    holding,
+    linked_items,
+)
 from release_mgmt.sources.forge.transport import Transport
 
 State = Literal["open", "closed", "merged"]
@@ -168,6 +179,16 @@ class Azure:
         labels = next(transport.body_pages(labels_at, {"api-version": f"{VERSION}.1"}, lambda _: None))
         found = fields.children(labels, "value") or ()
         return replace(self.parse(raw), labels=fields.present(fields.line(label, "name") for label in found))
+
+    def with_commits(self, transport: Transport, repository: str, pull: PullRequest) -> PullRequest:
+        path = f"{self._path(repository)}/pullRequests/{pull.number}/commits"
+        query = {"$top": str(MOST_COMMITS), "api-version": f"{VERSION}.1"}
+        page = next(transport.body_pages(path, query, lambda _: None))
+        listed = (
+            (fields.sha(raw, "commitId"), fields.body(raw, "comment"), fields.line(raw, "author", "name", limit=200))
+            for raw in fields.children(page, "value") or ()
+        )
+        return holding(pull, listed)
 
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
         base = f"{self._path(repository)}/pullRequests/{pull.number}"

@@ -10,7 +10,17 @@ from release_mgmt.core.changes import Provider, PullRequest, Review
 from release_mgmt.sources.forge import fields
 from release_mgmt.sources.forge.fields import Json
 from release_mgmt.sources.forge.github import require_number
-from release_mgmt.sources.forge.model import CONTEXT, MARKER, Answer, Comment, Event, EventKind, TagChange, linked_items
+from release_mgmt.sources.forge.model import (
+    CONTEXT,
+    MARKER,
+    Answer,
+    Comment,
+    Event,
+    EventKind,
+    TagChange,
+    holding,
+    linked_items,
+)
 from release_mgmt.sources.forge.transport import Transport
 
 State = Literal["open", "closed", "merged"]
@@ -21,6 +31,11 @@ _STATUS = {"success": "SUCCESSFUL", "pending": "INPROGRESS", "failure": "FAILED"
 def _next(page: Json) -> str | None:
     following = page.get("next")
     return following if isinstance(following, str) else None
+
+
+def _name(author: str | None) -> str | None:
+    """The name in ``Name <address>``."""
+    return author.partition(" <")[0] if author else None
 
 
 class Bitbucket:
@@ -114,6 +129,15 @@ class Bitbucket:
 
     def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
         return self.parse(transport.get_object(f"/2.0/repositories/{repository}/pullrequests/{number}"))
+
+    def with_commits(self, transport: Transport, repository: str, pull: PullRequest) -> PullRequest:
+        path = f"/2.0/repositories/{repository}/pullrequests/{pull.number}/commits"
+        listed = (
+            (fields.sha(raw, "hash"), fields.body(raw, "message"), _name(fields.line(raw, "author", "raw", limit=400)))
+            for page in transport.body_pages(path, {"pagelen": "100"}, _next)
+            for raw in fields.children(page, "values") or ()
+        )
+        return holding(pull, listed)
 
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
         base = f"/2.0/repositories/{repository}"

@@ -11,7 +11,16 @@ from release_mgmt.core.errors import InvalidInput
 from release_mgmt.sources.forge import fields
 from release_mgmt.sources.forge.fields import Json
 from release_mgmt.sources.forge.github import require_number
-from release_mgmt.sources.forge.model import CONTEXT, Answer, Comment, Event, EventKind, TagChange, linked_items
+from release_mgmt.sources.forge.model import (
+    CONTEXT,
+    Answer,
+    Comment,
+    Event,
+    EventKind,
+    TagChange,
+    holding,
+    linked_items,
+)
 from release_mgmt.sources.forge.transport import Transport
 
 State = Literal["open", "closed", "merged"]
@@ -118,6 +127,15 @@ class BitbucketServer:
 
     def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
         return self.parse(transport.get_object(f"{self._path(repository)}/pull-requests/{number}"))
+
+    def with_commits(self, transport: Transport, repository: str, pull: PullRequest) -> PullRequest:
+        path = f"{self._path(repository)}/pull-requests/{pull.number}/commits"
+        listed = (
+            (fields.sha(raw, "id"), fields.body(raw, "message"), fields.line(raw, "author", "name", limit=200))
+            for page in transport.body_pages(path, {"limit": "100"}, _next)
+            for raw in fields.children(page, "values") or ()
+        )
+        return holding(pull, listed)
 
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:  # noqa: ARG002 - the protocol's form
         # The server has no comments that can be found again by a marker without paging all activity;

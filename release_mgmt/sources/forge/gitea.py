@@ -9,8 +9,8 @@ from datetime import datetime
 from release_mgmt.core.changes import Provider, PullRequest
 from release_mgmt.sources.forge import fields
 from release_mgmt.sources.forge.fields import Json
-from release_mgmt.sources.forge.github import GitHub, edit_one_comment, newest_first, read_reviews
-from release_mgmt.sources.forge.model import CONTEXT, Answer, Event
+from release_mgmt.sources.forge.github import GitHub, edit_one_comment, listed_commits, newest_first, read_reviews
+from release_mgmt.sources.forge.model import CONTEXT, Answer, Event, holding
 from release_mgmt.sources.forge.transport import Transport
 
 
@@ -38,6 +38,11 @@ class Gitea:
         raw = transport.get_object(f"/repos/{repository}/pulls/{number}")
         reviews = read_reviews(transport, f"/repos/{repository}/pulls/{number}/reviews", {"limit": "50"})
         return replace(self.parse(raw), reviews=reviews)
+
+    def with_commits(self, transport: Transport, repository: str, pull: PullRequest) -> PullRequest:
+        path = f"/repos/{repository}/pulls/{pull.number}/commits"
+        query = {"limit": "50", "files": "false", "verification": "false"}
+        return holding(pull, listed_commits(transport, path, query))
 
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
         if pull.head_sha is not None:

@@ -11,7 +11,17 @@ from release_mgmt.core.changes import Provider, PullRequest, Review
 from release_mgmt.core.errors import InvalidInput
 from release_mgmt.sources.forge import fields
 from release_mgmt.sources.forge.fields import Json
-from release_mgmt.sources.forge.model import CONTEXT, MARKER, Answer, Comment, Event, EventKind, TagChange, linked_items
+from release_mgmt.sources.forge.model import (
+    CONTEXT,
+    MARKER,
+    Answer,
+    Comment,
+    Event,
+    EventKind,
+    TagChange,
+    holding,
+    linked_items,
+)
 from release_mgmt.sources.forge.transport import Transport
 
 State = Literal["open", "closed", "merged"]
@@ -133,6 +143,10 @@ class GitHub:
         reviews = read_reviews(transport, f"/repos/{repository}/pulls/{number}/reviews", {"per_page": "100"})
         return replace(self.parse(raw), reviews=reviews)
 
+    def with_commits(self, transport: Transport, repository: str, pull: PullRequest) -> PullRequest:
+        path = f"/repos/{repository}/pulls/{pull.number}/commits"
+        return holding(pull, listed_commits(transport, path, {"per_page": "100"}))
+
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
         if pull.head_sha is not None:
             status: dict[str, object] = {
@@ -155,7 +169,7 @@ def newest_first(
     since: datetime | None,
 ) -> Iterator[PullRequest]:
     """The pull requests of a list sorted by update, newest first, down to those updated before ``since``."""
-    for page in transport.pages(path, query):
+    for page in transport.pages(path, query, conditional=True):
         for pull in transport.readable(parse, page):
             if since is not None and pull.updated_at is not None and pull.updated_at < since:
                 return
@@ -165,6 +179,16 @@ def newest_first(
 def read_reviews(transport: Transport, path: str, query: Mapping[str, str]) -> tuple[Review, ...] | None:
     """The latest word of each reviewer, from all pages."""
     return latest_reviews(tuple(review for page in transport.pages(path, query) for review in page))
+
+
+def listed_commits(
+    transport: Transport, path: str, query: Mapping[str, str]
+) -> Iterator[tuple[str | None, str | None, str | None]]:
+    """Id, message and author's name of each commit of a pull request."""
+    for page in transport.pages(path, query):
+        for raw in page:
+            author = fields.line(raw, "commit", "author", "name", limit=200)
+            yield fields.sha(raw, "sha"), fields.body(raw, "commit", "message"), author
 
 
 def edit_one_comment(transport: Transport, comments: str, edit: str, text: str) -> None:

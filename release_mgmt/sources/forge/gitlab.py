@@ -12,7 +12,17 @@ from release_mgmt.core.changes import Provider, PullRequest, Review
 from release_mgmt.sources.forge import fields
 from release_mgmt.sources.forge.fields import Json
 from release_mgmt.sources.forge.github import require_number
-from release_mgmt.sources.forge.model import CONTEXT, MARKER, Answer, Comment, Event, EventKind, TagChange, linked_items
+from release_mgmt.sources.forge.model import (
+    CONTEXT,
+    MARKER,
+    Answer,
+    Comment,
+    Event,
+    EventKind,
+    TagChange,
+    holding,
+    linked_items,
+)
 from release_mgmt.sources.forge.transport import Transport
 
 State = Literal["open", "closed", "merged"]
@@ -138,6 +148,15 @@ class GitLab:
         )
         names = fields.present(fields.line(entry, "user", "username") for entry in approved)
         return replace(pull, reviews=tuple(Review(name, "approved") for name in sorted(names)), work_items=items)
+
+    def with_commits(self, transport: Transport, repository: str, pull: PullRequest) -> PullRequest:
+        path = f"{self._project(repository)}/merge_requests/{pull.number}/commits"
+        listed = (
+            (fields.sha(raw, "id"), fields.body(raw, "message"), fields.line(raw, "author_name", limit=200))
+            for page in transport.pages(path, {"per_page": "100"})
+            for raw in page
+        )
+        return holding(pull, listed)
 
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
         project = self._project(repository)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from release_mgmt.core.changes import Provider, PullRequest, WorkItem
+from release_mgmt.core.changes import Provider, PullRequest, Step, WorkItem, read_message
 from release_mgmt.sources.forge.fields import Json, present
 
 if TYPE_CHECKING:
@@ -77,10 +78,14 @@ class Forge(Protocol):
     def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
         """One pull request with its reviews, labels and work items as far as the forge tells them."""
 
+    def with_commits(self, transport: Transport, repository: str, pull: PullRequest) -> PullRequest:
+        """``pull`` with the commits that it had before its merge, at most 250: one call where they fit on a page."""
+
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
         """Set the status of the head commit, and write or edit our one comment."""
 
 
+MOST_COMMITS = 250  # GitHub lists no more of one pull request
 MARKER = "<!-- release-mgmt -->"  # tells our own comment from all others
 CONTEXT = "release-mgmt"
 
@@ -92,6 +97,13 @@ _AZURE_RELATED = re.compile(r"^Related work items?:((?:\s*,?\s*#\d{1,9})+)\s*$",
 _TICKET = re.compile(r"\b([A-Z][A-Z0-9]{1,9}-[1-9]\d{0,6})\b", re.ASCII)
 # Words that look like a ticket of a tracker and are names of standards or encodings.
 _NO_TICKET = frozenset({"UTF", "SHA", "ISO", "RFC", "CVE", "PEP", "ECMA", "AES", "MD", "GPT", "CC", "BSD", "GPL"})
+
+
+def holding(pull: PullRequest, listed: Iterable[tuple[str | None, str | None, str | None]]) -> PullRequest:
+    """``pull`` with its commits, each as (id, message, author's name); those without an id are passed over."""
+    found = [one for one in islice(listed, MOST_COMMITS) if one[0]]
+    steps = (Step(read_message(message or "", merge=False).title, author) for _, message, author in found)
+    return replace(pull, commits=tuple(sha for sha, _, _ in found if sha), steps=tuple(steps))
 
 
 def linked_items(*texts: str | None) -> tuple[WorkItem, ...]:

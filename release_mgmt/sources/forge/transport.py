@@ -78,6 +78,7 @@ class Transport:
     validators: Validators = field(default_factory=Forgetful)
     patience: Patience = field(default_factory=Patience)
     session: requests.Session = field(default_factory=requests.Session)
+    pending: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
     requests_made: int = 0
     skipped: int = 0
     calls_left: int | None = None
@@ -98,24 +99,24 @@ class Transport:
         found = read_json(self._request("GET", self._url(path), query))
         return objects(found)
 
-    def pages(self, path: str, query: Mapping[str, str]) -> Iterator[list[Json]]:
+    def pages(self, path: str, query: Mapping[str, str], *, conditional: bool = False) -> Iterator[list[Json]]:
         """The pages of a list that is paged by the Link header, following it on this host only.
 
-        The first page is asked for conditionally; a 304 means that nothing is new, and ends the reading.
+        With ``conditional`` the first page is asked for only if it is new: a 304 ends the reading. That is for lists
+        of which all was kept before; :meth:`settle` says so.
         """
         url: str | None = self._url(path)
         first = True
         for _ in range(MAX_PAGES):
             if url is None:
                 return
-            answer = self._request("GET", url, query if first else None, conditional=first)
+            answer = self._request("GET", url, query if first else None, conditional=conditional and first)
             if answer.status_code == 304:
                 return
-            yield objects(read_json(answer))
-            if first:
-                # Only now has the reader taken the page: a crash before must not hide it behind a 304.
+            if conditional and first:
                 self._remember(answer)
             first = False
+            yield objects(read_json(answer))
             url = self._next_link(answer)
 
     def body_pages(
@@ -135,6 +136,12 @@ class Transport:
                 url, asked = self._same_host(more), {}
             else:
                 asked |= more
+
+    def settle(self) -> None:
+        """Remember the validators of conditional lists: all that they told is kept. Before, a crash would hide it."""
+        for url, (etag, modified) in self.pending.items():
+            self.validators.put(self.account, url, etag, modified)
+        self.pending.clear()
 
     def send(self, method: str, path: str, payload: Mapping[str, object] | list[object]) -> Json:
         """Send JSON and return the object answered (empty when there is none)."""
@@ -169,7 +176,7 @@ class Transport:
     def _remember(self, answer: requests.Response) -> None:
         etag, modified = answer.headers.get("ETag"), answer.headers.get("Last-Modified")
         if etag or modified:
-            self.validators.put(self.account, str(answer.request.url), etag, modified)
+            self.pending[str(answer.request.url)] = (etag, modified)
 
     def _request(
         self,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from release_mgmt.core.changes import PullRequest
+from release_mgmt.core.changes import PullRequest, Step
 from tests.integration.history.conftest import Read, by_version, titles
 from tests.support.gitrepo import Builder
 
@@ -15,6 +15,46 @@ from tests.support.gitrepo import Builder
 def _entry(section: dict[str, Any], title: str) -> dict[str, Any]:
     (entry,) = [entry for entry in section["entries"] if entry["title"] == title]
     return dict(entry)
+
+
+def rebased(number: int, tip: str, *steps: tuple[str, str]) -> PullRequest:
+    """A pull request as a forge tells it: its commits have other ids than in the line it was rebased on."""
+    listed = tuple(Step(title, author) for title, author in steps)
+    commits = tuple(f"{number:x}{place:039x}" for place in range(len(steps)))
+    return PullRequest("github", number, f"PR {number}", "merged", merge_sha=tip, commits=commits, steps=listed)
+
+
+@pytest.mark.acceptance("CHG-B3")
+def test_a_rebase_is_found_by_the_titles_and_authors_of_its_commits(made: Builder, read: Read) -> None:
+    """In either order of listing; merges and commits that the line had already are passed over."""
+    base = made.commit("Update README", author="Bob <b@x>")
+    one = made.commit("Add the loader", base, author="Ada <a@x>")
+    two = made.commit("Use the loader", one, author="Cid <c@x>")
+    three = made.commit("Tune it (#2)", two, author="Ada <a@x>")
+    four = made.commit("Say so\nin two lines", three, author="Ada <a@x>")
+    five = made.commit("Fix a typo", four, author="Ada <a@x>", branch="main")
+    made.build()
+    first = rebased(5, made.shas[two], ("Add the loader", "ada-l"), ("Merge branch 'main' into x", "ada-l"),
+                    ("Use the loader", "Cid"), ("Dropped", "Cid"))  # fmt: skip
+    on_top = rebased(4, made.shas[five], ("Fix a typo", "ada-l"), ("Say so in two lines", "ada-l"),
+                     ("Tune it", "ada-l"), ("Use the loader", "Cid"), ("Add the loader", "ada-l"))  # fmt: skip
+    section = read(made, pulls=(on_top, first))["unreleased"]
+    assert [(entry["title"], len(entry["commits"])) for entry in section["entries"]] == [
+        ("PR 4", 2), ("Tune it", 1), ("PR 5", 2), ("Update README", 1),
+    ]  # fmt: skip
+
+
+@pytest.mark.acceptance("CHG-B3")
+def test_a_squash_without_a_number_takes_no_commit_of_others_with_it(made: Builder, read: Read) -> None:
+    """Its own commits are not there; a neighbour with the same title is by another person."""
+    base = made.commit("Update README", author="Bob <b@x>")
+    squash = made.commit("Update README", base, author="Ada <a@x>", branch="main")
+    made.build()
+    pull = rebased(5, made.shas[squash], ("Update README", "ada"), ("Update README", "ada"))
+    section = read(made, pulls=(pull,))["unreleased"]
+    assert [(entry["title"], len(entry["commits"])) for entry in section["entries"]] == [
+        ("PR 5", 1), ("Update README", 1),
+    ]  # fmt: skip
 
 
 @pytest.mark.acceptance("CHG-B3")
