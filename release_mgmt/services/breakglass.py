@@ -13,10 +13,11 @@ from release_mgmt.core.approvals import Blocker
 from release_mgmt.core.approvals.breakglass import check_grant, check_request
 from release_mgmt.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from release_mgmt.core.gate import BreakGlass
+from release_mgmt.core.messages import Kind
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import clean, one_line
 from release_mgmt.core.windows import BusinessDays, ReleaseCalendar, resolve, zone
-from release_mgmt.services import audit, calendar_rows, parties, plans, proposals, secret, visibility
+from release_mgmt.services import audit, calendar_rows, outbox, parties, plans, proposals, secret, visibility
 from release_mgmt.store.models.approvals import BreakGlassRow
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, ChangeTerms, PlacementRow
@@ -113,6 +114,7 @@ def request(
         )  # fmt: skip
         session.add(row)
         session.flush()
+        _tell(session, actor, now, Kind.BREAK_GLASS_ASKED, row)
         audit.record(
             session, actor, now, action=Action.REQUEST_BREAK_GLASS, subject=f"change:{change}", reason=row.reason,
             after={"break_glass": row.id, "environment": environment, "blockers": row.blockers, "ticket": row.ticket},
@@ -154,6 +156,7 @@ def decide(
         row.granted, row.decided_by, row.decided_at = grant, actor.person, now
         row.decision_note = clean(note, 2000) if note else None
         session.flush()
+        _tell(session, actor, now, Kind.BREAK_GLASS_USED if grant else Kind.BREAK_GLASS_REFUSED, row)
         audit.record(
             session, actor, now, action=Action.GRANT_BREAK_GLASS, subject=f"change:{row.change_id}", reason=note,
             after={"break_glass": row.id, "granted": grant, "until": row.expires_at, "blockers": row.blockers},
@@ -162,6 +165,18 @@ def decide(
     if grant:
         plans.follow(store, now, [done.calendar], "break-glass")
     return done
+
+
+def _tell(session: Session, actor: Actor, now: datetime, kind: Kind, row: BreakGlassRow) -> None:
+    outbox.tell(
+        session, now, kind, fold=f"break-glass:{row.id}:{kind}", actor=actor, calendar=row.calendar,
+        change=row.change_id,
+        facts={
+            "break_glass": row.id, "environment": row.environment, "reason": row.reason, "ticket": row.ticket,
+            "blockers": row.blockers, "until": outbox.iso(row.expires_at), "review": outbox.iso(row.review_due_at),
+            "note": row.decision_note, "people": [row.requested_by] if row.requested_by else [],
+        },
+    )  # fmt: skip
 
 
 def review_due(end: datetime, calendar: ReleaseCalendar | None) -> datetime:

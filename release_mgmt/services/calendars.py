@@ -5,19 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import InvalidInput, NotFound, StaleVersion
+from release_mgmt.core.messages import Kind
 from release_mgmt.core.permissions import Action, Actor, Via, allows, require
 from release_mgmt.core.text import clean
-from release_mgmt.services import Store, audit, plans, secret
+from release_mgmt.core.windows import ReleaseCalendar, periods
+from release_mgmt.services import Store, audit, outbox, plans, secret
 from release_mgmt.services.calendar_rows import find, known_names
 from release_mgmt.services.plans import Difference
 from release_mgmt.sources.calendars import read_document
 from release_mgmt.store.models.scheduling import CalendarRow, CalendarVersion
+
+FREEZES_AHEAD = timedelta(days=731)
+"""How far a freeze that was added may lie ahead and still be told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +166,32 @@ def apply(
             )
         )  # fmt: skip
         effects = plans.make(session, actor, now, row, calendar, reason=reason)
+        if not created:
+            _tell_freezes(session, actor, now, row.slug, calendar, edits)
         audit.record(
             session, actor, now, action=Action.CREATE_CALENDAR if created else action,
             subject=f"calendar:{row.slug}", reason=reason,
             after={"version": row.version, "edits": [edit.path for edit in edits][:100]},
         )  # fmt: skip
         return Applied(row.slug, created, False, edits, effects, row.version)
+
+
+def _tell_freezes(
+    session: Session, actor: Actor, now: datetime, slug: str, calendar: ReleaseCalendar, edits: tuple[Edit, ...]
+) -> None:
+    """Tell of freezes that were added and are not over yet."""
+    added = {one.path.removeprefix("freezes[").removesuffix("]") for one in edits if one.before is None}
+    for freeze in calendar.freezes:
+        period = next(iter(periods([freeze], now, now + FREEZES_AHEAD)), None) if freeze.id in added else None
+        if period is None:
+            continue
+        facts = {
+            "freeze": freeze.id, "reason": freeze.reason, "hard": freeze.hard, "start": outbox.iso(period.start),
+            "end": outbox.iso(period.end), "days": [day.isoformat() for day in period.whole_days or ()],
+            "teams": sorted(freeze.scope.teams),
+        }  # fmt: skip
+        fold = f"freeze:{slug}:{freeze.id}"
+        outbox.tell(session, now, Kind.FREEZE_ADDED, fold=fold, facts=facts, actor=actor, calendar=slug)
 
 
 def difference(before: Any, after: Any, path: str = "") -> list[Edit]:

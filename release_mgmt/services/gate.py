@@ -14,9 +14,10 @@ from release_mgmt.core.approvals import Status
 from release_mgmt.core.classification import Level
 from release_mgmt.core.errors import Conflict, FieldError, InvalidInput, NotFound
 from release_mgmt.core.gate import Decision, GateReason, Question, Subject, decide
+from release_mgmt.core.messages import Kind
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.windows import FreezePeriod, ReleaseCalendar, Target, Window, expand, matches, periods
-from release_mgmt.services import Store, approvals, breakglass, calendar_rows, secret
+from release_mgmt.services import Store, approvals, breakglass, calendar_rows, outbox, secret
 from release_mgmt.services.candidates import DONE, GONE
 from release_mgmt.store.models.repositories import Change, ChangeCommit, Release, Repository
 from release_mgmt.store.models.scheduling import (
@@ -75,7 +76,23 @@ def ask(store: Store, actor: Actor, now: datetime, asked: Sequence[Asked], *, at
                     plan_version=row.plan_version, asked_by=actor.person or actor.name,
                 )
             )  # fmt: skip
+            if one.decision == "deny" and target.change is not None and at is None:
+                _tell_denied(session, actor, now, target, row.slug, one)
         return Answer(found, key, max(versions, default=None), tuple(targets))
+
+
+def _tell_denied(
+    session: Session, actor: Actor, now: datetime, target: Asked, calendar: str, decision: Decision
+) -> None:
+    """Tell the Owner, once a day for the same reasons: a pipeline may ask every minute."""
+    codes = sorted({f"{one.code}:{one.ref}" for one in decision.reasons})
+    outbox.tell(
+        session, now, Kind.GATE_DENIED, fold=f"gate:{target.change}:{target.environment}", actor=actor,
+        facts={"environment": target.environment, "reasons": [_plain(one) for one in decision.reasons[:20]],
+               "next": outbox.iso(decision.next_allow)},
+        calendar=calendar, change=target.change,
+        once=f"gate {target.change} {target.environment} {now:%Y-%m-%d} {codes}",
+    )  # fmt: skip
 
 
 def peek(

@@ -17,9 +17,10 @@ from sqlalchemy.orm import Session
 
 from release_mgmt.core import pipeline
 from release_mgmt.core.errors import Conflict, NotFound
+from release_mgmt.core.messages import Kind
 from release_mgmt.core.permissions import Action, Actor, Via, require
 from release_mgmt.core.text import one_line
-from release_mgmt.services import Store, audit
+from release_mgmt.services import Store, audit, outbox
 from release_mgmt.services.paging import Page, bounded, page, values
 from release_mgmt.store.models.jobs import Job, Worker
 from release_mgmt.store.models.repositories import Repository
@@ -252,6 +253,9 @@ def fail(store: Store, now: datetime, job: str, message: str, *, passing: bool) 
         row.state = "dead" if pipeline.gives_up(failures, passing=passing) else "failed"
         row.message = one_line(message, 500)
         row.finished_at = now
+        if row.state == "dead":
+            facts = {"job": row.id, "kind": row.kind, "subject": row.subject, "message": row.message}
+            outbox.tell(session, now, Kind.JOB_DEAD, fold=f"job:{row.kind}:{row.subject}", facts=facts)
         if row.kind == pipeline.REFRESH:
             due = None if row.state == "dead" else now + pipeline.wait_after(failures)
             session.execute(

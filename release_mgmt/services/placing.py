@@ -16,7 +16,7 @@ from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.planning import Candidate, Request, hindrance, in_order, taken
 from release_mgmt.core.text import clean
 from release_mgmt.core.windows import ReleaseCalendar, Window, expand, in_scope, periods
-from release_mgmt.services import Store, audit, calendar_rows, candidates, plans, secret
+from release_mgmt.services import Store, audit, calendar_rows, candidates, plan_messages, plans, secret
 from release_mgmt.services.plans import Difference
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import (
@@ -355,6 +355,7 @@ def withdraw(
             session.rollback()
             return told
         told = plans.make(session, actor, now, row, calendar_rows.value(row, now), reason=reason)
+        plan_messages.tell_withdrawn(session, actor, now, found, row.slug)
         audit.record(
             session, actor, now, action=Action.WITHDRAW_CHANGE, subject=f"change:{change}", reason=reason,
             before={"state": before}, after={"state": "withdrawn"},

@@ -17,7 +17,17 @@ from release_mgmt.core.permissions import Action, Actor, Via, require, trusted
 from release_mgmt.core.planning import Candidate, Plan, Settings, plan
 from release_mgmt.core.windows import ReleaseCalendar
 from release_mgmt.formats import plan_json
-from release_mgmt.services import Store, audit, calendar_rows, candidates, plan_feeds, plan_rows, room, settling
+from release_mgmt.services import (
+    Store,
+    audit,
+    calendar_rows,
+    candidates,
+    plan_feeds,
+    plan_messages,
+    plan_rows,
+    room,
+    settling,
+)
 from release_mgmt.services.candidates import Loaded
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, PlanRow
 from release_mgmt.store.session import TryAgain
@@ -190,11 +200,13 @@ def make(
             made_by=actor.person or actor.name, made_at=now, reason=reason,
         )
     )  # fmt: skip
+    before = plan_messages.places(session, row)
     plan_rows.save_windows(session, now, row, made)
     plan_rows.save_moves(session, actor, now, row, made)
     plan_rows.save_placements(session, now, row, made, loaded, announce=announce)
     session.flush()
     settling.settle_calendar(session, now, row, calendar)
+    plan_messages.tell_plan(session, actor, now, row, calendar, before)
     plan_feeds.tell_feeds(session, now, row, calendar, made, loaded)
     audit.record(
         session, actor, now, action=Action.REPLAN, subject=f"calendar:{row.slug}", reason=reason,

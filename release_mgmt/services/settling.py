@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from release_mgmt.core.approvals import Slot
 from release_mgmt.core.classification import Level
 from release_mgmt.core.windows import ReleaseCalendar
-from release_mgmt.services import calendar_rows, proposals
+from release_mgmt.services import calendar_rows, plan_messages, proposals
 from release_mgmt.store.models.approvals import VoteRow
 from release_mgmt.store.models.repositories import Change
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow
@@ -67,12 +67,13 @@ def _settle(session: Session, now: datetime, change: Change, row: CalendarRow, c
     ).all()
     if not placements or any(one.announced_at is None for one in placements):
         return False  # a draft may still be shuffled: it is announced first
-    given = True
+    told = []
     for one in placements:
         slot = Slot(row.slug, one.window or "", one.starts_at or now, one.environment)
-        given = given and proposals.tally(session, proposals.case(session, change, slot, calendar, now), now).given
-    state = "approved" if given else "announced"
+        told.append(proposals.tally(session, proposals.case(session, change, slot, calendar, now), now))
+    state = "approved" if all(each.given for each in told) else "announced"
     if state == change.state:
         return False
     change.state = state
+    plan_messages.tell_settled(session, now, change, row.slug, told)
     return True

@@ -9,9 +9,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import FieldError, InvalidInput, NotFound
+from release_mgmt.core.messages import Kind
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import clean
-from release_mgmt.services import Store, audit, calendar_rows, lane, secret
+from release_mgmt.services import Store, audit, calendar_rows, lane, outbox, secret
 from release_mgmt.services.candidates import environment_of
 from release_mgmt.store.models.repositories import Change
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, StageRow
@@ -86,6 +87,8 @@ def report(
         session.flush()
         if shipped:
             lane.ship(session, actor, now, found, environment)
+        if found.state != before:
+            _tell(session, actor, now, found, environment, row.note)
         audit.record(
             session, actor, now, action=Action.REPORT_STAGE, subject=f"change:{change}", reason=note,
             before={"state": before},
@@ -93,6 +96,21 @@ def report(
                    "change_state": found.state},
         )  # fmt: skip
         return _view(row)
+
+
+def _tell(session: Session, actor: Actor, now: datetime, change: Change, environment: str, note: str | None) -> None:
+    """Tell that a change was released, or rolled back."""
+    placed = session.execute(
+        select(CalendarRow.slug, PlacementRow.window)
+        .join(PlacementRow, PlacementRow.calendar_id == CalendarRow.id)
+        .where(PlacementRow.change_id == change.id)
+        .limit(1)
+    ).first()
+    outbox.tell(
+        session, now, Kind.RELEASED if change.state == "released" else Kind.ROLLED_BACK, fold=f"shipped:{change.id}",
+        facts={"environment": environment, "note": note, "window": placed.window if placed else None}, actor=actor,
+        calendar=placed.slug if placed else None, change=change.id,
+    )  # fmt: skip
 
 
 def _check(stage: str, state: str, done: int | None, total: int | None) -> None:
