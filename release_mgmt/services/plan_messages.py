@@ -105,8 +105,8 @@ def tell_settled(session: Session, now: datetime, change: Change, slug: str, sta
             facts = {"window": window}
             tell(session, now, Kind.APPROVED, fold=fold, facts=facts, calendar=slug, change=change.id)
     elif any(one.state is State.WAITING for one in statuses):
-        facts = {"window": window, "again": True}
-        tell(session, now, Kind.APPROVAL_NEEDED, fold=fold, facts=facts, calendar=slug, change=change.id)
+        again: dict[str, Any] = {"window": window, "again": True}
+        tell(session, now, Kind.APPROVAL_NEEDED, fold=fold, facts=again, calendar=slug, change=change.id)
 
 
 def tell_withdrawn(session: Session, actor: Actor, now: datetime, change: Change, slug: str) -> None:
