@@ -18,14 +18,14 @@ from release_mgmt.core.errors import InvalidInput
 @click.option("--reason", required=True, help="Why; it is shown with the change and kept in the audit log.")
 def override(config: Path | None, change: str, level: str | None, reason: str, *, withdraw: bool) -> None:
     """Set the level of CHANGE (its id) by hand, as the operator at the machine."""
-    from release_mgmt.services import classification
+    from release_mgmt.services import overrides
 
     if (level is None) != withdraw:
         raise InvalidInput.at("level", "give a level or --withdraw", "minor, major or --withdraw")
     installation = opened(config)
     store, actor, now = installation.store, installation.actor, installation.now
     if level is None:
-        classification.withdraw_override(store, actor, now, change, reason)
+        overrides.withdraw_override(store, actor, now, change, reason)
     else:
-        classification.override(store, actor, now, change, level, reason, source="command")
+        overrides.override(store, actor, now, change, level, reason, source="command")
     click.echo(f"{change}: {level or 'the verdict of the rules counts again'}")

@@ -22,6 +22,7 @@ from release_mgmt.services import (
     refresh,
     repositories,
     sync,
+    tags,
     tending,
 )
 from release_mgmt.services import jobs as services
@@ -137,8 +138,9 @@ def classify(work: Work) -> Mapping[str, Any]:
     name = repositories.name_of(work.store, work.subject)
     source = mirrored.opened(work.sources, work.subject)
     found = classification.classify_repository(work.store, ACTOR, clock.now(), name, source, progress=_count(work))
+    labels = tags.settle(work.store, clock.now(), work.subject)
     assigned = ownership.assign(work.store, ACTOR, clock.now(), name, source)
-    return {"judged": found.judged, "moved": len(found.moved), "assigned": assigned}
+    return {"judged": found.judged, "moved": len(found.moved), "assigned": assigned, "labels": asdict(labels)}
 
 
 def plan(work: Work) -> Mapping[str, Any]:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import Conflict, Forbidden, NotFound
-from release_mgmt.core.permissions import Via
+from release_mgmt.core.permissions import Actor, Via
 from release_mgmt.core.text import clean
-from release_mgmt.services import actors, classification
+from release_mgmt.services import actors, overrides
 from release_mgmt.sources.forge.model import Comment
 from release_mgmt.store.models.people import IdentityRow, Person
 from release_mgmt.store.models.repositories import Change
@@ -48,6 +49,21 @@ def read(text: str) -> Command | None:
     return Command(match[1].lower(), clean(match[2].strip(), 1_000)) if match else None
 
 
+def speaker(session: Session, provider: str, login: str, now: datetime, origin: str) -> Actor:
+    """The person behind a login that a forge vouches for. Forbidden when nobody here is known by it."""
+    person = session.scalar(
+        select(Person)
+        .join(IdentityRow, IdentityRow.person_id == Person.id)
+        .where(IdentityRow.kind == provider, IdentityRow.value == login.lower())
+    )
+    if person is None or person.disabled_at is not None:
+        raise Forbidden(
+            f"Nobody here is known as {login} on {provider}.",
+            hint="An administrator can link the login to a person.",
+        )
+    return actors.load(session, person, now, via=Via.JOB, origin=origin)
+
+
 def obey(store: Store, now: datetime, repository_id: str, provider: str, comment: Comment) -> bool:
     """Carry out the command of a comment; False when it holds none or is carried out already.
 
@@ -60,24 +76,14 @@ def obey(store: Store, now: datetime, repository_id: str, provider: str, comment
     if command is None:
         return False
     with store.read() as session:
-        person = session.scalar(
-            select(Person)
-            .join(IdentityRow, IdentityRow.person_id == Person.id)
-            .where(IdentityRow.kind == provider, IdentityRow.value == comment.author.lower())
-        )
-        if person is None or person.disabled_at is not None:
-            raise Forbidden(
-                f"Nobody here is known as {comment.author} on {provider}.",
-                hint="An administrator can link the login to a person.",
-            )
-        actor = actors.load(session, person, now, via=Via.JOB, origin=f"comment on {provider}")
+        actor = speaker(session, provider, comment.author, now, f"comment on {provider}")
         change = session.scalar(
             select(Change.id).where(Change.repository_id == repository_id, Change.number == comment.number)
         )
     if change is None:
         raise NotYet("The pull request has no change yet: it is carried out once it is merged.")
     try:
-        classification.override(store, actor, now, change, command.level, command.reason, source="comment")
+        overrides.override(store, actor, now, change, command.level, command.reason, source="comment")
     except Conflict as conflict:
         if conflict.code != "same_level":
             raise

@@ -7,23 +7,24 @@ and one that fails long is shown as degraded and never stops the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from release_mgmt.core.changes import PullRequest
+from release_mgmt.core.changes import Labelling, PullRequest
 from release_mgmt.core.errors import InvalidInput, NotFound, ReleaseMgmtError
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import one_line
 from release_mgmt.services import audit, pull_requests, visibility
+from release_mgmt.services.classification import rules_of
 from release_mgmt.sources.addresses import AddressPolicy, parse, resolve
 from release_mgmt.sources.forge import PUBLIC_API, auth_headers, forge
 from release_mgmt.sources.forge.transport import Patience, RateLimited, Transport
 from release_mgmt.sources.pull_requests import from_json
-from release_mgmt.store.models.ingest import ForgeSource, ForgeValidator
+from release_mgmt.store.models.ingest import ForgeSource, ForgeValidator, PullRequestAges
 from release_mgmt.store.models.repositories import PullRequestRow, Repository
 from release_mgmt.store.session import Store
 
@@ -189,7 +190,7 @@ def poll(store: Store, line: Line, repository_id: str) -> Polled:
         if row is None or source is None or row.forge_slug is None:
             raise NotFound("This repository has no forge to read.")
         provider, slug, adopted = row.provider, row.forge_slug, row.adopted_at
-        api_url, cursor = source.api_url, source.cursor
+        api_url, cursor, tags = source.api_url, source.cursor, frozenset(rules_of(row).tags)
     transport: Transport | None = None
     found = _Found()
     try:
@@ -209,6 +210,9 @@ def poll(store: Store, line: Line, repository_id: str) -> Polled:
             _keep(store, repository_id, [forge(provider).one(transport, slug, number)], line.now())
         for pull in _without_commits(store, repository_id):
             _keep(store, repository_id, [_with_commits(transport, slug, pull)], line.now())
+        for pull in _with_tags(store, repository_id, provider, found.planned, tags):
+            told = _labellings(transport, slug, pull, tags)
+            _keep(store, repository_id, [replace(pull, labellings=told)], line.now())
     except RateLimited as limit:
         return _end(store, line, repository_id, transport, found.told(limit.message), until=limit.until)
     except ReleaseMgmtError as error:
@@ -279,6 +283,46 @@ def _with_commits(transport: Transport, slug: str, pull: PullRequest) -> PullReq
         return forge(pull.provider).with_commits(transport, slug, pull)
     except NotFound:  # hidden or gone: not asked again
         return replace(pull, commits=(), steps=())
+
+
+def _with_tags(
+    store: Store, repository_id: str, provider: str, numbers: set[int], tags: Collection[str]
+) -> list[PullRequest]:
+    """Those that have or had a label that sets a level, and changed since the forge was asked who put it on."""
+    row, ages = PullRequestRow, PullRequestAges
+    query = (
+        select(row.record, ages.ages)
+        .join(ages, (ages.repository_id == row.repository_id) & (ages.provider == row.provider)
+              & (ages.number == row.number))
+        .where(row.repository_id == repository_id, row.provider == provider, row.number.in_(numbers))
+        .order_by(row.number.desc())
+    )  # fmt: skip
+    with store.read() as session:
+        known = [(from_json(record), seen) for record, seen in session.execute(query)] if numbers else []
+    found = []
+    for pull, seen in known:
+        asked = seen.get("labellings")
+        old = asked is None or pull.updated_at is None or pull.updated_at > datetime.fromisoformat(asked[0])
+        if old and (pull.labellings or any(label.lower() in tags for label in pull.labels or ())):
+            found.append(pull)
+    return found
+
+
+def _labellings(
+    transport: Transport, slug: str, pull: PullRequest, tags: Collection[str]
+) -> tuple[Labelling, ...] | None:
+    try:
+        told = forge(pull.provider).labellings(transport, slug, pull.number)
+    except NotFound:
+        told = ()
+    return None if told is None else tuple(one for one in told if one.label.lower() in tags)
+
+
+def hasten(session: Session, repository_id: str, now: datetime) -> None:
+    """Have a repository's forge read at once, unless it must be waited for."""
+    source = ForgeSource
+    healthy = (source.repository_id == repository_id, source.error.is_(None), source.due_at > now)
+    session.execute(update(source).where(*healthy).values(due_at=now))
 
 
 def _end(

@@ -14,10 +14,9 @@ from release_mgmt.core.changelog import Entry, Section
 from release_mgmt.core.history import Commit as GitCommit
 from release_mgmt.core.permissions import Action, Actor
 from release_mgmt.core.text import clean
-from release_mgmt.services import audit, mirrored
+from release_mgmt.services import audit, forges, mirrored
 from release_mgmt.services.history import Found
 from release_mgmt.services.stored_history import entries_of, instant, record_of, release_id, section_of
-from release_mgmt.store.models.ingest import ForgeSource
 from release_mgmt.store.models.repositories import Change, ChangeCommit, Commit, Release, Repository, Tag
 from release_mgmt.store.session import Store
 
@@ -148,9 +147,7 @@ class Writer:
             (pull.number for pull in self.found.unexplained if pull.provider == self.repository.provider), reverse=True
         )
         if wanted:
-            source = ForgeSource
-            healthy = (source.repository_id == self.id, source.error.is_(None), source.due_at > self.now)
-            self.session.execute(update(source).where(*healthy).values(due_at=self.now))
+            forges.hasten(self.session, self.id, self.now)
         return wanted
 
     def _tags(self) -> tuple[dict[str, str], dict[str, str]]:

@@ -23,7 +23,8 @@ _HELP: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "gitea": (
         ("Repository: Settings, Webhooks, Add webhook, Gitea (or Forgejo).", ("HTTP method POST, content type"
          " application/json."),),
-        ("Create", "Delete", "Push", "Pull request", "Pull request comment", "Pull request review", "Release"),
+        ("Create", "Delete", "Push", "Pull request", "Pull request labelled", "Pull request comment",
+         "Pull request review", "Release"),
     ),
     "bitbucket": (
         ("Repository: Repository settings, Webhooks, Add webhook.", ("Deliveries over 256 KB are never sent: polling"

@@ -23,7 +23,7 @@ from release_mgmt.core.changes import Provider
 from release_mgmt.core.errors import Conflict, InvalidInput, NotFound, ReleaseMgmtError
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import one_line
-from release_mgmt.services import audit, commands, pull_requests
+from release_mgmt.services import audit, commands, forges, pull_requests
 from release_mgmt.services.paging import Page, bounded, page, values
 from release_mgmt.sources.forge import FORGES, forge
 from release_mgmt.sources.forge.model import Event
@@ -223,7 +223,9 @@ def _apply(session: Session, now: datetime, delivery_id: str) -> bool:
         return True
     for repository in repositories:
         if event.pull_request is not None:
-            pull_requests.keep(session, repository.id, [event.pull_request])
+            changed = pull_requests.keep(session, repository.id, [event.pull_request])
+            if changed and event.pull_request.state == "merged":
+                forges.hasten(session, repository.id, now)  # who reviewed it, who labelled it
         repository.sync_due_at = min(repository.sync_due_at or now, now)
     return True
 

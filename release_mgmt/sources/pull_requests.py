@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import orjson
 
-from release_mgmt.core.changes import Provider, PullRequest, Review, Step, WorkItem
+from release_mgmt.core.changes import Labelling, Provider, PullRequest, Review, Step, WorkItem
 from release_mgmt.core.errors import FieldError, InvalidInput
 from release_mgmt.sources.forge import fields
 
@@ -90,7 +90,7 @@ def _optional(raw: Mapping[str, Any], fault: Any) -> dict[str, Any]:
     readers: dict[str, Any] = {name: lambda node, key: fields.line(node, key, limit=_TEXTS[key]) for name in _TEXTS}
     readers |= dict.fromkeys(_SHAS, fields.sha) | dict.fromkeys(_INSTANTS, fields.instant)
     readers |= dict.fromkeys(_LISTS, _texts) | {"body": fields.body, "draft": fields.truth}
-    readers |= {"reviews": _reviews, "work_items": _work_items, "steps": _steps}
+    readers |= {"reviews": _reviews, "work_items": _work_items, "steps": _steps, "labellings": _labellings}
     for name, read in readers.items():
         if raw.get(name) is None:
             continue
@@ -116,6 +116,19 @@ def _reviews(raw: Mapping[str, Any], name: str) -> tuple[Review, ...] | None:
         Review(who, state, fields.instant(item, "at"))
         for item in found
         if (who := fields.line(item, "reviewer")) and (state := fields.line(item, "state"))
+    )
+
+
+def _labellings(raw: Mapping[str, Any], name: str) -> tuple[Labelling, ...] | None:
+    found = fields.children(raw, name)
+    if found is None:
+        return None
+    return tuple(
+        Labelling(label, by, at, fields.truth(item, "on") is not False)
+        for item in found
+        if (label := fields.line(item, "label"))
+        and (by := fields.line(item, "by", limit=200))
+        and (at := fields.instant(item, "at"))
     )
 
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from release_mgmt.core.changes import Review, Step
+from release_mgmt.core.changes import Labelling, Review, Step
 from release_mgmt.core.errors import NotFound, TooLarge, Unauthenticated, Unavailable
 from release_mgmt.sources.forge import auth_headers, forge, transport
 from release_mgmt.sources.forge.github import read_reviews
@@ -149,6 +149,50 @@ def test_every_forge_is_asked_once_for_the_commits_of_a_pull_request(
     assert [seen[1] for seen in server.seen] == [path]
     assert found == replace(bare, commits=COMMITS, steps=(Step("Title b", "Ada"), Step("Title a", "Ada")))
     assert from_json(to_json(found)) == found
+
+
+EVENTS = ("labeled", "unlabeled", "closed")
+
+
+@pytest.mark.parametrize(
+    ("provider", "repository", "path", "listed"),
+    [
+        (
+            "github", "a/b", "/repos/a/b/issues/7/events?per_page=100",
+            [{"event": event, "actor": {"login": "ada"}, "label": {"name": "level: major"},
+              "created_at": f"2026-11-2{at}T08:00:00Z"} for at, event in enumerate(EVENTS)] + [{"event": "labeled"}],
+        ),
+        (
+            "gitlab", "g/p", "/projects/g%2Fp/merge_requests/7/resource_label_events?per_page=100",
+            [{"action": action, "user": {"username": "ada"}, "label": {"name": "level: major"},
+              "created_at": f"2026-11-2{at}T08:00:00.000Z"} for at, action in enumerate(("add", "remove"))]
+            + [{"action": "add", "user": {"username": "ada"}, "label": None, "created_at": "2026-11-20T08:00:00Z"}],
+        ),
+        (
+            "gitea", "a/b", "/repos/a/b/issues/7/timeline?page=1&limit=50",
+            [{"type": "label", "body": body, "user": {"login": "ada"}, "label": {"name": "level: major"},
+              "created_at": f"2026-11-2{at}T08:00:00Z"} for at, body in enumerate(("1", ""))]
+            + [{"type": "comment", "body": "1", "user": {"login": "ada"}, "created_at": "2026-11-20T08:00:00Z"}],
+        ),
+    ],
+)  # fmt: skip
+def test_every_forge_that_knows_says_who_put_a_label_on(
+    serve: Callable[..., Server], provider: str, repository: str, path: str, listed: object
+) -> None:
+    server = serve(lambda *_: (200, {}, listed))
+    told = forge(provider).labellings(Clock().client(server.url), repository, 7)
+    assert [seen[1] for seen in server.seen] == [path]
+    assert told == (
+        Labelling("level: major", "ada", datetime(2026, 11, 20, 8, tzinfo=UTC)),
+        Labelling("level: major", "ada", datetime(2026, 11, 21, 8, tzinfo=UTC), on=False),
+    )
+    record = replace(forge("github").parse(pull(7, 0)), labellings=told)
+    assert from_json(to_json(record)) == record
+
+
+@pytest.mark.parametrize("provider", ["bitbucket", "bitbucket_server", "azure"])
+def test_a_forge_that_does_not_say_who_put_a_label_on_is_not_asked(provider: str) -> None:
+    assert forge(provider).labellings(Clock().client("http://127.0.0.1:1"), "a/b/c", 7) is None
 
 
 def test_a_pull_request_of_endless_commits_is_read_to_a_bound(serve: Callable[..., Server]) -> None:

@@ -13,7 +13,7 @@ from release_mgmt import clock
 from release_mgmt.core.classification import load_rules
 from release_mgmt.core.errors import Conflict, Forbidden, InvalidInput, StaleVersion
 from release_mgmt.core.permissions import EVERYWHERE, Actor, Role, Scope, Via, trusted
-from release_mgmt.services import changes, classification, people, tokens
+from release_mgmt.services import changes, classification, overrides, people, tokens
 from release_mgmt.services.classify import default_rules
 from release_mgmt.sources.git import open_repository
 from release_mgmt.store.models import repositories as tables
@@ -112,7 +112,7 @@ def test_the_rules_of_a_repository_win_over_ours(store: Store, git_repo: GitRepo
 def test_an_override_wins_survives_and_leaves_a_trace(store: Store, git_repo: GitRepo, now: datetime) -> None:
     fill(store, git_repo, now)
     judge(store, git_repo, now)
-    classification.override(store, engineer(), now, "c1", "major", "Prices move for everybody")
+    overrides.override(store, engineer(), now, "c1", "major", "Prices move for everybody")
     stricter = default_rules("[policy]\ncode_logic = 'major'\n")
     judge(store, git_repo, now, rules=stricter)
     found = changes.get(store, JOB, "c1")
@@ -132,18 +132,18 @@ def test_any_engineer_raises_and_only_a_manager_who_is_not_the_author_lowers(
     fill(store, git_repo, now)
     judge(store, git_repo, now)
     with pytest.raises(Forbidden):
-        classification.override(store, engineer(), now, "c0", "minor", "It is small")
+        overrides.override(store, engineer(), now, "c0", "minor", "It is small")
     with pytest.raises(Forbidden, match="author"):
-        classification.override(store, manager("Ada"), now, "c0", "minor", "It is small")
+        overrides.override(store, manager("Ada"), now, "c0", "minor", "It is small")
     elsewhere = Actor("p_x", "X", frozenset({Role.RELEASE_MANAGER}), frozenset({"other"}), via=Via.SESSION)
     with pytest.raises(Forbidden):
-        classification.override(store, elsewhere, now, "c0", "minor", "It is small")
-    classification.override(store, manager(), now, "c0", "minor", "Only used in a report")
+        overrides.override(store, elsewhere, now, "c0", "minor", "It is small")
+    overrides.override(store, manager(), now, "c0", "minor", "Only used in a report")
     assert changes.get(store, JOB, "c0").change.level == "minor"
-    classification.override(store, engineer(), now + timedelta(hours=1), "c0", "major", "No, in production too")
+    overrides.override(store, engineer(), now + timedelta(hours=1), "c0", "major", "No, in production too")
     reader = Actor("p_r", "R", frozenset({Role.READER}), via=Via.SESSION)
     with pytest.raises(Forbidden):
-        classification.override(store, reader, now, "c1", "major", "I think so")
+        overrides.override(store, reader, now, "c1", "major", "I think so")
 
 
 def test_without_a_calendar_only_a_manager_of_all_calendars_lowers(
@@ -156,9 +156,9 @@ def test_without_a_calendar_only_a_manager_of_all_calendars_lowers(
         session.get_one(tables.Repository, "r1").calendar = None
     for refused in (engineer(), manager()):
         with pytest.raises(Forbidden):
-            classification.override(store, refused, now, "c0", "minor", "It is small")
+            overrides.override(store, refused, now, "c0", "minor", "It is small")
     everywhere = Actor("p_e", "E", frozenset({Role.RELEASE_MANAGER}), frozenset({EVERYWHERE}), via=Via.SESSION)
-    classification.override(store, everywhere, now, "c0", "minor", "Only used in a report")
+    overrides.override(store, everywhere, now, "c0", "minor", "Only used in a report")
     assert changes.get(store, JOB, "c0").change.level == "minor"
 
 
@@ -168,23 +168,23 @@ def test_an_override_is_refused_without_a_reason_twice_or_on_an_old_version(
     fill(store, git_repo, now)
     judge(store, git_repo, now)
     with pytest.raises(InvalidInput, match="reason"):
-        classification.override(store, engineer(), now, "c1", "major", " \u200b ")
+        overrides.override(store, engineer(), now, "c1", "major", " \u200b ")
     with pytest.raises(InvalidInput, match="level"):
-        classification.override(store, engineer(), now, "c1", "huge", "Because")
+        overrides.override(store, engineer(), now, "c1", "huge", "Because")
     with pytest.raises(StaleVersion):
-        classification.override(store, engineer(), now, "c1", "major", "Because", version=9)
-    version = classification.override(store, engineer(), now, "c1", "major", "Because", version=1)
+        overrides.override(store, engineer(), now, "c1", "major", "Because", version=9)
+    version = overrides.override(store, engineer(), now, "c1", "major", "Because", version=1)
     with pytest.raises(Conflict):
-        classification.override(store, engineer(), now, "c1", "major", "Because", version=version)
+        overrides.override(store, engineer(), now, "c1", "major", "Because", version=version)
 
 
 def test_taking_an_override_back_needs_who_may_go_there(store: Store, git_repo: GitRepo, now: datetime) -> None:
     fill(store, git_repo, now)
     judge(store, git_repo, now)
-    classification.override(store, engineer(), now, "c1", "major", "Prices move")
+    overrides.override(store, engineer(), now, "c1", "major", "Prices move")
     with pytest.raises(Forbidden):
-        classification.withdraw_override(store, engineer("Linus"), now, "c1", "No they do not")
-    classification.withdraw_override(store, manager(), now, "c1", "No they do not")
+        overrides.withdraw_override(store, engineer("Linus"), now, "c1", "No they do not")
+    overrides.withdraw_override(store, manager(), now, "c1", "No they do not")
     found = changes.get(store, JOB, "c1")
     assert (found.change.level, found.change.overridden) == ("minor", False)
     assert found.overrides[0].withdrawn_at == now

@@ -2,12 +2,13 @@
 
 from release_mgmt.core.changes.groups import Change, ChangeBook
 from release_mgmt.core.changes.messages import Facts, read_message
-from release_mgmt.core.changes.model import Provider, PullRequest, Review, Step, WorkItem
+from release_mgmt.core.changes.model import Labelling, Provider, PullRequest, Review, Step, WorkItem
 
 __all__ = [
     "Change",
     "ChangeBook",
     "Facts",
+    "Labelling",
     "Provider",
     "PullRequest",
     "Review",

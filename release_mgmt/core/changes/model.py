@@ -19,6 +19,16 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
+class Labelling:
+    """Who put a label on a pull request, or with ``on`` false took it off, and when; a login the forge vouches for."""
+
+    label: str
+    by: str
+    at: datetime
+    on: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class WorkItem:
     """An issue, ticket or work item that a pull request names; ``key`` as people write it (``#12``, ``AB#7``)."""
 
@@ -42,7 +52,8 @@ class PullRequest:
     ``None`` means that the forge did not tell; an empty tuple or string means that it told "nothing".
     Instants are aware and in UTC. ``merge_sha`` is set only when the pull request is merged and may be
     an abbreviation (Bitbucket Cloud gives 12 characters). ``commits`` and ``steps`` tell of its own commits before
-    the merge, in the order of the forge (GitHub's oldest first, GitLab's newest first).
+    the merge, in the order of the forge (GitHub's oldest first, GitLab's newest first), ``labellings`` only
+    of labels that set a level.
     """
 
     provider: str
@@ -53,6 +64,7 @@ class PullRequest:
     author: str | None = None
     author_id: str | None = None
     labels: tuple[str, ...] | None = None
+    labellings: tuple[Labelling, ...] | None = None
     base_ref: str | None = None
     head_ref: str | None = None
     head_sha: str | None = None

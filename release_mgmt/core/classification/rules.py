@@ -45,7 +45,7 @@ POLICIES: Mapping[str, tuple[str, ...]] = {
 """The switches of the policy and what each may be; ``review`` is minor with a person's look."""
 
 _RULE_KEYS = ("name", "fact", "level", "policy", "kind", "review", "names", "ecosystems", "paths")
-_TOP_KEYS = ("version", "policy", "families", "rules", "disable")
+_TOP_KEYS = ("version", "policy", "families", "tags", "rules", "disable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,17 @@ class Rule:
 
 @dataclass(frozen=True)
 class Rules:
-    """Rules in their order, with the policy they were made with and the libraries that only development needs."""
+    """Rules in their order, with the policy they were made with and the libraries that only development needs.
+
+    ``tags`` are the labels, in lower case, by which a person sets a level; they have no part in any verdict.
+    """
 
     rules: tuple[Rule, ...]
     policy: Mapping[str, str]
     development_tools: tuple[str, ...] = ()
     families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     digest: str = field(default="", compare=False)
+    tags: Mapping[str, Level] = field(default_factory=dict)
 
     @cached_property
     def by_fact(self) -> dict[str, list[tuple[int, Rule]]]:
@@ -140,11 +144,14 @@ def load_rules(text: str, override: str | None = None) -> Rules:
         rules.extend(rule for rule in document.rules(policy) if rule.name not in disabled | taken)
     tools = tuple(dict.fromkeys(name for document in documents for name in document.tools()))
     families = {head: members for document in reversed(documents) for head, members in document.families().items()}
+    tags = {level: labels for document in reversed(documents) for level, labels in document.tags().items()}
     faults = [fault for document in documents for fault in document.faults]
     if faults:
         raise InvalidInput(f"classification rules: {faults[0].path}: {faults[0].message}", faults)
     shown = json.dumps([[_plain(rule) for rule in rules], sorted(policy.items()), tools, sorted(families.items())])
-    return Rules(tuple(rules), policy, tools, families, hashlib.sha256(shown.encode()).hexdigest()[:16])
+    digest = hashlib.sha256(shown.encode()).hexdigest()[:16]
+    by_label = {label: level for level in (Level.MINOR, Level.MAJOR) for label in tags.get(level, ())}
+    return Rules(tuple(rules), policy, tools, families, digest, by_label)
 
 
 def _plain(rule: Rule) -> list[object]:
@@ -225,6 +232,19 @@ class _Document:
                 found[key] = tuple(value)
             else:
                 self.fault(self.line(key), f"{key} must be a list of names")
+        return found
+
+    def tags(self) -> dict[Level, tuple[str, ...]]:
+        """The labels that set each level; a document's list takes the place of the one before it."""
+        table = self.table.get("tags", {})
+        found = {}
+        for key, value in table.items() if isinstance(table, dict) else ():
+            if key not in {"minor", "major"}:
+                self.fault(self.line(key), f"unknown level {key!r}", "minor or major")
+            elif isinstance(value, list) and all(isinstance(one, str) and one.strip() for one in value):
+                found[Level(key)] = tuple(one.strip().lower() for one in value)
+            else:
+                self.fault(self.line(key), f"{key} must be a list of labels")
         return found
 
     def disabled(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import quote
 
-from release_mgmt.core.changes import Provider, PullRequest, Review, WorkItem
+from release_mgmt.core.changes import Labelling, Provider, PullRequest, Review, WorkItem
 from release_mgmt.core.errors import InvalidInput, NotFound
 from release_mgmt.sources.forge import fields
 from release_mgmt.sources.forge.fields import Json
@@ -189,6 +189,9 @@ class Azure:
             for raw in fields.children(page, "value") or ()
         )
         return holding(pull, listed)
+
+    def labellings(self, transport: Transport, repository: str, number: int) -> tuple[Labelling, ...] | None:  # noqa: ARG002 - the protocol's form
+        return None  # its history of a pull request names no labels
 
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
         base = f"{self._path(repository)}/pullRequests/{pull.number}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
-from release_mgmt.core.changes import Provider, PullRequest, Review
+from release_mgmt.core.changes import Labelling, Provider, PullRequest, Review
 from release_mgmt.sources.forge import fields
 from release_mgmt.sources.forge.fields import Json
 from release_mgmt.sources.forge.github import require_number
@@ -138,6 +138,9 @@ class Bitbucket:
             for raw in fields.children(page, "values") or ()
         )
         return holding(pull, listed)
+
+    def labellings(self, transport: Transport, repository: str, number: int) -> tuple[Labelling, ...] | None:  # noqa: ARG002 - the protocol's form
+        return None  # it has no labels
 
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
         base = f"/2.0/repositories/{repository}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Literal
 
-from release_mgmt.core.changes import Provider, PullRequest, Review
+from release_mgmt.core.changes import Labelling, Provider, PullRequest, Review
 from release_mgmt.core.errors import InvalidInput
 from release_mgmt.sources.forge import fields
 from release_mgmt.sources.forge.fields import Json
@@ -136,6 +136,9 @@ class BitbucketServer:
             for raw in fields.children(page, "values") or ()
         )
         return holding(pull, listed)
+
+    def labellings(self, transport: Transport, repository: str, number: int) -> tuple[Labelling, ...] | None:  # noqa: ARG002 - the protocol's form
+        return None  # it has no labels
 
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:  # noqa: ARG002 - the protocol's form
         # The server has no comments that can be found again by a marker without paging all activity;

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from release_mgmt.core.changes import Provider, PullRequest
+from release_mgmt.core.changes import Labelling, Provider, PullRequest
 from release_mgmt.sources.forge import fields
 from release_mgmt.sources.forge.fields import Json
 from release_mgmt.sources.forge.github import GitHub, edit_one_comment, listed_commits, newest_first, read_reviews
-from release_mgmt.sources.forge.model import CONTEXT, Answer, Event, holding
+from release_mgmt.sources.forge.model import CONTEXT, MOST_EVENTS, Answer, Event, holding, told_labellings
 from release_mgmt.sources.forge.transport import Transport
 
 
@@ -43,6 +43,25 @@ class Gitea:
         path = f"/repos/{repository}/pulls/{pull.number}/commits"
         query = {"limit": "50", "files": "false", "verification": "false"}
         return holding(pull, listed_commits(transport, path, query))
+
+    def labellings(self, transport: Transport, repository: str, number: int) -> tuple[Labelling, ...] | None:
+        return told_labellings(
+            (
+                fields.line(raw, "label", "name"), fields.line(raw, "user", "login"),
+                fields.instant(raw, "created_at"), raw.get("body") == "1",
+            )
+            for raw in self._timeline(transport, f"/repos/{repository}/issues/{number}/timeline")
+            if raw.get("type") == "label"
+        )  # fmt: skip
+
+    @staticmethod
+    def _timeline(transport: Transport, path: str) -> Iterator[Json]:
+        """All of it; the answers tell no next page."""
+        for page in range(1, MOST_EVENTS // 50 + 1):
+            found = transport.get_list(path, {"page": str(page), "limit": "50"})
+            yield from found
+            if len(found) < 50:
+                return
 
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
         if pull.head_sha is not None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
-from release_mgmt.core.changes import Provider, PullRequest, Review
+from release_mgmt.core.changes import Labelling, Provider, PullRequest, Review
 from release_mgmt.core.errors import InvalidInput
 from release_mgmt.sources.forge import fields
 from release_mgmt.sources.forge.fields import Json
@@ -21,6 +21,7 @@ from release_mgmt.sources.forge.model import (
     TagChange,
     holding,
     linked_items,
+    told_labellings,
 )
 from release_mgmt.sources.forge.transport import Transport
 
@@ -146,6 +147,17 @@ class GitHub:
     def with_commits(self, transport: Transport, repository: str, pull: PullRequest) -> PullRequest:
         path = f"/repos/{repository}/pulls/{pull.number}/commits"
         return holding(pull, listed_commits(transport, path, {"per_page": "100"}))
+
+    def labellings(self, transport: Transport, repository: str, number: int) -> tuple[Labelling, ...] | None:
+        words = {"labeled": True, "unlabeled": False}
+        return told_labellings(
+            (
+                fields.line(raw, "label", "name"), fields.line(raw, "actor", "login"),
+                fields.instant(raw, "created_at"), words.get(fields.line(raw, "event") or ""),
+            )
+            for page in transport.pages(f"/repos/{repository}/issues/{number}/events", {"per_page": "100"})
+            for raw in page
+        )  # fmt: skip
 
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
         if pull.head_sha is not None:

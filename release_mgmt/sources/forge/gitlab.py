@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import quote
 
-from release_mgmt.core.changes import Provider, PullRequest, Review
+from release_mgmt.core.changes import Labelling, Provider, PullRequest, Review
 from release_mgmt.sources.forge import fields
 from release_mgmt.sources.forge.fields import Json
 from release_mgmt.sources.forge.github import require_number
@@ -22,6 +22,7 @@ from release_mgmt.sources.forge.model import (
     TagChange,
     holding,
     linked_items,
+    told_labellings,
 )
 from release_mgmt.sources.forge.transport import Transport
 
@@ -157,6 +158,18 @@ class GitLab:
             for raw in page
         )
         return holding(pull, listed)
+
+    def labellings(self, transport: Transport, repository: str, number: int) -> tuple[Labelling, ...] | None:
+        path = f"{self._project(repository)}/merge_requests/{number}/resource_label_events"
+        words = {"add": True, "remove": False}
+        return told_labellings(
+            (
+                fields.line(raw, "label", "name"), fields.line(raw, "user", "username"),
+                fields.instant(raw, "created_at"), words.get(fields.line(raw, "action") or ""),
+            )
+            for page in transport.pages(path, {"per_page": "100"})
+            for raw in page
+        )  # fmt: skip
 
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
         project = self._project(repository)

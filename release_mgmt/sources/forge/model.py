@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from release_mgmt.core.changes import Provider, PullRequest, Step, WorkItem, read_message
+from release_mgmt.core.changes import Labelling, Provider, PullRequest, Step, WorkItem, read_message
 from release_mgmt.sources.forge.fields import Json, present
 
 if TYPE_CHECKING:
@@ -81,11 +81,15 @@ class Forge(Protocol):
     def with_commits(self, transport: Transport, repository: str, pull: PullRequest) -> PullRequest:
         """``pull`` with the commits that it had before its merge, at most 250: one call where they fit on a page."""
 
+    def labellings(self, transport: Transport, repository: str, number: int) -> tuple[Labelling, ...] | None:
+        """Who put which label on a pull request or took it off; None, without a call, where the forge does not say."""
+
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
         """Set the status of the head commit, and write or edit our one comment."""
 
 
 MOST_COMMITS = 250  # GitHub lists no more of one pull request
+MOST_EVENTS = 5_000  # of one pull request's history
 MARKER = "<!-- release-mgmt -->"  # tells our own comment from all others
 CONTEXT = "release-mgmt"
 
@@ -104,6 +108,17 @@ def holding(pull: PullRequest, listed: Iterable[tuple[str | None, str | None, st
     found = [one for one in islice(listed, MOST_COMMITS) if one[0]]
     steps = (Step(read_message(message or "", merge=False).title, author) for _, message, author in found)
     return replace(pull, commits=tuple(sha for sha, _, _ in found if sha), steps=tuple(steps))
+
+
+def told_labellings(
+    listed: Iterable[tuple[str | None, str | None, datetime | None, bool | None]],
+) -> tuple[Labelling, ...]:
+    """Labellings from (label, login, instant, put on); what lacks a part is passed over."""
+    return tuple(
+        Labelling(label, by, at, on)
+        for label, by, at, on in islice(listed, MOST_EVENTS)
+        if label and by and at is not None and on is not None
+    )
 
 
 def linked_items(*texts: str | None) -> tuple[WorkItem, ...]:

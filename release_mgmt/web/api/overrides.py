@@ -9,14 +9,14 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.permissions import Action
-from release_mgmt.services import changes, classification
+from release_mgmt.services import changes, overrides
 from release_mgmt.web import etags
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 
 blueprint = Blueprint("api_overrides", __name__, url_prefix="/api/v1/changes", description=__doc__)
 
-_REASON = validate.Length(classification.SHORTEST_REASON, classification.LONGEST_REASON)
+_REASON = validate.Length(overrides.SHORTEST_REASON, overrides.LONGEST_REASON)
 
 
 class NewOverrideSchema(Schema):
@@ -65,7 +65,7 @@ class Override(MethodView):
     @blueprint.response(200, LevelSchema)
     def put(self, body: dict[str, Any], change: str) -> tuple[dict[str, Any], int, dict[str, str]]:
         """Raise the level (any engineer) or lower it (a release manager of its calendar who is not the author)."""
-        classification.override(
+        overrides.override(
             context.store, context.actor, context.now, change, body["level"], body["reason"], version=etags.expected()
         )
         return _shown(change)
@@ -75,7 +75,7 @@ class Override(MethodView):
     @blueprint.response(200, LevelSchema)
     def delete(self, query: dict[str, Any], change: str) -> tuple[dict[str, Any], int, dict[str, str]]:
         """Take the override back, so that the verdict of the rules counts again."""
-        classification.withdraw_override(
+        overrides.withdraw_override(
             context.store, context.actor, context.now, change, query["reason"], version=etags.expected()
         )
         return _shown(change)

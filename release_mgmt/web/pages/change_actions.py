@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError
 from release_mgmt.core.permissions import Action
-from release_mgmt.services import approvals, classification, placing, publications, stages
+from release_mgmt.services import approvals, overrides, placing, publications, stages
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import change_page, forms
@@ -35,12 +35,10 @@ def correct_level(change_id: str) -> Answer:
     def act() -> str:
         store, actor, now, reason = context.store, context.actor, context.now, forms.text("reason")
         if forms.text("do") == "withdraw":
-            classification.withdraw_override(store, actor, now, change_id, reason, version=forms.number("version"))
+            overrides.withdraw_override(store, actor, now, change_id, reason, version=forms.number("version"))
             return "The rules decide again."
         level = forms.text("level")
-        classification.override(
-            store, actor, now, change_id, level, reason, source="page", version=forms.number("version")
-        )
+        overrides.override(store, actor, now, change_id, level, reason, source="page", version=forms.number("version"))
         return f"It is {level} now, with your reason."
 
     return _try(change_id, act)
