@@ -6,16 +6,18 @@ A catalogue is a gettext ``.po`` file whose messages are the English sentences; 
 from __future__ import annotations
 
 import gettext
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.core import UnknownLocaleError
-from babel.dates import format_date, format_datetime, format_time
+from babel.dates import format_date, format_datetime, format_skeleton, format_time
+from babel.lists import format_list
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 
 from release_mgmt import resources
 from release_mgmt.core.errors import InvalidInput
@@ -78,13 +80,41 @@ class Words:
 
     def many(self, one: str, several: str, count: int, /, **values: object) -> str:
         """The form of the message for ``count``."""
+        return self.form(one, several, count).format(count=count, **values)
+
+    def form(self, one: str, several: str, count: int) -> str:
+        """As :meth:`many`, before its values are filled in."""
         found = self._catalogue.get(one)
         text = one if count == 1 else several
         if found is not None and isinstance(found.string, (tuple, list)):
             form = int(_plural(self._catalogue.plural_expr)(count))
             if form < len(found.string) and found.string[form]:
                 text = found.string[form]
-        return text.format(count=count, **values)
+        return text
+
+    def number(self, value: int) -> str:
+        """A whole number with the thousands apart: ``12,345``, ``12.345``."""
+        return format_decimal(value, locale=self._locale)
+
+    def listing(self, items: Iterable[str]) -> str:
+        """Names one after another, the last with "and"."""
+        return format_list(list(items), locale=self._locale)
+
+    def short_day(self, value: date, *, year: bool = False) -> str:
+        """A date for tables, the year only when asked: ``Tue 24 Nov``, ``Di., 24. Nov.``."""
+        return _short_day(value, year, self._locale)
+
+    def month(self, value: date) -> str:
+        """A month with its year: ``November 2026``."""
+        return format_skeleton("yMMMM", value, locale=self._locale)
+
+    def month_name(self, value: date) -> str:
+        """A month, short: ``Nov``."""
+        return format_date(value, "LLL", locale=self._locale)
+
+    def weekdays(self) -> list[str]:
+        """The names of the days, Monday first."""
+        return [self._locale.days["stand-alone"]["wide"][day] for day in range(7)]
 
     def day(self, value: date) -> str:
         """A date with its weekday: ``Tue, Nov 24, 2026``, ``Di., 24. Nov. 2026``."""
@@ -109,3 +139,10 @@ class Words:
 def _plural(expression: str) -> Callable[[int], int]:
     """The rule that gives the plural form of a count, from the catalogue's gettext expression."""
     return gettext.c2py(expression)
+
+
+@lru_cache(maxsize=4_096)
+def _short_day(value: date, year: bool, locale: Locale) -> str:
+    if locale.language == DEFAULT_LANGUAGE:  # the order that the world reads, not that of the locale's home
+        return format_date(value, "EEE d MMM y" if year else "EEE d MMM", locale=locale)
+    return format_skeleton("yMMMEd" if year else "MMMEd", value, locale=locale)

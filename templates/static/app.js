@@ -4,6 +4,9 @@
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const one = (selector, root = document) => root.querySelector(selector);
 
+  // What the script says, in the reader's language.
+  const say = JSON.parse(document.body.dataset.say || "{}");
+
   // Partial updates: fetch the same address, put the named part of the answer in place.
   const fetchPage = async (address, options) => {
     const answer = await fetch(address, { credentials: "same-origin", ...options });
@@ -69,12 +72,12 @@
       const panel = one(".confirm, .problem", got.page.getElementById("main"));
       if (!panel) throw new Error("no preview");
       const box = Object.assign(document.createElement("dialog"), { id: "ask" });
-      box.setAttribute("aria-label", one("h2", panel)?.textContent || "Preview");
+      box.setAttribute("aria-label", one("h2", panel)?.textContent || say.preview);
       box.append(panel);
       const back = all("a.button.plain", panel);
       back.forEach((link) => link.addEventListener("click", (event) => { event.preventDefault(); box.close(); }));
       if (!back.length) {
-        const shut = Object.assign(document.createElement("button"), { className: "button", textContent: "Close" });
+        const shut = Object.assign(document.createElement("button"), { className: "button", textContent: say.close });
         shut.addEventListener("click", () => box.close());
         panel.append(shut);
       }
@@ -117,7 +120,7 @@
           columns.forEach((column) => column.classList.remove("target"));
           if (next !== here) columns[next].classList.add("target");
           columns[next].scrollIntoView({ block: "nearest", inline: "nearest" });
-          tell(next === here ? "Back where it is." : `Move to ${columns[next].dataset.label}? Press Enter to see what else moves, Escape to leave it.`);
+          tell(next === here ? say.back : say.move.replace("{window}", columns[next].dataset.label));
         } else if (event.key === "Enter") {
           const marked = columns.find((column) => column.classList.contains("target"));
           if (marked) { event.preventDefault(); showMove(address(card, marked)); }
@@ -151,8 +154,8 @@
       button.hidden = false;
       button.addEventListener("click", async () => {
         await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value);
-        button.textContent = "Copied";
-        tell("Copied");
+        button.textContent = say.copied;
+        tell(say.copied);
       });
     });
     all("form[data-preview]", root).forEach(preview);

@@ -9,8 +9,7 @@ from flask import Flask, request
 from flask_wtf.csrf import generate_csrf
 
 from release_mgmt.web import problems
-from release_mgmt.web.pages import assets, layout
-from release_mgmt.web.pages.moment import plural
+from release_mgmt.web.pages import assets, language, layout
 from release_mgmt.web.pages.site import blueprint
 
 MODULES = (
@@ -47,7 +46,17 @@ def register(app: Flask) -> None:
         import_module(f"release_mgmt.web.pages.{name}")
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.update(asset=assets.asset, csrf_token=generate_csrf, plural=plural)
+    app.jinja_env.globals.update(
+        asset=assets.asset,
+        csrf_token=generate_csrf,
+        _=language.say,
+        many=language.many,
+        plural=language.plural,
+        term=language.term,
+        number=lambda value: language.words().number(value),
+        weekdays=lambda: language.words().weekdays(),
+        month_name=lambda day: language.words().month_name(day),
+    )
     app.register_blueprint(assets.blueprint)
     app.register_blueprint(blueprint)
     app.context_processor(_surroundings)

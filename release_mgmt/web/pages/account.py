@@ -6,11 +6,14 @@ from flask import flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from release_mgmt.core.errors import Forbidden, InvalidInput, NotFound, ReleaseMgmtError, TooMany, Unauthenticated
-from release_mgmt.core.permissions import Action, Scope, Via
+from release_mgmt.core.permissions import EVERYWHERE, Action, Scope, Via
+from release_mgmt.formats.words import languages
 from release_mgmt.services import people, signin, tokens
 from release_mgmt.web import auth
 from release_mgmt.web.auth import needs, safe_next
 from release_mgmt.web.context import context
+from release_mgmt.web.pages.language import COOKIE, NAMES, listing, say, term
+from release_mgmt.web.pages.sentences import again
 from release_mgmt.web.pages.site import blueprint, draw
 
 _EXPIRY_DAYS = ("30", "90", "180", "365")
@@ -58,7 +61,7 @@ def sign_in_by_password() -> tuple[str, int] | Response:
         )  # fmt: skip
     except (Unauthenticated, TooMany) as error:
         status = 401 if isinstance(error, Unauthenticated) else 429
-        return _sign_in_page(target, error.message, login), status
+        return _sign_in_page(target, again(error.message), login), status
     answer = redirect(target, 303)
     auth.remember(answer, done)
     return answer
@@ -100,7 +103,9 @@ def follow(link: str) -> tuple[str, int] | Response:
             origin=request.remote_addr, agent=_agent(), login=login if first else None, name=name if first else None,
         )  # fmt: skip
     except InvalidInput as error:
-        page = draw("welcome", purpose=purpose, link=link, error=error.message, login=login, name=name, shortest=12)
+        page = draw(
+            "welcome", purpose=purpose, link=link, error=again(error.message), login=login, name=name, shortest=12
+        )
         return page, 422
     answer = redirect("/", 303)
     auth.remember(answer, done)
@@ -118,9 +123,13 @@ def _account_page(*, made: tokens.TokenView | None = None, error: str | None = N
     store, actor = context.store, context.actor
     if actor.person is None:
         raise NotFound("Only a person has an account.")
+    person = people.get(store, actor, actor.person)
     return draw(
         "account",
-        person=people.get(store, actor, actor.person),
+        sentence=_sentence(person),
+        languages=[("", say("as the browser asks")), *((one, NAMES.get(one, one)) for one in languages())],
+        chosen_language=request.cookies.get(COOKIE, ""),
+        person=person,
         sessions=signin.sessions_of(store, actor, context.now, auth.limits(context.settings), auth.session_id()),
         tokens=[token for token in tokens.of(store, actor) if token.revoked_at is None],
         scopes=list(Scope),
@@ -128,6 +137,21 @@ def _account_page(*, made: tokens.TokenView | None = None, error: str | None = N
         made=made,
         error=error,
     )
+
+
+def _sentence(person: people.PersonView) -> str:
+    """Who one is here, in one sentence."""
+    if not person.grants:
+        return say("You have no role here yet; an administrator can give you one.")
+    roles = listing(
+        term(one.role.value)
+        if one.calendar == EVERYWHERE
+        else say("{role} of {calendar}", role=term(one.role.value), calendar=one.calendar)
+        for one in person.grants
+    )
+    if person.teams:
+        return say("You are {roles} here, in {teams}.", roles=roles, teams=listing(person.teams))
+    return say("You are {roles} here.", roles=roles)
 
 
 @blueprint.post("/me/password")
@@ -140,8 +164,8 @@ def change_password() -> tuple[str, int] | Response:
             limits=auth.limits(context.settings), agent=_agent(),
         )  # fmt: skip
     except (Unauthenticated, InvalidInput, TooMany) as error:
-        return _account_page(error=error.message), 422
-    flash("Your password was changed; other browsers were signed out.")
+        return _account_page(error=again(error.message)), 422
+    flash(say("Your password was changed; other browsers were signed out."))
     answer = redirect(url_for("pages.account"), 303)
     auth.remember(answer, done)
     return answer
@@ -158,7 +182,7 @@ def make_token() -> tuple[str, int]:
             scopes=tuple(request.form.getlist("scopes"))[:20], days=int(days) if days in _EXPIRY_DAYS else 90,
         )  # fmt: skip
     except ReleaseMgmtError as error:
-        return _account_page(error=error.message), 422
+        return _account_page(error=again(error.message)), 422
     return _account_page(made=made), 201
 
 
@@ -167,7 +191,7 @@ def make_token() -> tuple[str, int]:
 def revoke_token(token: str) -> Response:
     """Revoke one of my tokens."""
     tokens.revoke(context.store, context.actor, context.now, token)
-    flash("The token no longer works.")
+    flash(say("The token no longer works."))
     return redirect(url_for("pages.account"), 303)
 
 

@@ -15,11 +15,11 @@ from release_mgmt.settings import settings_fields
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses, forms
-from release_mgmt.web.pages.moment import plural
+from release_mgmt.web.pages.language import many, mark, say
 from release_mgmt.web.pages.parts import Problem
 from release_mgmt.web.pages.site import blueprint, draw
 
-ROLES = tuple((role.value, role.value.replace("_", " ")) for role in Role)
+ROLES = tuple((role.value, role.value) for role in Role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,19 @@ class Room:
 
 
 _ROOMS = (
-    ("Repositories", "pages.admin_repositories", "Add, edit and archive what is read."),
-    ("Calendars", "pages.admin_calendars", "Windows, freezes, notice, capacity and approvals, by form and as YAML."),
-    ("People", "pages.admin_people", "Who may do what, and how forges and git know them."),
-    ("Teams", "pages.admin_teams", "Who is affected and who signs off."),
-    ("Rules", "pages.admin_rules", "Try the rules on a diff or a commit."),
-    ("Sources", "pages.admin_sources", "Forges, webhooks and what they delivered."),
-    ("Jobs", "pages.admin_jobs", "What runs, what waits, what failed."),
-    ("Audit", "pages.admin_audit", "Who did what, when and why; every row is chained."),
-    ("Settings", "pages.admin_settings", "Every setting and where its value comes from."),
+    (mark("Repositories"), "pages.admin_repositories", mark("Add, edit and archive what is read.")),
+    (
+        mark("Calendars"),
+        "pages.admin_calendars",
+        mark("Windows, freezes, notice, capacity and approvals, by form and as YAML."),
+    ),
+    (mark("People"), "pages.admin_people", mark("Who may do what, and how forges and git know them.")),
+    (mark("Teams"), "pages.admin_teams", mark("Who is affected and who signs off.")),
+    (mark("Rules"), "pages.admin_rules", mark("Try the rules on a diff or a commit.")),
+    (mark("Sources"), "pages.admin_sources", mark("Forges, webhooks and what they delivered.")),
+    (mark("Jobs"), "pages.admin_jobs", mark("What runs, what waits, what failed.")),
+    (mark("Audit"), "pages.admin_audit", mark("Who did what, when and why; every row is chained.")),
+    (mark("Settings"), "pages.admin_settings", mark("Every setting and where its value comes from.")),
 )
 
 
@@ -52,13 +56,15 @@ def admin() -> str:
     running = jobs.search(context.store, context.actor, states=jobs.ACTIVE, limit=20).items
     shown = repositories.search(context.store, context.actor, limit=200).items
     troubled = [one for one in shown if one.sync_error]
-    told = [f"{plural(len(shown), 'repository', 'repositories')} registered"]
-    told.append(f"{plural(len(running), 'job')} at work" if running else "no job at work")
+    told = [many("{count} repository registered", "{count} repositories registered", len(shown))]
+    told.append(many("{count} job at work", "{count} jobs at work", len(running)) if running else say("no job at work"))
     if troubled:
-        told.append(f"{len(troubled)} cannot be read")
+        told.append(say("{count} cannot be read", count=len(troubled)))
     if failed:
-        told.append(f"{plural(len(failed), 'job')} failed lately")
-    rooms = [Room(title, url_for(endpoint), text) for title, endpoint, text in _ROOMS if addresses.there(endpoint)]
+        told.append(many("{count} job failed lately", "{count} jobs failed lately", len(failed)))
+    rooms = [
+        Room(say(title), url_for(endpoint), say(text)) for title, endpoint, text in _ROOMS if addresses.there(endpoint)
+    ]
     return draw("admin", sentence=", ".join(told) + ".", rooms=rooms, trouble=bool(troubled or failed))
 
 
@@ -87,7 +93,9 @@ def _people_page(problem: Problem | None = None, link: str | None = None, link_f
     text = request.args.get("text", "").strip()
     found, after = people.search(context.store, context.actor, text=text or None, after=request.args.get("cursor"))
     view = PeoplePage(
-        f"{plural(len(found), 'person', 'people')}{' match' if text else ''}.",
+        many("{count} person matches.", "{count} people match.", len(found))
+        if text
+        else many("{count} person.", "{count} people.", len(found)),
         tuple(found),
         addresses.next_page(after),
         text,
@@ -114,7 +122,7 @@ def add_person() -> tuple[str, int]:
         )
         secret = signin.make_link(context.store, context.actor, context.now, made.id)
     except ReleaseMgmtError as error:
-        return _people_page(forms.problem_of(error, "The person was not added")), forms.status(error)
+        return _people_page(forms.problem_of(error, say("The person was not added"))), forms.status(error)
     return _people_page(link=url_for("pages.welcome", link=secret, _external=True), link_for=made.name), 201
 
 
@@ -179,7 +187,7 @@ def edit_person(key: str) -> tuple[str, int] | Response:
             )
     except ReleaseMgmtError as error:
         return _person_page(key, forms.problem_of(error)), forms.status(error)
-    return forms.done("Saved.", url_for("pages.admin_people_one", key=key))
+    return forms.done(say("Saved."), url_for("pages.admin_people_one", key=key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +208,14 @@ def admin_settings() -> str:
     shown = []
     for one in settings_fields():
         value = getattr(chosen, one.name)
-        told = ("(set)" if value else "(not set)") if one.metadata.get("secret") else _plain(value)
+        told = (say("(set)") if value else say("(not set)")) if one.metadata.get("secret") else _plain(value)
         shown.append(Setting(one.name, told, chosen.origin(one.name), str(one.metadata["help"])))
     given = sum(one.origin != "default" for one in shown)
-    return draw("admin_settings", settings=shown, sentence=f"{given} of {len(shown)} settings are not the default.")
+    return draw(
+        "admin_settings",
+        settings=shown,
+        sentence=say("{count} of {all} settings are not the default.", count=given, all=len(shown)),
+    )
 
 
 def _plain(value: object) -> str:

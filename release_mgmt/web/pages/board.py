@@ -16,9 +16,10 @@ from release_mgmt.services.windows import PlacedChange
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses, forms, preview, schedule
+from release_mgmt.web.pages.language import many, plural, say
 from release_mgmt.web.pages.layout import wall
-from release_mgmt.web.pages.moment import plural
 from release_mgmt.web.pages.parts import ChangeLine, ChipGroup, FreezeBand, PlanMove, Quorum, Reason, WindowCard
+from release_mgmt.web.pages.sentences import again
 from release_mgmt.web.pages.site import blueprint, draw
 
 COLUMNS = 8
@@ -67,7 +68,7 @@ def board() -> str:
     store, actor, now = context.store, context.actor, context.now
     known = [one for one in calendars.every(store, actor) if allows(actor, Action.MOVE_CHANGE, calendar=one.slug)]
     if not known:
-        return draw("board", BoardPage("There is no calendar of yours yet.", (), (), (), (), False, ""))
+        return draw("board", BoardPage(say("There is no calendar of yours yet."), (), (), (), (), False, ""))
     chosen = next((one for one in known if one.slug == request.args.get("calendar")), known[0])
     held = service.between(store, actor, now, now + HORIZON, calendar=chosen.slug)
     found = [one for one in held if one.state != "cancelled"][:COLUMNS]
@@ -82,14 +83,14 @@ def board() -> str:
     columns = [_column(one, names, bands) for one in found]
     if lost:
         columns.append(
-            Column(None, "no window", None, tuple(schedule.placed_line(one, names) for one in lost), closed=True)
+            Column(None, say("no window"), None, tuple(schedule.placed_line(one, names) for one in lost), closed=True)
         )
     conflicts = tuple(conflict for column in columns if column.card for conflict in column.card.conflicts)
     starts = {one.key: one.start for one in held}
     everything = [line for one in held for line in one.changes]
     view = BoardPage(
         sentence=_sentence(columns, lost, conflicts),
-        groups=(addresses.group("Calendar", "calendar", [(one.slug, one.name) for one in known]),)
+        groups=(addresses.group(say("Calendar"), "calendar", [(one.slug, one.name) for one in known]),)
         if len(known) > 1
         else (),
         columns=tuple(columns),
@@ -118,17 +119,21 @@ def _suggestion(found: PlacedChange, names: directory.Directory, starts: dict[st
 def _sentence(columns: list[Column], lost: list[PlacedChange], conflicts: tuple[Reason, ...]) -> str:
     windows = [one for one in columns if one.card]
     if not windows:
-        return "No window is coming."
+        return say("No window is coming.")
     changes = sum(len(one.cards) for one in windows)
     waiting = sum(
         one.card.quorum is not None and not one.card.quorum.met for one in windows if one.card and one.card.state
     )
-    told = f"{plural(changes, 'change')} in the next {plural(len(windows), 'window')}"
-    parts = [f"{plural(waiting, 'window')} {'waits' if waiting == 1 else 'wait'} for approvals"] if waiting else []
-    parts += [f"{plural(len(conflicts), 'conflict')} {'needs' if len(conflicts) == 1 else 'need'} you"] * bool(
-        conflicts
+    told = say(
+        "{changes} in the next {windows}", changes=plural(changes, "change"), windows=plural(len(windows), "window")
     )
-    parts += [f"{plural(len(lost), 'change')} without a window"] * bool(lost)
+    parts = []
+    if waiting:
+        parts.append(many("{count} window waits for approvals", "{count} windows wait for approvals", waiting))
+    if conflicts:
+        parts.append(many("{count} conflict needs you", "{count} conflicts need you", len(conflicts)))
+    if lost:
+        parts.append(many("{count} change without a window", "{count} changes without a window", len(lost)))
     return "; ".join([told, *parts]) + "."
 
 
@@ -180,18 +185,18 @@ def _move_page(change_id: str, to: str, error: ReleaseMgmtError | None = None) -
     try:
         seen = placing.move(store, actor, now, change_id, to, reason="preview", override=True, dry_run=True)
     except Conflict as conflict:
-        refused, sentence = True, conflict.message
-        reasons = (Reason(conflict.code, conflict.hint or conflict.message),)
+        refused, sentence = True, again(conflict.message)
+        reasons = (Reason(conflict.code, again(conflict.hint or conflict.message)),)
     else:
         shown = preview.of(seen.effects)
         moves, sentence = shown.moves, shown.sentence
         reasons = tuple(
-            Reason(one.code, one.message, one.ref or None, blocks=not one.overridable) for one in seen.checks
+            Reason(one.code, again(one.message), one.ref or None, blocks=not one.overridable) for one in seen.checks
         )
         refused = any(not one.overridable for one in seen.checks)
         needs_override = bool(seen.checks) and not refused
     if error is not None:
-        sentence = error.message
+        sentence = again(error.message)
     page = MovePage(
         line, options, to, schedule.card(target, names), sentence, reasons, moves, refused, needs_override, back
     )
@@ -216,6 +221,6 @@ def move_change_now(change_id: str) -> tuple[str, int] | Response:
     except ReleaseMgmtError as error:
         return _move_page(change_id, to, error), forms.status(error)
     others = sum(one.change != change_id for one in done.effects.hits)
-    also = f" {plural(others, 'other change')} moved with it." if others else ""
+    also = many("{count} other change moved with it.", "{count} other changes moved with it.", others)
     calendar = service.of_change(context.store, context.actor, change_id)[0].calendar
-    return forms.done(f"Moved.{also}", url_for("pages.board", calendar=calendar))
+    return forms.done(f"{say('Moved.')} {also}" if others else say("Moved."), url_for("pages.board", calendar=calendar))

@@ -11,11 +11,12 @@ from release_mgmt.core.errors import InvalidInput
 from release_mgmt.core.permissions import Action
 from release_mgmt.web.auth import needs
 from release_mgmt.web.pages import addresses, grids, layout, schedule
-from release_mgmt.web.pages.moment import Wall, plural
+from release_mgmt.web.pages.language import mark, plural, say
+from release_mgmt.web.pages.moment import Wall
 from release_mgmt.web.pages.parts import ChipGroup, DayCell, MonthGrid, Timeline, WeekGrid
 from release_mgmt.web.pages.site import blueprint, draw
 
-SHAPES = (("month", "Month"), ("week", "Week"), ("agenda", "Agenda"), ("quarter", "Quarter"))
+SHAPES = (("month", mark("Month")), ("week", mark("Week")), ("agenda", mark("Agenda")), ("quarter", mark("Quarter")))
 AGENDA_DAYS = 42
 
 
@@ -131,10 +132,10 @@ def calendar_page(wall: Wall, shape: str, day: date) -> CalendarPage:
         shape=shape,
         title=title,
         sentence=sentence(seen),
-        tabs=tuple(Tab(text, addresses.present(shape=key), key == shape) for key, text in SHAPES),
+        tabs=tuple(Tab(say(text), addresses.present(shape=key), key == shape) for key, text in SHAPES),
         groups=(
-            addresses.group("Calendar", "calendar", choices),
-            addresses.group("Team", "team", [(one.slug, one.name) for one in seen.teams]),
+            addresses.group(say("Calendar"), "calendar", choices),
+            addresses.group(say("Team"), "team", [(one.slug, one.name) for one in seen.teams]),
         ),
         previous=links[0],
         today=links[1],
@@ -151,10 +152,11 @@ def sentence(seen: schedule.Picture) -> str:
     """What the time shown holds, in one sentence."""
     live = [one for one in seen.windows if one.state != "cancelled"]
     if not live:
-        return "No window in this time."
+        return say("No window in this time.")
     changes, majors = sum(one.count for one in live), sum(one.majors for one in live)
-    told = f"{plural(len(live), 'window')} with {plural(changes, 'change')}"
+    told = say("{windows} with {changes}", windows=plural(len(live), "window"), changes=plural(changes, "change"))
     if majors:
-        told += ", all of them major" if 1 < majors == changes else f", {majors} of them major"
+        every = 1 < majors == changes
+        told += ", " + (say("all of them major") if every else say("{count} of them major", count=majors))
     frozen = len({band.title + band.href for band in seen.freezes if band.hard})
     return f"{told}; {plural(frozen, 'freeze')}." if frozen else f"{told}."

@@ -20,6 +20,7 @@ from release_mgmt.services.calendars import CalendarView, Edit
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import forms, preview
+from release_mgmt.web.pages.language import say, term
 from release_mgmt.web.pages.parts import Problem
 from release_mgmt.web.pages.schedule import FLAGS
 from release_mgmt.web.pages.site import blueprint, draw
@@ -164,7 +165,7 @@ def _edit(held: CalendarView | None) -> tuple[str, int] | Response:
     if done.dry_run:
         shown = _editor(held, text, version=version, edits=done.edits, effects=preview.of(done.effects))
         return draw("admin_calendar", shown), 200
-    return forms.done("The calendar is saved and planned again.", url_for("pages.calendar", calendar=done.slug))
+    return forms.done(say("The calendar is saved and planned again."), url_for("pages.calendar", calendar=done.slug))
 
 
 def _editor(
@@ -185,12 +186,12 @@ def _editor(
         error = error or fault
     return EditorPage(
         slug=held.slug if held else None,
-        title=held.name if held else "New calendar",
+        title=held.name if held else say("New calendar"),
         text=text,
         version=version if version is not None else held.version if held else None,
         form={name: _at(document, path) for name, path in (_NUMBERS | _TEXTS | _SWITCHES).items()},
         looked=looked,
-        problem=forms.problem_of(error, "This calendar cannot be used as it is") if error else None,
+        problem=forms.problem_of(error, say("This calendar cannot be used as it is")) if error else None,
         errors=forms.errors_of(error),
         edits=edits,
         effects=effects,
@@ -220,14 +221,11 @@ def _looked(draft: Draft) -> Looked:
                 one.end,
                 zone,
                 one.title or one.series,
-                tuple(FLAGS[flag] for flag in one.flags if flag in FLAGS),
+                tuple(say(FLAGS[flag]) for flag in one.flags if flag in FLAGS),
             )
             for one in draft.windows
         ),
-        tuple(
-            Dropped(f"{one.original_start:%Y-%m-%d %H:%M}", one.series, one.reason.replace("_", " "))
-            for one in draft.skipped
-        ),
+        tuple(Dropped(f"{one.original_start:%Y-%m-%d %H:%M}", one.series, term(one.reason)) for one in draft.skipped),
         tuple((one.freeze.reason or one.freeze.id, one.start, one.end) for one in draft.freezes),
     )
 

@@ -13,6 +13,7 @@ from release_mgmt.services import approvals, overrides, placing, publications, s
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import change_page, forms
+from release_mgmt.web.pages.language import many, say, term
 from release_mgmt.web.pages.site import blueprint
 
 Answer = tuple[str, int] | Response
@@ -23,7 +24,7 @@ def _try(change_id: str, act: Callable[[], str]) -> Answer:
     try:
         told = act()
     except ReleaseMgmtError as error:
-        return change_page.reshown(change_id, forms.problem_of(error, "That was not done")), forms.status(error)
+        return change_page.reshown(change_id, forms.problem_of(error, say("That was not done"))), forms.status(error)
     return forms.done(told, url_for("pages.change", change_id=change_id))
 
 
@@ -36,10 +37,10 @@ def correct_level(change_id: str) -> Answer:
         store, actor, now, reason = context.store, context.actor, context.now, forms.text("reason")
         if forms.text("do") == "withdraw":
             overrides.withdraw_override(store, actor, now, change_id, reason, version=forms.number("version"))
-            return "The rules decide again."
+            return say("The rules decide again.")
         level = forms.text("level")
         overrides.override(store, actor, now, change_id, level, reason, source="page", version=forms.number("version"))
-        return f"It is {level} now, with your reason."
+        return say("It is {level} now, with your reason.", level=term(level))
 
     return _try(change_id, act)
 
@@ -60,7 +61,7 @@ def write_note(change_id: str) -> Answer:
             action=forms.optional("action"),
             version=forms.number("version"),
         )
-        return "The note is kept; feeds and changelogs have it."
+        return say("The note is kept; feeds and changelogs have it.")
 
     return _try(change_id, act)
 
@@ -80,7 +81,7 @@ def write_plan(change_id: str) -> Answer:
             contact=forms.optional("contact"),
             version=forms.number("version"),
         )
-        return "The plan is kept."
+        return say("The plan is kept.")
 
     return _try(change_id, act)
 
@@ -102,7 +103,7 @@ def report_stage(change_id: str) -> Answer:
             environment=forms.text("environment") or "prod",
             note=forms.optional("note"),
         )
-        return f"Reported: {stage} {state.replace('_', ' ')}."
+        return say("Reported: {stage} {state}.", stage=term(stage), state=term(state))
 
     return _try(change_id, act)
 
@@ -122,7 +123,7 @@ def link_changes(change_id: str) -> Answer:
             depends_on=wanted,
             version=forms.number("version"),
         )
-        return "Its dependencies are kept, and the plan is made again."
+        return say("Its dependencies are kept, and the plan is made again.")
 
     return _try(change_id, act)
 
@@ -134,7 +135,7 @@ def resubmit(change_id: str) -> Answer:
 
     def act() -> str:
         ended = approvals.resubmit(context.store, context.actor, context.now, change_id, reason=forms.text("reason"))
-        return f"Asked again; {ended} rejection{'' if ended == 1 else 's'} ended."
+        return many("Asked again; {count} rejection ended.", "Asked again; {count} rejections ended.", ended)
 
     return _try(change_id, act)
 
@@ -148,6 +149,6 @@ def withdraw_change(change_id: str) -> Answer:
         if not forms.text("reason"):
             raise InvalidInput.at("reason", "must not be empty", "why it will not be released")
         placing.withdraw(context.store, context.actor, context.now, change_id, reason=forms.text("reason"))
-        return "It is withdrawn; who subscribes sees it."
+        return say("It is withdrawn; who subscribes sees it.")
 
     return _try(change_id, act)

@@ -32,10 +32,12 @@ from release_mgmt.web.context import context
 from release_mgmt.web.pages import lines, schedule
 from release_mgmt.web.pages import windows as window_pages
 from release_mgmt.web.pages.forge_links import commit_url, safe
+from release_mgmt.web.pages.language import mark, say
 from release_mgmt.web.pages.parts import STAGES, ChangeLine, EvidenceRow, Problem, Quorum, Reason, StageState, StageStep
+from release_mgmt.web.pages.sentences import again
 from release_mgmt.web.pages.site import blueprint, draw
 
-GATE_WORDS = {"allow": "Yes.", "warn": "With an acknowledgement.", "deny": "Not now."}
+GATE_WORDS = {"allow": mark("Yes."), "warn": mark("With an acknowledgement."), "deny": mark("Not now.")}
 OVER = {"released", "withdrawn", "rolled_back"}
 
 
@@ -81,6 +83,7 @@ class GateLine:
     sentence: str
     reasons: tuple[Reason, ...]
     next_allow: datetime | None
+    denied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +201,7 @@ def change_page(detail: ChangeDetail, problem: Problem | None = None) -> ChangeP
         deferred=_deferred(place),
         missing=approval.lacks if approval and found.state not in OVER else (),
         stages=steps(found),
-        gate=gate_line(found, place.environment if place else "prod", seen) if found.state not in OVER else None,
+        gate=gate_line(found, place.environment if place else "prod", seen, names) if found.state not in OVER else None,
         approval=approval,
         note=note,
         may=_may(found, calendar),
@@ -235,7 +238,9 @@ def _place(place: PlacedChange | None) -> Place | None:
 def _deferred(place: PlacedChange | None) -> str | None:
     if place is None or place.window is not None:
         return None
-    return schedule.told(place.reasons[0]).rstrip(".") if place.reasons else "no window takes it within the horizon"
+    return (
+        schedule.told(place.reasons[0]).rstrip(".") if place.reasons else say("no window takes it within the horizon")
+    )
 
 
 def _corrections(detail: ChangeDetail, names: Directory) -> tuple[Correction, ...]:
@@ -277,11 +282,11 @@ def _approval(seen: ApprovalView, names: Directory) -> Approval:
     voted = any(one.mine and one.verdict == "approve" for one in votes)
     return Approval(
         quorum=window_pages.quorum(seen.status, names),
-        lacks=tuple(one.message for one in seen.status.lacks),
+        lacks=tuple(again(one.message, names) for one in seen.status.lacks),
         votes=votes,
         plan=seen.plan,
         may_vote=seen.may_vote and not voted,
-        why_not=None if voted else seen.why_not,
+        why_not=None if voted or not seen.why_not else again(seen.why_not),
         environment=seen.environment,
         digest=seen.digest,
         rejected=any(one.verdict == "reject" for one in votes),
@@ -309,7 +314,7 @@ def steps(found: ChangeView) -> tuple[StageStep, ...]:
     return tuple(shown)
 
 
-def gate_line(found: ChangeView, environment: str, seen: ApprovalView | None) -> GateLine | None:
+def gate_line(found: ChangeView, environment: str, seen: ApprovalView | None, names: Directory) -> GateLine | None:
     """May it go now? None where no calendar decides. ``seen``: its votes in that environment."""
     asked = gate.Asked(found.repository, environment, found.id)
     try:
@@ -317,13 +322,17 @@ def gate_line(found: ChangeView, environment: str, seen: ApprovalView | None) ->
         answer = gate.peek(context.store, context.actor, context.now, asked, votes=votes).decision
     except (Conflict, InvalidInput, NotFound, Forbidden):  # no calendar, or one that does not know the environment
         return None
-    told = {"allow": "This change may be released now", "warn": "A soft freeze asks for a reason"}
-    sentence = told.get(answer.decision, "This change must not be released now")
+    told = {
+        "allow": say("This change may be released to {environment} now.", environment=environment),
+        "warn": say("A soft freeze asks for a reason for a release to {environment}.", environment=environment),
+        "deny": say("This change must not be released to {environment} now.", environment=environment),
+    }
     reasons = tuple(
-        Reason(one.code, one.message, one.ref or None, one.until, blocks=answer.decision == "deny")
+        Reason(one.code, again(one.message, names), one.ref or None, one.until, blocks=answer.decision == "deny")
         for one in answer.reasons
     )
-    return GateLine(GATE_WORDS[answer.decision], f"{sentence} to {environment}.", reasons, answer.next_allow)
+    denied = answer.decision == "deny"
+    return GateLine(say(GATE_WORDS[answer.decision]), told[answer.decision], reasons, answer.next_allow, denied)
 
 
 def reshown(change_id: str, problem: Problem) -> str:

@@ -13,15 +13,15 @@ from release_mgmt.services import audiences, publications, repositories
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses
-from release_mgmt.web.pages.moment import plural
+from release_mgmt.web.pages.language import mark, plural, say
 from release_mgmt.web.pages.parts import ChipGroup
 from release_mgmt.web.pages.site import blueprint, draw
 
 SECTIONS = 20
 WORDS = {
-    Audience.BUSINESS: "business",
-    Audience.ENGINEERING: "engineering",
-    Audience.RELEASE_MANAGER: "release managers",
+    Audience.BUSINESS: mark("business"),
+    Audience.ENGINEERING: mark("engineering"),
+    Audience.RELEASE_MANAGER: mark("release managers"),
 }
 
 
@@ -74,14 +74,16 @@ def changelog(name: str) -> str:
     first = _first(len(sections))
     shown = sections[first : first + SECTIONS]
     entries = sum(len(one.entries) for one in sections)
-    what = f"{plural(entries, 'change')} in {plural(len(sections), 'release')}"
+    what = {"changes": plural(entries, "change"), "releases": plural(len(sections), "release")}
     page = ChangelogPage(
         repository=name,
-        sentence=f"{what} match." if text or level else f"{what}, the newest first.",
+        sentence=say("{changes} in {releases} match.", **what)
+        if text or level
+        else say("{changes} in {releases}, the newest first.", **what),
         sections=shown,
         groups=(
-            addresses.group("For", "audience", [(one.value, WORDS[one]) for one in allowed_audiences()]),
-            addresses.group("Level", "level", [("major", "major"), ("minor", "minor")]),
+            addresses.group(say("For"), "audience", [(one.value, say(WORDS[one])) for one in allowed_audiences()]),
+            addresses.group(say("Level"), "level", [("major", say("major")), ("minor", say("minor"))]),
         ),
         text=text,
         audience=audience.value,

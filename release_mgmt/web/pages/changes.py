@@ -13,7 +13,7 @@ from release_mgmt.services.changes import Filter
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses, lines
-from release_mgmt.web.pages.moment import plural
+from release_mgmt.web.pages.language import many, say, term
 from release_mgmt.web.pages.parts import ChangeLine, ChipGroup
 from release_mgmt.web.pages.site import blueprint, draw
 
@@ -41,15 +41,15 @@ def changes() -> str:
     names = directory.look_up(context.store, context.actor, [one.owner for one in found.items])
     repository_names = [one.name for one in repositories.search(context.store, context.actor, limit=30).items]
     filtered = wanted != Filter()
-    more = "The newest " if found.next else ""
-    what = "that match" if filtered else "in all repositories"
-    sentence = f"{more}{plural(len(found.items), 'change')} {what}." if found.items else "No change matches."
+    sentence = _sentence(len(found.items), more=found.next is not None, filtered=filtered)
     groups = (
-        addresses.group("Level", "level", [("minor", "minor"), ("major", "major")]),
-        addresses.group("State", "state", [(one, one.replace("_", " ")) for one in STATES]),
-        addresses.group("Show", "review", [("1", "needs review")]),
-        addresses.group("Team", "team", [(one.slug, one.name) for one in names.teams.values()]),
-        addresses.group("Source", "repository", [(one, one) for one in repository_names if len(repository_names) > 1]),
+        addresses.group(say("Level"), "level", [("minor", say("minor")), ("major", say("major"))]),
+        addresses.group(say("State"), "state", [(one, term(one)) for one in STATES]),
+        addresses.group(say("Show"), "review", [("1", say("needs review"))]),
+        addresses.group(say("Team"), "team", [(one.slug, one.name) for one in names.teams.values()]),
+        addresses.group(
+            say("Source"), "repository", [(one, one) for one in repository_names if len(repository_names) > 1]
+        ),
     )
     view = ListPage(
         sentence,
@@ -60,6 +60,18 @@ def changes() -> str:
         filtered,
     )
     return draw("changes", view)
+
+
+def _sentence(number: int, *, more: bool, filtered: bool) -> str:
+    if not number:
+        return say("No change matches.")
+    if more and filtered:
+        return many("The newest change that matches.", "The newest {count} changes that match.", number)
+    if more:
+        return many("The newest change in all repositories.", "The newest {count} changes in all repositories.", number)
+    if filtered:
+        return many("{count} change that matches.", "{count} changes that match.", number)
+    return many("{count} change in all repositories.", "{count} changes in all repositories.", number)
 
 
 def _filter() -> Filter:

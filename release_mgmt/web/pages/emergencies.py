@@ -18,12 +18,13 @@ from release_mgmt.services.changes import ChangeView
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import forms
-from release_mgmt.web.pages.moment import plural
+from release_mgmt.web.pages.language import many, mark, say, term
 from release_mgmt.web.pages.parts import Problem, Reason
+from release_mgmt.web.pages.sentences import again
 from release_mgmt.web.pages.site import blueprint, draw
 
 MOST_MINUTES = int(LONGEST.total_seconds()) // 60
-STATE_WORDS = {"requested": "asked for", "void": "never decided", "over": "over, not reviewed"}
+STATE_WORDS = {"requested": mark("asked for"), "void": mark("never decided"), "over": mark("over, not reviewed")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def _page(problem: Problem | None = None) -> EmergenciesPage:
     active = [one for one in lines if one.seen.state == "active"]
     review = sorted((one for one in lines if one.seen.state == "over"), key=lambda one: not one.seen.review_overdue)
     past = [one for one in lines if one.seen.state in {"reviewed", "refused", "void"}]
-    groups = (("To decide", asked), ("In force", active), ("To review", review), ("Past", past))
+    groups = ((say("To decide"), asked), (say("In force"), active), (say("To review"), review), (say("Past"), past))
     return EmergenciesPage(
         sentence=_sentence(len(asked), len(active), len(review), overdue),
         overdue=overdue,
@@ -90,8 +91,8 @@ def _line(one: BreakGlassView, title: str, names: directory.Directory) -> Emerge
     return Emergency(
         seen=one,
         title=title,
-        word=STATE_WORDS.get(one.state, one.state),
-        asked_by=names.person(one.requested_by) or "nobody",
+        word=term(STATE_WORDS.get(one.state, one.state)),
+        asked_by=names.person(one.requested_by) or say("nobody"),
         decided_by=names.person(one.decided_by),
         reviewed_by=names.person(one.reviewed_by),
         can_decide=one.state == "requested" and allows(actor, Action.GRANT_BREAK_GLASS, calendar=one.calendar),
@@ -100,10 +101,11 @@ def _line(one: BreakGlassView, title: str, names: directory.Directory) -> Emerge
 
 
 def _sentence(asked: int, active: int, review: int, overdue: int) -> str:
-    parts = [f"{plural(asked, 'emergency', 'emergencies')} to decide"] * bool(asked)
-    parts += [f"{active} in force"] * bool(active)
-    parts += [f"{plural(review, 'review')} to write" + (f", {overdue} overdue" if overdue else "")] * bool(review)
-    return "; ".join(parts) + "." if parts else "Nothing is broken now, and every review is written."
+    parts = [many("{count} emergency to decide", "{count} emergencies to decide", asked)] * bool(asked)
+    parts += [say("{count} in force", count=active)] * bool(active)
+    parts += [many("{count} review to write", "{count} reviews to write", review)] * bool(review)
+    parts += [say("{count} overdue", count=overdue)] * bool(overdue)
+    return "; ".join(parts) + "." if parts else say("Nothing is broken now, and every review is written.")
 
 
 @blueprint.post("/emergencies/<key>/decision")
@@ -114,8 +116,8 @@ def emergencies_decide(key: str) -> tuple[str, int] | Response:
     try:
         breakglass.decide(context.store, context.actor, context.now, key, grant=grant, note=forms.optional("note"))
     except ReleaseMgmtError as error:
-        return draw("emergencies", _page(forms.problem_of(error, "That was not decided"))), forms.status(error)
-    told = "Granted from now on; a review is due afterwards." if grant else "Refused."
+        return draw("emergencies", _page(forms.problem_of(error, say("That was not decided")))), forms.status(error)
+    told = say("Granted from now on; a review is due afterwards.") if grant else say("Refused.")
     return forms.done(told, url_for("pages.emergencies"))
 
 
@@ -126,8 +128,8 @@ def emergencies_review(key: str) -> tuple[str, int] | Response:
     try:
         breakglass.review(context.store, context.actor, context.now, key, note=forms.text("note", 5_000))
     except ReleaseMgmtError as error:
-        return draw("emergencies", _page(forms.problem_of(error, "That was not kept"))), forms.status(error)
-    return forms.done("The review is kept.", url_for("pages.emergencies"))
+        return draw("emergencies", _page(forms.problem_of(error, say("That was not kept")))), forms.status(error)
+    return forms.done(say("The review is kept."), url_for("pages.emergencies"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +157,16 @@ def emergencies_new(change_id: str) -> str:
 
 def _ask_page(change_id: str, error: ReleaseMgmtError | None = None) -> str:
     store, actor, now = context.store, context.actor, context.now
+    names = directory.look_up(store, actor)
     found = changes.get(store, actor, change_id).change
     places = windows.of_change(store, actor, change_id)
     place = next((one for one in places if one.window), places[0] if places else None)
     environment = forms.text("environment") or (place.environment if place else "prod")
     try:
         told = gate.peek(store, actor, now, gate.Asked(found.repository, environment, change_id)).decision
-        blockers = tuple(Reason(one.code, one.message, one.ref or None, one.until) for one in told.reasons)
+        blockers = tuple(
+            Reason(one.code, again(one.message, names), one.ref or None, one.until) for one in told.reasons
+        )
     except (Conflict, InvalidInput) as unknown:  # no calendar decides, or none that knows the environment
         blockers, error = (), error or unknown
     view = AskPage(
@@ -174,7 +179,7 @@ def _ask_page(change_id: str, error: ReleaseMgmtError | None = None) -> str:
         minutes=forms.text("minutes") or "60",
         most=MOST_MINUTES,
         errors=dict(forms.errors_of(error)),
-        problem=forms.problem_of(error, "It was not asked for") if error is not None else None,
+        problem=forms.problem_of(error, say("It was not asked for")) if error is not None else None,
     )
     return draw("emergency", view)
 
@@ -197,7 +202,7 @@ def emergencies_ask(change_id: str) -> tuple[str, int] | Response:
         )
     except (InvalidInput, Conflict) as error:
         return _ask_page(change_id, error), forms.status(error)
-    return forms.done("Asked for: another release manager decides now.", url_for("pages.emergencies"))
+    return forms.done(say("Asked for: another release manager decides now."), url_for("pages.emergencies"))
 
 
 def _named(values: Iterable[str]) -> list[Blocker]:

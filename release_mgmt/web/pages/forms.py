@@ -8,7 +8,9 @@ from flask import flash, redirect, request
 from werkzeug.wrappers import Response
 
 from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError, StaleVersion
+from release_mgmt.web.pages.language import say
 from release_mgmt.web.pages.parts import Problem
+from release_mgmt.web.pages.sentences import again
 from release_mgmt.web.problems import status_of
 
 LONGEST = 2_000
@@ -47,12 +49,16 @@ def number(name: str) -> int | None:
     return int(given)
 
 
-def problem_of(error: ReleaseMgmtError, title: str = "It was not saved") -> Problem:
+def problem_of(error: ReleaseMgmtError, title: str | None = None) -> Problem:
     """An error of ours as a panel above the form."""
-    faults = tuple((one.path, one.message) for one in getattr(error, "errors", ()))
+    faults = tuple((one.path, again(one.message)) for one in getattr(error, "errors", ()))
     tone = "warn" if isinstance(error, StaleVersion) else "stop"
     return Problem(
-        title, error.message, error.hint, faults if len(faults) > 1 else (), tone="warn" if tone == "warn" else "stop"
+        title or say("It was not saved"),
+        again(error.message),
+        again(error.hint) if error.hint else None,
+        faults if len(faults) > 1 else (),
+        tone="warn" if tone == "warn" else "stop",
     )
 
 
@@ -60,7 +66,8 @@ def errors_of(error: ReleaseMgmtError | None) -> Mapping[str, str]:
     """What is wrong by field; the last part of the path names the field."""
     found: dict[str, str] = {}
     for one in getattr(error, "errors", ()):
-        message = f"{one.message} ({one.allowed})" if one.allowed else one.message
+        told = again(one.message)
+        message = f"{told} ({one.allowed})" if one.allowed else told
         found.setdefault(one.path.rsplit(".", 1)[-1], message)
     return found
 

@@ -16,7 +16,7 @@ from release_mgmt.services import calendars, windows
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import forms, preview, schedule
-from release_mgmt.web.pages.moment import plural
+from release_mgmt.web.pages.language import many, say
 from release_mgmt.web.pages.parts import Problem
 from release_mgmt.web.pages.site import blueprint, draw
 
@@ -32,9 +32,9 @@ def freezes() -> str:
     seen = schedule.picture(now, now + AHEAD, freezes_only=True)
     bands = seen.freezes
     holding = [one for one in bands if one.start <= now < one.end]
-    told = f"{plural(len(bands), 'freeze')} ahead." if bands else "No freeze ahead."
+    told = many("{count} freeze ahead.", "{count} freezes ahead.", len(bands)) if bands else say("No freeze ahead.")
     if holding:
-        told = f"Frozen now: {', '.join(one.title for one in holding)}."
+        told = say("Frozen now: {freezes}.", freezes=", ".join(one.title for one in holding))
     return draw("freezes", freezes=bands, sentence=told)
 
 
@@ -141,7 +141,7 @@ def _form_page(
         action=again or url_for("pages.save_freeze"),
         lift_action=url_for("pages.lift_freeze", calendar=slug, identity=identity) if editing else "",
         version=version,
-        problem=forms.problem_of(error, "The freeze was not saved") if error else None,
+        problem=forms.problem_of(error, say("The freeze was not saved")) if error else None,
         errors={**forms.errors_of(error), **({"start": e} if (e := forms.errors_of(error).get("days")) else {})},
         preview=seen,
     )
@@ -178,12 +178,16 @@ def _save(*, editing: bool) -> tuple[str, int] | Response:
     if done.dry_run:
         return _form_page(given, editing=editing, version=version, seen=_hits(given, done)), 200
     return forms.done(
-        f"Frozen: {given['reason'] or identity}.", url_for("pages.freeze", calendar=slug, identity=identity)
+        say("Frozen: {freezes}.", freezes=given["reason"] or identity),
+        url_for("pages.freeze", calendar=slug, identity=identity),
     )
 
 
 def _hits(given: Mapping[str, str], done: calendars.Applied) -> preview.Preview:
-    return preview.of(done.effects, f"{given['start']} to {given['end']}" if given["start"] != given["end"] else "")
+    return preview.of(
+        done.effects,
+        say("{first} to {last}", first=given["start"], last=given["end"]) if given["start"] != given["end"] else "",
+    )
 
 
 def _item(given: Mapping[str, str]) -> dict[str, Any]:
@@ -215,4 +219,4 @@ def lift_freeze(calendar: str, identity: str) -> Response:
         context.store, context.actor, context.now, calendar, "freezes", None, identity=identity,
         reason=forms.text("reason"),
     )  # fmt: skip
-    return forms.done("The freeze is lifted. The board suggests what could go earlier.", url_for("pages.freezes"))
+    return forms.done(say("The freeze is lifted. The board suggests what could go earlier."), url_for("pages.freezes"))

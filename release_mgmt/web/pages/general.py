@@ -9,23 +9,26 @@ from werkzeug.wrappers import Response
 
 from release_mgmt.core.errors import InvalidInput
 from release_mgmt.core.permissions import Action
+from release_mgmt.formats.words import languages
 from release_mgmt.web.auth import needs
 from release_mgmt.web.pages import layout, sample
+from release_mgmt.web.pages.language import COOKIE, mark, say
 from release_mgmt.web.pages.moment import zone_or_none
 from release_mgmt.web.pages.parts import Problem
+from release_mgmt.web.pages.sentences import again
 from release_mgmt.web.pages.site import blueprint, draw
 
 _YEAR = 365 * 86400
 _TITLES = {
-    401: "Sign in to see this",
-    403: "This is not yours to do",
-    404: "There is nothing here",
-    409: "Not possible now",
-    412: "Somebody edited it in between",
-    413: "That is too much at once",
-    422: "Something in it is wrong",
-    429: "Too many requests",
-    503: "It cannot be told now",
+    401: mark("Sign in to see this"),
+    403: mark("This is not yours to do"),
+    404: mark("There is nothing here"),
+    409: mark("Not possible now"),
+    412: mark("Somebody edited it in between"),
+    413: mark("That is too much at once"),
+    422: mark("Something in it is wrong"),
+    429: mark("Too many requests"),
+    503: mark("It cannot be told now"),
 }
 
 
@@ -60,15 +63,30 @@ def set_zone() -> Response:
     return answer
 
 
+@blueprint.post("/language")
+@needs(Action.SET_DISPLAY)
+def set_language() -> Response:
+    """Choose the language of the pages; empty: as the browser asks."""
+    chosen = request.form.get("language", "")
+    if chosen not in ("", *languages()):
+        raise InvalidInput.at("language", "there are no words for it", ", ".join(languages()))
+    answer = redirect(layout.safe_next(request.form.get("next")), 303)
+    if chosen:
+        answer.set_cookie(COOKIE, chosen, max_age=_YEAR, samesite="Lax", secure=request.is_secure)
+    else:
+        answer.delete_cookie(COOKIE)
+    return answer
+
+
 def problem_page(problem: dict[str, Any]) -> str:
     """An error as a page: what, why, what to do."""
     status = int(problem["status"])
     told = Problem(
-        title=_TITLES.get(status, "Something went wrong" if status >= 500 else str(problem["title"])),
-        detail=str(problem.get("detail") or problem["title"]),
-        hint=problem.get("hint"),
-        fields=tuple((one["path"], one["message"]) for one in problem.get("errors") or ()),
+        title=say(_TITLES.get(status, mark("Something went wrong") if status >= 500 else str(problem["title"]))),
+        detail=again(str(problem.get("detail") or problem["title"])),
+        hint=again(problem["hint"]) if problem.get("hint") else None,
+        fields=tuple((one["path"], again(one["message"])) for one in problem.get("errors") or ()),
         href=None if status == 401 else "/",
-        action="To the first page",
+        action=say("To the first page"),
     )
     return draw("problem", status=status, told=told, request_id=problem.get("request_id"))

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from release_mgmt.web.pages.moment import LONG_MONTHS, Wall
+from release_mgmt.web.pages.language import say, words
+from release_mgmt.web.pages.moment import Wall
 from release_mgmt.web.pages.parts import (
     DayCell,
     FreezeBand,
@@ -105,7 +106,7 @@ def month_grid(
     first, last = month_days(month)
     days = cells(wall, first, last, windows, freezes, holidays, month)
     weeks = tuple(tuple(days[at : at + 7]) for at in range(0, len(days), 7))
-    return MonthGrid(f"{LONG_MONTHS[month.month - 1]} {month.year}", weeks, links[0], links[2], links[1])
+    return MonthGrid(words().month(month), weeks, links[0], links[2], links[1])
 
 
 def weeks_grid(
@@ -200,7 +201,7 @@ def timeline(
     while monday < after:
         weeks.append(monday)
         monday += timedelta(days=7)
-    title = f"Quarter {(quarter.month - 1) // 3 + 1}, {quarter.year}"
+    title = say("Quarter {number}, {year}", number=(quarter.month - 1) // 3 + 1, year=quarter.year)
     this = monday_of(wall.today())
     rows = []
     for name, href, windows, freezes in lanes:

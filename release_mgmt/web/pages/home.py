@@ -11,6 +11,7 @@ from release_mgmt.core.permissions import Action
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses, grids, layout, schedule
+from release_mgmt.web.pages.language import listing, many, say
 from release_mgmt.web.pages.parts import ChipGroup, MonthGrid, PlanMove, WindowCard
 from release_mgmt.web.pages.site import blueprint, draw
 
@@ -22,7 +23,7 @@ FAR = timedelta(days=42)
 class HomePage:
     """What is coming."""
 
-    count: int
+    sentence: str
     who: str
     next: WindowCard | None
     groups: tuple[ChipGroup, ...]
@@ -46,11 +47,21 @@ def home() -> str:
     ahead = [card for card in seen.windows if card.end > wall.now and card.state not in {"cancelled", "released"}]
     coming = [one for one in (schedule.for_teams(card, mine) for card in ahead) if one.count]
     soon = [card for card in coming if card.start < wall.now + SOON]
+    count = sum(card.count for card in soon)
+    who = listing(seen.team_name(slug) for slug in sorted(mine)) if mine else say("all teams")
+    told = say("Nothing reaches {teams} in the next 14 days.", teams=who)
+    if count:
+        told = many(
+            "{count} change reaches {teams} in the next 14 days.",
+            "{count} changes reach {teams} in the next 14 days.",
+            count,
+            teams=who,
+        )
     view = HomePage(
-        count=sum(card.count for card in soon),
-        who=" and ".join(seen.team_name(slug) for slug in sorted(mine)) if mine else "all teams",
+        sentence=told,
+        who=who,
         next=coming[0] if coming else None,
-        groups=(addresses.group("Team", "team", [(one.slug, one.name) for one in seen.teams]),),
+        groups=(addresses.group(say("Team"), "team", [(one.slug, one.name) for one in seen.teams]),),
         month=grids.weeks_grid(wall, first, last, seen.windows, seen.freezes, seen.holidays),
         coming=tuple(coming[:6]),
         moved=schedule.recent_moves(mine, wall.now - SOON),

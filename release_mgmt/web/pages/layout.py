@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,7 @@ from flask import current_app, request, url_for
 
 from release_mgmt.core.permissions import Action, may_somewhere
 from release_mgmt.web.context import context
+from release_mgmt.web.pages.language import mark, say, words
 from release_mgmt.web.pages.moment import Wall, zone_or_none
 from release_mgmt.web.pages.parts import Person
 
@@ -33,18 +35,18 @@ class NavItem:
 
 # label, endpoint, what one must be allowed to do to find it useful
 _NAV: tuple[tuple[str, str, Action], ...] = (
-    ("Coming up", "pages.home", Action.READ_PUBLIC),
-    ("Calendar", "pages.calendar", Action.READ_PUBLIC),
-    ("Changes", "pages.changes", Action.READ_CHANGE),
-    ("My changes", "pages.mine", Action.EDIT_CHANGE),
-    ("Board", "pages.board", Action.MOVE_CHANGE),
-    ("Freezes", "pages.freezes", Action.READ_CALENDAR),
-    ("Emergencies", "pages.emergencies", Action.GRANT_BREAK_GLASS),
-    ("History", "pages.plans", Action.READ_PLAN),
-    ("Changelogs", "pages.changelogs", Action.READ_CHANGELOG),
-    ("Repositories", "pages.repositories", Action.READ_REPOSITORY),
-    ("Subscribe", "pages.subscribe", Action.SUBSCRIBE),
-    ("Admin", "pages.admin", Action.MANAGE_REPOSITORIES),
+    (mark("Coming up"), "pages.home", Action.READ_PUBLIC),
+    (mark("Calendar"), "pages.calendar", Action.READ_PUBLIC),
+    (mark("Changes"), "pages.changes", Action.READ_CHANGE),
+    (mark("My changes"), "pages.mine", Action.EDIT_CHANGE),
+    (mark("Board"), "pages.board", Action.MOVE_CHANGE),
+    (mark("Freezes"), "pages.freezes", Action.READ_CALENDAR),
+    (mark("Emergencies"), "pages.emergencies", Action.GRANT_BREAK_GLASS),
+    (mark("History"), "pages.plans", Action.READ_PLAN),
+    (mark("Changelogs"), "pages.changelogs", Action.READ_CHANGELOG),
+    (mark("Repositories"), "pages.repositories", Action.READ_REPOSITORY),
+    (mark("Subscribe"), "pages.subscribe", Action.SUBSCRIBE),
+    (mark("Admin"), "pages.admin", Action.MANAGE_REPOSITORIES),
 )
 
 
@@ -103,7 +105,22 @@ def navigation() -> list[NavItem]:
         wanted = [row for row in _NAV if may_somewhere(actor, row[2])]
     section = (request.endpoint or "").split("_")[0]
     section = _BELONGS.get(section, section)
-    return [NavItem(label, url_for(endpoint), endpoint == section) for label, endpoint, _ in wanted if _there(endpoint)]
+    return [
+        NavItem(say(label), url_for(endpoint), endpoint == section) for label, endpoint, _ in wanted if _there(endpoint)
+    ]
+
+
+def _script_words() -> str:
+    """What the script says, as JSON for an attribute of the page."""
+    return json.dumps(
+        {
+            "copied": say("Copied"),
+            "close": say("Close"),
+            "preview": say("Preview"),
+            "back": say("Back where it is."),
+            "move": say("Move to {window}? Press Enter to see what else moves, Escape to leave it.", window="{window}"),
+        }
+    )
 
 
 def _there(endpoint: str) -> bool:
@@ -118,6 +135,8 @@ def surroundings() -> dict[str, object]:
     """The variables of ``base.html``."""
     return {
         "wall": wall(),
+        "language": words().language,
+        "script_words": _script_words(),
         "zone_is_a_guess": chosen_zone() is None,
         "theme": theme(),
         "here": here(),

@@ -11,23 +11,26 @@ from release_mgmt.services.changes import ChangeView
 from release_mgmt.services.directory import Directory
 from release_mgmt.services.repositories import RepositoryView
 from release_mgmt.web.pages.forge_links import line_url
+from release_mgmt.web.pages.language import mark, say, term
 from release_mgmt.web.pages.parts import ChangeLine, EvidenceRow, Person, Team
 
 KIND_WORDS = {
-    "new_library": "a new library",
-    "library_major_bump": "a new major version of a library",
-    "breaking_change": "a break that is marked as one",
-    "parameter_only": "only parameters moved",
-    "code_logic": "code logic changed",
-    "docs_only": "only documentation changed",
-    "tests_only": "only tests changed",
-    "ci_only": "only the build changed",
+    "new_library": mark("a new library"),
+    "library_major_bump": mark("a new major version of a library"),
+    "breaking_change": mark("a break that is marked as one"),
+    "parameter_only": mark("only parameters moved"),
+    "code_logic": mark("code logic changed"),
+    "docs_only": mark("only documentation changed"),
+    "tests_only": mark("only tests changed"),
+    "ci_only": mark("only the build changed"),
 }
 
 
 def kind_words(kind: str | None) -> str:
     """The kind of a verdict in words."""
-    return KIND_WORDS.get(kind or "", (kind or "not classified yet").replace("_", " "))
+    if not kind:
+        return say("not classified yet")
+    return say(KIND_WORDS[kind]) if kind in KIND_WORDS else term(kind)
 
 
 def change_line(view: ChangeView, names: Directory, **more: Any) -> ChangeLine:

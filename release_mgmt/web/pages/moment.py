@@ -8,13 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from markupsafe import Markup
 
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-LONG_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-LONG_MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
+from release_mgmt.web.pages.language import many, say, words
 
 
 def zone_or_none(name: str | None) -> ZoneInfo | None:
@@ -37,27 +31,29 @@ def relative(at: datetime, now: datetime, zone: ZoneInfo) -> str:
     gap = at - now
     seconds = abs(gap.total_seconds())
     days = (at.astimezone(zone).date() - now.astimezone(zone).date()).days
+    ahead = gap > timedelta(0)
     if seconds < 60:
-        return "now"
+        return say("now")
     if seconds < 3600:
-        return _ago(int(seconds // 60), "minute", gap)
+        count = int(seconds // 60)
+        if ahead:
+            return many("in {count} minute", "in {count} minutes", count)
+        return many("{count} minute ago", "{count} minutes ago", count)
     if seconds < 6 * 3600 or days == 0:
-        return _ago(int(seconds // 3600), "hour", gap)
+        count = int(seconds // 3600)
+        if ahead:
+            return many("in {count} hour", "in {count} hours", count)
+        return many("{count} hour ago", "{count} hours ago", count)
     if abs(days) == 1:
-        return "tomorrow" if days > 0 else "yesterday"
+        return say("tomorrow") if days > 0 else say("yesterday")
     if abs(days) < 60:
-        return _ago(abs(days), "day", gap)
-    return _ago(abs(days) // 30, "month", gap)
-
-
-def _ago(number: int, unit: str, gap: timedelta) -> str:
-    text = f"{number} {unit}{'' if number == 1 else 's'}"
-    return f"in {text}" if gap > timedelta(0) else f"{text} ago"
-
-
-def plural(number: int, one: str, many: str | None = None) -> str:
-    """``1 change``, ``3 changes``."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+        if ahead:
+            return many("in {count} day", "in {count} days", abs(days))
+        return many("{count} day ago", "{count} days ago", abs(days))
+    count = abs(days) // 30
+    if ahead:
+        return many("in {count} month", "in {count} months", count)
+    return many("{count} month ago", "{count} months ago", count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +72,8 @@ class Wall:
         return self.local(self.now).date()
 
     def day_words(self, day: date) -> str:
-        """``Tue 24 Nov``, with the year when it is not this one."""
-        year = "" if day.year == self.today().year else f" {day.year}"
-        return f"{WEEKDAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]}{year}"
+        """``Tue 24 Nov``, with the year when it is not this one, as the reader's language writes it."""
+        return words().short_day(day, year=day.year != self.today().year)
 
     def words(self, at: datetime, zone: ZoneInfo | None = None) -> str:
         """``Tue 24 Nov, 18:00`` on the reader's wall or on that of ``zone``."""

@@ -16,7 +16,7 @@ from release_mgmt.services.repositories import RepositoryView
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses, forms, layout
-from release_mgmt.web.pages.moment import plural
+from release_mgmt.web.pages.language import many, say, term
 from release_mgmt.web.pages.parts import Problem, Progress
 from release_mgmt.web.pages.site import blueprint, draw
 
@@ -40,7 +40,7 @@ def _repositories_page(problem: Problem | None = None, error: ReleaseMgmtError |
         form=request.form,
         problem=problem,
         errors=forms.errors_of(error),
-        teams=[("", "none"), *((k, t.name) for k, t in names.teams.items())],
+        teams=[("", say("none")), *((k, t.name) for k, t in names.teams.items())],
     )
 
 
@@ -64,8 +64,12 @@ def add_repository() -> tuple[str, int] | Response:
             description=forms.optional("description"),
         )
     except ReleaseMgmtError as error:
-        return _repositories_page(forms.problem_of(error, "The repository was not added"), error), forms.status(error)
-    return forms.done(f"{made.name} is registered; it is being read.", url_for("pages.repository", name=made.name))
+        return _repositories_page(forms.problem_of(error, say("The repository was not added")), error), forms.status(
+            error
+        )
+    return forms.done(
+        say("{name} is registered; it is being read.", name=made.name), url_for("pages.repository", name=made.name)
+    )
 
 
 @blueprint.get("/admin/repositories/<name>")
@@ -82,7 +86,7 @@ def _edit_page(found: RepositoryView, problem: Problem | None = None, error: Rel
         repository=found,
         problem=problem,
         errors=forms.errors_of(error),
-        teams=[("", "none"), *((key, team.name) for key, team in names.teams.items())],
+        teams=[("", say("none")), *((key, team.name) for key, team in names.teams.items())],
     )
 
 
@@ -95,7 +99,10 @@ def edit_repository(name: str) -> tuple[str, int] | Response:
     try:
         if do in {"archive", "restore"}:
             repositories.archive(store, actor, now, name, restore=do == "restore")
-            return forms.done(f"{name}: {do}d.", url_for("pages.admin_repositories"))
+            return forms.done(
+                say("{name} is archived.", name=name) if do == "archive" else say("{name} is restored.", name=name),
+                url_for("pages.admin_repositories"),
+            )
         given = {
             "name": forms.text("name"),
             **{one: forms.optional(one) for one in ("description", "owner_team", "calendar", "tag_pattern", "web_url")},
@@ -104,7 +111,7 @@ def edit_repository(name: str) -> tuple[str, int] | Response:
     except ReleaseMgmtError as error:
         found = repositories.get(store, actor, name)
         return _edit_page(found, forms.problem_of(error), error), forms.status(error)
-    return forms.done("Saved.", url_for("pages.admin_repositories_one", name=after.name))
+    return forms.done(say("Saved."), url_for("pages.admin_repositories_one", name=after.name))
 
 
 @blueprint.get("/admin/repositories/<name>/forge")
@@ -131,7 +138,7 @@ def _forge_page(name: str, error: ReleaseMgmtError | None = None) -> str:
         answers=bool(request.form.get("answers")) if request.form else bool(state and state.answers),
         providers=[(one, one.replace("_", " ").title()) for one in webhooks.PROVIDERS],
         setup=webhook_help.setup(chosen, settings.site, secret_set=secret),
-        problem=forms.problem_of(error, "It was not connected") if error is not None else None,
+        problem=forms.problem_of(error, say("It was not connected")) if error is not None else None,
         errors=forms.errors_of(error),
     )
 
@@ -154,7 +161,7 @@ def connect_forge(name: str) -> tuple[str, int] | Response:
     except ReleaseMgmtError as error:
         return _forge_page(name, error), forms.status(error)
     return forms.done(
-        "Connected; its pull requests are read next.", url_for("pages.admin_repositories_forge", name=name)
+        say("Connected; its pull requests are read next."), url_for("pages.admin_repositories_forge", name=name)
     )
 
 
@@ -163,7 +170,9 @@ def connect_forge(name: str) -> tuple[str, int] | Response:
 def repository_sync(name: str) -> Response:
     """Read a repository as soon as a worker is free."""
     repositories.request_sync(context.store, context.actor, context.now, name)
-    return forms.done(f"{name} will be read as soon as a worker is free.", url_for("pages.repository", name=name))
+    return forms.done(
+        say("{name} will be read as soon as a worker is free.", name=name), url_for("pages.repository", name=name)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +203,10 @@ def admin_jobs() -> str:
     shown = [_job_line(one) for one in found.items]
     running = any(one.can_cancel for one in shown)
     failed = sum(one.progress.state == "failed" for one in shown)
-    sentence = f"{plural(len(shown), 'job')} shown" + (f", {failed} failed" if failed else "") + "."
-    groups = (addresses.group("State", "state", [(one, one) for one in jobs.STATES]),)
+    sentence = many("{count} job shown.", "{count} jobs shown.", len(shown))
+    if failed:
+        sentence += " " + many("{count} failed.", "{count} failed.", failed)
+    groups = (addresses.group(say("State"), "state", [(one, term(one)) for one in jobs.STATES]),)
     return draw(
         "admin_jobs",
         jobs=shown,
@@ -208,8 +219,8 @@ def admin_jobs() -> str:
 
 def _job_line(one: jobs.JobView) -> JobLine:
     state = _PROGRESS.get(one.state, "failed")
-    label = f"{one.kind}: {one.subject_name or one.subject}"
-    note = one.message or (f"step {one.step}" if one.step and one.state == "running" else None)
+    label = f"{term(one.kind)}: {one.subject_name or one.subject}"
+    note = one.message or (say("step {step}", step=one.step) if one.step and one.state == "running" else None)
     shown = Progress(label, one.done if one.total else None, one.total, "failed", note)
     if state != "failed":
         shown = Progress(label, shown.done, one.total, "running" if state == "running" else "done", note)
@@ -228,9 +239,9 @@ def act_on_job(job: str) -> Response:
     """Cancel a job, or do its work again."""
     if forms.text("do") == "cancel":
         jobs.cancel(context.store, context.actor, context.now, job)
-        return forms.done("The job is asked to stop.", url_for("pages.admin_jobs"))
+        return forms.done(say("The job is asked to stop."), url_for("pages.admin_jobs"))
     jobs.replay(context.store, context.actor, context.now, job)
-    return forms.done("The work is queued again.", url_for("pages.admin_jobs"))
+    return forms.done(say("The work is queued again."), url_for("pages.admin_jobs"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +270,11 @@ def admin_audit() -> str:
     rows, more = audit.search(
         context.store, context.actor, query, before=int(before) if before.isascii() and before.isdigit() else None
     )
-    told = f"{plural(len(rows), 'row')}, the newest first." if rows else "Nothing matches."
+    told = (
+        many("{count} row, the newest first.", "{count} rows, the newest first.", len(rows))
+        if rows
+        else say("Nothing matches.")
+    )
     if request.args.get("verify"):
         told = _verified()
     return draw(
@@ -270,8 +285,10 @@ def admin_audit() -> str:
 def _verified() -> str:
     found = audit.verify_chain(context.store, context.actor)
     if found.sound:
-        return f"The chain is sound: {plural(found.checked, 'row')} checked."
-    return f"The chain is broken after row {found.last}: {found.fault}"
+        return many(
+            "The chain is sound: {count} row checked.", "The chain is sound: {count} rows checked.", found.checked
+        )
+    return say("The chain is broken after row {row}: {fault}", row=found.last, fault=found.fault)
 
 
 def _since(text: str) -> datetime | None:

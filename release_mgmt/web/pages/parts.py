@@ -11,6 +11,8 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from release_mgmt.web.pages.language import say
+
 STAGES = ("develop", "verify", "stage", "accept", "deploy")
 
 StageState = Literal["done", "now", "todo", "failed", "waived"]
@@ -108,9 +110,10 @@ class Meter:
     def words(self) -> str:
         """For ears and print."""
         if self.points is None:
-            return f"{self.used} points used, no limit"
-        text = f"{self.used} of {self.points} points used"
-        return f"{text}, over-booked" if self.over else text
+            return say("{used} points used, no limit", used=self.used)
+        if self.over:
+            return say("{used} of {points} points used, over-booked", used=self.used, points=self.points)
+        return say("{used} of {points} points used", used=self.used, points=self.points)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from release_mgmt.services.plans import PlanView
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses, grids, schedule
+from release_mgmt.web.pages.language import many, say
 from release_mgmt.web.pages.layout import wall
-from release_mgmt.web.pages.moment import plural
 from release_mgmt.web.pages.parts import ChangeLine, Chip, ChipGroup, PlanMove, Reason
 from release_mgmt.web.pages.site import blueprint, draw
 
@@ -55,7 +55,7 @@ def plans() -> str:
     store, actor = context.store, context.actor
     known = calendars.every(store, actor)
     if not known:
-        return draw("plans", PlansPage("There is no calendar yet.", (), (), "", 0, 0, ()))
+        return draw("plans", PlansPage(say("There is no calendar yet."), (), (), "", 0, 0, ()))
     chosen = next((one for one in known if one.slug == request.args.get("calendar")), known[0])
     history = service.history(store, actor, chosen.slug)
     names = directory.look_up(store, actor, [one.made_by for one in history])
@@ -63,15 +63,23 @@ def plans() -> str:
     old = _asked("from", history, _since_monday(history))
     moves = _moves(chosen.slug, old, new) if history and old != new else ()
     at = {one.version: one.made_at for one in history}
-    told = f"{plural(len(moves), 'change')} went elsewhere" if moves else "Nothing moved"
+    told = say("No plan was made yet.")
     if history:
-        told += f" between plan {old} ({wall().words(at[old])}) and plan {new} ({wall().words(at[new])})."
-    since_monday = Chip("since Monday", url_for("pages.plans", calendar=chosen.slug), "from" not in request.args)
+        between = {"old": old, "then": wall().words(at[old]), "new": new, "now": wall().words(at[new])}
+        told = say("Nothing moved between plan {old} ({then}) and plan {new} ({now}).", **between)
+        if moves:
+            told = many(
+                "{count} change went elsewhere between plan {old} ({then}) and plan {new} ({now}).",
+                "{count} changes went elsewhere between plan {old} ({then}) and plan {new} ({now}).",
+                len(moves),
+                **between,
+            )
+    since_monday = Chip(say("since Monday"), url_for("pages.plans", calendar=chosen.slug), "from" not in request.args)
     view = PlansPage(
-        sentence=told if history else "No plan was made yet.",
+        sentence=told,
         groups=(
-            addresses.group("Calendar", "calendar", [(one.slug, one.name) for one in known if len(known) > 1]),
-            ChipGroup("Time", (since_monday,)),
+            addresses.group(say("Calendar"), "calendar", [(one.slug, one.name) for one in known if len(known) > 1]),
+            ChipGroup(say("Time"), (since_monday,)),
         ),
         versions=tuple(
             PlanLine(one.version, one.made_at, names.person(one.made_by) or one.made_by, one.reason or "")
@@ -133,7 +141,9 @@ def _kind(here: str | None, there: str | None, listed: bool) -> Any:
 
 
 def _left(listed: bool) -> tuple[Reason, ...]:
-    return () if listed else (Reason("gone", "It is released, withdrawn or no longer planned here.", blocks=False),)
+    return (
+        () if listed else (Reason("gone", say("It is released, withdrawn or no longer planned here."), blocks=False),)
+    )
 
 
 def _places(plan: Mapping[str, Any]) -> dict[str, str]:

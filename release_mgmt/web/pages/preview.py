@@ -9,7 +9,7 @@ from flask import url_for
 
 from release_mgmt.services.plans import Difference, Hit
 from release_mgmt.web.pages import schedule
-from release_mgmt.web.pages.moment import plural
+from release_mgmt.web.pages.language import many, say
 from release_mgmt.web.pages.parts import ChangeLine, PlanMove, Reason, WindowCard
 
 
@@ -30,18 +30,24 @@ def of(effects: Difference, when: str = "") -> Preview:
     lost = sum(one.kind == "unplaced" for one in shown)
     placed = sum(one.kind == "placed" for one in shown)
     told = [f"{when}:"] if when else []
+    decisions = len(effects.conflicts)
     parts = [
         text
         for number, text in (
-            (moved, f"{plural(moved, 'change')} would move"),
-            (lost, f"{plural(lost, 'change')} would lose the window"),
-            (placed, f"{plural(placed, 'change')} would find a window"),
-            (len(effects.conflicts), f"{plural(len(effects.conflicts), 'conflict')} would need your decision"),
+            (moved, many("{count} change would move", "{count} changes would move", moved)),
+            (lost, many("{count} change would lose the window", "{count} changes would lose the window", lost)),
+            (placed, many("{count} change would find a window", "{count} changes would find a window", placed)),
+            (
+                decisions,
+                many(
+                    "{count} conflict would need your decision", "{count} conflicts would need your decision", decisions
+                ),
+            ),
         )
         if number
     ]
-    told.append((", ".join(parts) if parts else "Nothing that is planned would move") + ".")
-    told.append("Nothing is written yet.")
+    told.append((", ".join(parts) if parts else say("Nothing that is planned would move")) + ".")
+    told.append(say("Nothing is written yet."))
     conflicts = tuple(
         Reason(str(one.get("code", "conflict")), schedule.told(one), str(one.get("ref") or "") or None)
         for one in effects.conflicts

@@ -18,7 +18,7 @@ from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses, lines
 from release_mgmt.web.pages.forge_links import commit_url
-from release_mgmt.web.pages.moment import plural
+from release_mgmt.web.pages.language import many, say, term
 from release_mgmt.web.pages.parts import ChangeLine
 from release_mgmt.web.pages.site import blueprint, draw
 
@@ -41,13 +41,12 @@ def repositories() -> str:
     text = request.args.get("text", "").strip()
     found = service.search(context.store, context.actor, text=text or None, cursor=request.args.get("cursor"))
     troubled = tuple(one for one in found.items if one.sync_error)
-    sentence = f"{plural(len(found.items), 'repository', 'repositories')} {'match' if text else 'are read'}."
+    number = len(found.items)
+    sentence = many("{count} repository is read.", "{count} repositories are read.", number)
+    if text:
+        sentence = many("{count} repository matches.", "{count} repositories match.", number)
     if troubled:
-        sentence += (
-            f" {plural(len(troubled), 'one cannot', 'cannot')} be read now."
-            if len(troubled) > 1
-            else " One cannot be read now."
-        )
+        sentence += " " + many("One cannot be read now.", "{count} cannot be read now.", len(troubled))
     view = ListPage(sentence, found.items, text, addresses.next_page(found.next), troubled)
     return draw("repositories", view)
 
@@ -128,7 +127,7 @@ def release(name: str, version: str) -> str:
         sentence=release_sentence(found),
         majors=tuple(one for one in shown if one.level == "major"),
         minors=tuple(one for one in shown if one.level != "major"),
-        counts=tuple(Count(word.replace("_", " "), number) for word, number in accounting.items()),
+        counts=tuple(Count(term(word), number) for word, number in accounting.items()),
         commit=commit_url(repository_view.provider, repository_view.web_url, found.sha),
         released=found.released_at,
         next=addresses.next_page(inside.next),
@@ -138,8 +137,14 @@ def release(name: str, version: str) -> str:
 
 def release_sentence(found: ReleaseView) -> str:
     """What a release holds, in one sentence."""
-    since = f" since {found.previous}" if found.previous else ""
-    majors = (
-        f", {'one of them' if found.majors == 1 else found.majors} major" if found.majors else ", none of them major"
-    )
-    return f"{plural(found.changes, 'change')}{since}{majors if found.changes else ''}."
+    told = many("{count} change.", "{count} changes.", found.changes)
+    if found.previous:
+        told = many(
+            "{count} change since {version}.", "{count} changes since {version}.", found.changes, version=found.previous
+        )
+    if not found.changes:
+        return told
+    majors = say("None of them is major.")
+    if found.majors:
+        majors = many("One of them is major.", "{count} of them are major.", found.majors)
+    return f"{told} {majors}"

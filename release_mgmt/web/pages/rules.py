@@ -18,7 +18,7 @@ from release_mgmt.services.webhooks import Delivery
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses, forms, lines
-from release_mgmt.web.pages.moment import plural
+from release_mgmt.web.pages.language import many, say, term
 from release_mgmt.web.pages.parts import ChipGroup, EvidenceRow, Problem
 from release_mgmt.web.pages.site import blueprint, draw
 
@@ -47,7 +47,7 @@ def admin_rules() -> str | Response:
         try:
             return redirect(url_for("pages.change", change_id=tryout.change_of(context.store, context.actor, sha)))
         except ReleaseMgmtError as error:
-            return draw("admin_rules", _page(None, forms.problem_of(error, "No such commit")))
+            return draw("admin_rules", _page(None, forms.problem_of(error, say("No such commit"))))
     return draw("admin_rules", _page(None))
 
 
@@ -63,14 +63,16 @@ def try_rules() -> tuple[str, int]:
             request.form.get("rules", "")[:100_000].strip() or None,
         )
     except ReleaseMgmtError as error:
-        return draw("admin_rules", _page(None, forms.problem_of(error, "That cannot be tried"))), forms.status(error)
+        return draw("admin_rules", _page(None, forms.problem_of(error, say("That cannot be tried")))), forms.status(
+            error
+        )
     return draw("admin_rules", _page(verdict)), 200
 
 
 def _page(verdict: Classification | None, problem: Problem | None = None) -> RulesPage:
-    told = "Paste a diff or name a commit, and see the verdict with its evidence."
+    told = say("Paste a diff or name a commit, and see the verdict with its evidence.")
     if verdict is not None:
-        told = f"{verdict.level.value.capitalize()}: {lines.kind_words(verdict.kind)}."
+        told = f"{term(verdict.level.value).capitalize()}: {lines.kind_words(verdict.kind)}."
     return RulesPage(
         sentence=told,
         verdict=verdict,
@@ -114,13 +116,13 @@ def admin_sources() -> str:
         limit=30,
     )
     troubled = sum(one.error is not None for one in found)
-    told = f"{plural(len(found), 'repository', 'repositories')} connected to a forge"
+    told = many("{count} repository connected to a forge.", "{count} repositories connected to a forge.", len(found))
     view = SourcesPage(
-        sentence=f"{told}; {troubled} cannot be read now." if troubled else f"{told}.",
+        sentence=f"{told} {say('{count} cannot be read now.', count=troubled)}" if troubled else told,
         sources=tuple(found),
         deliveries=seen.items,
         next=addresses.next_page(seen.next),
-        groups=(addresses.group("Status", "status", [(one, one) for one in webhooks.STATUSES]),),
+        groups=(addresses.group(say("Status"), "status", [(one, term(one)) for one in webhooks.STATUSES]),),
         setups=tuple(
             webhook_help.setup(one, settings.site, secret_set=bool(getattr(settings, f"{one}_webhook_secret", "")))
             for one in webhooks.PROVIDERS
@@ -134,4 +136,4 @@ def admin_sources() -> str:
 def replay_delivery(delivery: str) -> Response:
     """Make something of a delivery again."""
     webhooks.replay(context.store, context.actor, context.now, delivery)
-    return forms.done("The delivery is worked on again.", url_for("pages.admin_sources"))
+    return forms.done(say("The delivery is worked on again."), url_for("pages.admin_sources"))

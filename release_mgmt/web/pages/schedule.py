@@ -15,6 +15,7 @@ from release_mgmt.services.directory import Directory
 from release_mgmt.services.windows import FreezeView, MoveView, PlacedChange, WindowView
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import lines
+from release_mgmt.web.pages.language import mark, say, term
 from release_mgmt.web.pages.parts import (
     ChangeLine,
     FreezeBand,
@@ -26,11 +27,14 @@ from release_mgmt.web.pages.parts import (
     WindowCard,
     WindowState,
 )
+from release_mgmt.web.pages.sentences import planned
 
 FLAGS = {
-    "dst_gap": "The clock goes forward then: the window begins or ends at the change of the clock.",
-    "dst_overlap": "The clock goes back then: one of its hours comes twice.",
-    "dst_inside": "The clock changes within this window: it is longer or shorter than the clock on the wall says.",
+    "dst_gap": mark("The clock goes forward then: the window begins or ends at the change of the clock."),
+    "dst_overlap": mark("The clock goes back then: one of its hours comes twice."),
+    "dst_inside": mark(
+        "The clock changes within this window: it is longer or shorter than the clock on the wall says."
+    ),
 }
 _SETTLED = {"approved", "released"}
 
@@ -118,9 +122,9 @@ def card(found: WindowView, names: Directory) -> WindowCard:
         state=_state(found),
         meter=Meter(found.used, found.points, found.majors, found.most_major),
         changes=inside,
-        flags=tuple(FLAGS[one] for one in found.flags if one in FLAGS),
+        flags=tuple(say(FLAGS[one]) for one in found.flags if one in FLAGS),
         conflicts=conflicts,
-        reason=f"Frozen: {', '.join(found.frozen)}." if found.frozen else None,
+        reason=say("Frozen: {freezes}.", freezes=", ".join(found.frozen)) if found.frozen else None,
     )
 
 
@@ -153,7 +157,7 @@ def placed_line(found: PlacedChange, names: Directory) -> ChangeLine:
 
 def told(reason: Mapping[str, Any]) -> str:
     """The sentence of a stored reason."""
-    return str(reason.get("message") or reason.get("code") or "")
+    return planned(reason)
 
 
 def _ref(reason: Mapping[str, Any]) -> str | None:
@@ -187,9 +191,11 @@ def scope_words(found: FreezeView, names: Directory) -> str:
     if found.teams:
         parts.append(", ".join(names.team(one) for one in found.teams))
     if found.levels:
-        parts.append(" and ".join(found.levels) + " changes")
-    words = "; ".join(parts) or "everything"
-    return f"{words} in {', '.join(found.environments)}" if found.environments else words
+        parts.append(say("only {levels} changes", levels=" + ".join(term(one) for one in found.levels)))
+    told = "; ".join(parts) or say("everything")
+    if not found.environments:
+        return told
+    return say("{what} in {environments}", what=told, environments=", ".join(found.environments))
 
 
 def for_teams(found: WindowCard, mine: frozenset[str]) -> WindowCard:
@@ -206,7 +212,7 @@ def plan_move(found: MoveView, names: Directory) -> PlanMove:
     line = ChangeLine(found.change, found.title, found.level or "minor", _change_href(found.change), "")
     why = reasons(found.reasons)
     kind: Literal["moved", "unplaced"] = "moved" if found.to_start else "unplaced"
-    return PlanMove(line, kind, found.from_start, found.to_start, why, "the planner" if by == "planner" else by)
+    return PlanMove(line, kind, found.from_start, found.to_start, why, say("the planner") if by == "planner" else by)
 
 
 def _change_href(change: str) -> str:

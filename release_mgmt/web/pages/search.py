@@ -14,7 +14,7 @@ from release_mgmt.services.repositories import RepositoryView
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses, lines, schedule
-from release_mgmt.web.pages.moment import plural
+from release_mgmt.web.pages.language import many, plural, say
 from release_mgmt.web.pages.parts import ChangeLine, WindowCard
 from release_mgmt.web.pages.site import blueprint, draw
 
@@ -41,7 +41,9 @@ def search() -> str:
     text = request.args.get("q", "").strip()[:200]
     store, actor = context.store, context.actor
     if not text:
-        return draw("search", SearchPage("Type a word of a title, a name, a repository.", "", (), (), (), (), None))
+        return draw(
+            "search", SearchPage(say("Type a word of a title, a name, a repository."), "", (), (), (), (), None)
+        )
     found = changes.search(store, actor, Filter(text=text), limit=MOST)
     names = directory.look_up(store, actor, [one.owner for one in found.items])
     seen = repositories.search(store, actor, text=text, limit=MOST).items
@@ -49,19 +51,23 @@ def search() -> str:
     known = tuple(people.search(store, actor, text=text, limit=MOST)[0]) if asks_people else ()
     coming = windows.search(store, actor, context.now, text, limit=MOST)
     told = [
-        plural(number, one, many)
-        for number, one, many in (
-            (len(found.items), "change", "changes"),
-            (len(seen), "repository", "repositories"),
-            (len(known), "person", "people"),
-            (len(coming), "window", "windows"),
+        text
+        for number, text in (
+            (len(found.items), plural(len(found.items), "change")),
+            (len(seen), plural(len(seen), "repository", "repositories")),
+            (len(known), plural(len(known), "person", "people")),
+            (len(coming), plural(len(coming), "window")),
         )
         if number
     ]
     view = SearchPage(
-        sentence=f"{', '.join(told)} for \N{LEFT DOUBLE QUOTATION MARK}{text}\N{RIGHT DOUBLE QUOTATION MARK}."
+        sentence=say(
+            "{found} for \N{LEFT DOUBLE QUOTATION MARK}{words}\N{RIGHT DOUBLE QUOTATION MARK}.",
+            found=", ".join(told),
+            words=text,
+        )
         if told
-        else "Nothing matches.",
+        else say("Nothing matches."),
         search_text=text,
         changes=tuple(lines.change_line(one, names) for one in found.items),
         repositories=seen,
@@ -95,10 +101,11 @@ def mine() -> str:
     over = {"released", "withdrawn", "rolled_back"}
     coming = tuple(one for one in shown if one.state not in over)
     review = sum(one.needs_review for one in coming)
-    told = "None of your changes is on the way"
+    told = say("None of your changes is on the way.")
     if coming:
-        told = f"{plural(len(coming), 'change')} of yours {'is' if len(coming) == 1 else 'are'} on the way"
-    told += f"; {review} to be reviewed by you." if review else "."
+        told = many("{count} change of yours is on the way.", "{count} changes of yours are on the way.", len(coming))
+    if review:
+        told += " " + many("{count} is to be reviewed.", "{count} are to be reviewed.", review)
     view = MinePage(
         told, coming, tuple(one for one in shown if one.state in over), addresses.next_page(found.next),
         bool(actor.identities),

@@ -21,12 +21,9 @@ from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import forms
 from release_mgmt.web.pages.changelogs import WORDS, allowed_audiences
-from release_mgmt.web.pages.moment import plural
+from release_mgmt.web.pages.language import NAMES, many, say, term
 from release_mgmt.web.pages.parts import Problem
 from release_mgmt.web.pages.site import blueprint, draw
-
-NAMES = {"en": "English", "de": "Deutsch"}
-"""What languages call themselves; one without a name here goes by its code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ def _page(made: SubscriptionView | None = None, problem: Problem | None = None) 
         problem=problem,
         teams=list(names.teams.values()),
         chosen=request.form.getlist("teams") or sorted(context.actor.teams),
-        audiences=[(one.value, WORDS[one]) for one in allowed_audiences()],
+        audiences=[(one.value, say(WORDS[one])) for one in allowed_audiences()],
         languages=[(one, NAMES.get(one, one)) for one in languages()],
         preview=_preview(made) if made else None,
         form=request.form,
@@ -75,10 +72,11 @@ def _preview(made: SubscriptionView) -> str:
         context.store, context.actor, context.now, audience=made.audience.value, filters=filters, limit=1
     )
     if not first:
-        return "It holds no events yet; they come by themselves once something is planned."
+        return say("It holds no events yet; they come by themselves once something is planned.")
     event = first[0]
-    what = event.changes[0].title if event.changes else event.title or event.reason or "a freeze"
-    return f"It holds {plural(count, 'event')} in the coming year. The next is on {event.start[:10]}: {what}"
+    what = event.changes[0].title if event.changes else event.title or event.reason or say("a freeze")
+    held = many("It holds {count} event in the coming year.", "It holds {count} events in the coming year.", count)
+    return f"{held} {say('The next is on {day}: {what}', day=event.start[:10], what=what)}"
 
 
 def _words(name: str) -> list[str]:
@@ -87,14 +85,14 @@ def _words(name: str) -> list[str]:
 
 
 def _what(one: SubscriptionView, names: directory.Directory) -> str:
-    told = [WORDS[one.audience]]
+    told = [say(WORDS[one.audience])]
     if one.filters.teams:
         told.append(", ".join(names.team(slug) for slug in one.filters.teams))
     if one.filters.levels:
-        told.append(f"only {', '.join(one.filters.levels)}")
+        told.append(say("only {levels} changes", levels=", ".join(term(level) for level in one.filters.levels)))
     told.extend(", ".join(found) for found in (one.filters.repositories, one.filters.environments) if found)
     if not one.filters.freezes:
-        told.append("without freezes")
+        told.append(say("without freezes"))
     return " · ".join(told)
 
 
@@ -123,7 +121,7 @@ def make_feed() -> tuple[str, int]:
             language=forms.text("language") or "en", filters=filters,
         )  # fmt: skip
     except ReleaseMgmtError as error:
-        return _page(problem=forms.problem_of(error, "The feed was not made")), forms.status(error)
+        return _page(problem=forms.problem_of(error, say("The feed was not made"))), forms.status(error)
     return _page(made), 201
 
 
@@ -134,4 +132,4 @@ def act_on_feed(key: str) -> tuple[str, int] | Response:
     if forms.text("do") == "rotate":
         return _page(feeds.rotate(context.store, context.actor, context.now, key)), 201
     feeds.revoke(context.store, context.actor, context.now, key)
-    return forms.done("The feed has ended; its address answers no more.", url_for("pages.subscribe"))
+    return forms.done(say("The feed has ended; its address answers no more."), url_for("pages.subscribe"))

@@ -15,8 +15,10 @@ from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import forms, preview, schedule
 from release_mgmt.web.pages.board import HORIZON
+from release_mgmt.web.pages.language import say
 from release_mgmt.web.pages.layout import wall
 from release_mgmt.web.pages.parts import ChangeLine, PlanMove, Reason
+from release_mgmt.web.pages.sentences import again
 from release_mgmt.web.pages.site import blueprint, draw
 
 
@@ -62,17 +64,18 @@ def _swap_page(change_id: str, other: str, error: ReleaseMgmtError | None = None
     try:
         seen = swapping.swap(store, actor, now, change_id, other, reason="preview", override=True, dry_run=True)
     except Conflict as conflict:
-        sentence, reasons = conflict.message, (Reason(conflict.code, conflict.hint or conflict.message),)
+        sentence = again(conflict.message)
+        reasons = (Reason(conflict.code, again(conflict.hint or conflict.message)),)
     else:
         shown = preview.of(seen.effects)
         moves, sentence = shown.moves, shown.sentence
         reasons = tuple(
-            Reason(one.code, one.message, one.ref or None, blocks=not one.overridable) for one in seen.checks
+            Reason(one.code, again(one.message), one.ref or None, blocks=not one.overridable) for one in seen.checks
         )
         refused = any(not one.overridable for one in seen.checks)
         needs_override = bool(seen.checks) and not refused
     if error is not None:
-        sentence = error.message
+        sentence = again(error.message)
     other_line = schedule.placed_line(others[other], names)
     page = SwapPage(line, other_line, options, sentence, reasons, moves, refused, needs_override, back)
     return draw("swap", page)
@@ -91,4 +94,4 @@ def swap_changes_now(change_id: str) -> tuple[str, int] | Response:
     except ReleaseMgmtError as error:
         return _swap_page(change_id, other, error), forms.status(error)
     calendar = service.of_change(store, actor, change_id)[0].calendar
-    return forms.done("Swapped.", url_for("pages.board", calendar=calendar))
+    return forms.done(say("Swapped."), url_for("pages.board", calendar=calendar))

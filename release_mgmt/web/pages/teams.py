@@ -14,6 +14,7 @@ from release_mgmt.services.teams import KINDS, TeamView
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import forms
+from release_mgmt.web.pages.language import say
 from release_mgmt.web.pages.parts import Problem
 from release_mgmt.web.pages.site import blueprint, draw
 
@@ -47,8 +48,8 @@ def add_team() -> tuple[str, int] | Response:
             time_zone=forms.optional("time_zone"),
         )
     except ReleaseMgmtError as error:
-        return _teams_page(forms.problem_of(error, "The team was not added"), error), forms.status(error)
-    return forms.done(f"{made.name} is there.", url_for("pages.admin_teams_one", slug=made.slug))
+        return _teams_page(forms.problem_of(error, say("The team was not added")), error), forms.status(error)
+    return forms.done(say("{name} is there.", name=made.name), url_for("pages.admin_teams_one", slug=made.slug))
 
 
 @blueprint.get("/admin/teams/<slug>")
@@ -85,7 +86,7 @@ def edit_team(slug: str) -> tuple[str, int] | Response:
             )  # fmt: skip
     except ReleaseMgmtError as error:
         return _team_page(service.get(store, actor, slug), forms.problem_of(error), error), forms.status(error)
-    return forms.done("Saved.", url_for("pages.admin_teams_one", slug=slug))
+    return forms.done(say("Saved."), url_for("pages.admin_teams_one", slug=slug))
 
 
 def _rules(slug: str) -> list[TeamRule]:

@@ -11,7 +11,7 @@ from release_mgmt.core.permissions import Action
 from release_mgmt.web.auth import needs
 from release_mgmt.web.pages import grids, layout, schedule
 from release_mgmt.web.pages.calendar import asked_day
-from release_mgmt.web.pages.moment import plural
+from release_mgmt.web.pages.language import many, plural, say
 from release_mgmt.web.pages.parts import DayCell, PlanMove, WindowCard
 from release_mgmt.web.pages.site import blueprint, draw
 
@@ -43,10 +43,10 @@ def weekly() -> str:
     live = [one for one in inside if one.state != "cancelled"]
     changes = sum(one.count for one in live)
     majors = sum(one.majors for one in live)
-    told = f"{plural(changes, 'change')} in {plural(len(live), 'window')}"
+    told = say("{changes} in {windows}.", changes=plural(changes, "change"), windows=plural(len(live), "window"))
     view = WeekPage(
         title=f"{wall.day_words(monday)} \N{EN DASH} {wall.day_words(sunday)}",
-        sentence=f"{told}, {majors} major." if majors else f"{told}.",
+        sentence=f"{told} {many('{count} is major.', '{count} are major.', majors)}" if majors else told,
         days=tuple(grids.agenda(grids.cells(wall, monday, sunday, inside, seen.freezes, seen.holidays))),
         next_week=tuple(one for one in seen.windows if one.start >= end and one.count),
         moved=schedule.recent_moves(frozenset(), start, 12),

@@ -15,6 +15,7 @@ from release_mgmt.services import windows as service
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import forms, preview, schedule
+from release_mgmt.web.pages.language import say
 from release_mgmt.web.pages.site import blueprint, draw
 
 _LOCAL = "%Y-%m-%dT%H:%M"
@@ -44,7 +45,7 @@ def _page(
         start=forms.text("start") or str((item.get("moved") or {}).get(start, start))[:16],
         do=forms.text("do"),
         reason=forms.text("reason"),
-        problem=forms.problem_of(error, "The window was not changed") if error else None,
+        problem=forms.problem_of(error, say("The window was not changed")) if error else None,
         preview=seen,
     )
 
@@ -81,7 +82,9 @@ def window_change(calendar: str, key: str) -> tuple[str, int] | Response:
         return _page(calendar, key, error=error), forms.status(error)
     if done.dry_run:
         return _page(calendar, key, seen=preview.of(done.effects)), 200
-    return forms.done("The window is changed; who subscribes sees it.", url_for("pages.calendar", calendar=calendar))
+    return forms.done(
+        say("The window is changed; who subscribes sees it."), url_for("pages.calendar", calendar=calendar)
+    )
 
 
 def _edited(item: dict[str, Any], start: str) -> dict[str, Any]:

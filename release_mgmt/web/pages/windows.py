@@ -17,8 +17,9 @@ from release_mgmt.services.windows import WindowView
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import forms, layout, schedule
-from release_mgmt.web.pages.moment import plural
+from release_mgmt.web.pages.language import many, say
 from release_mgmt.web.pages.parts import ChangeLine, FreezeBand, Quorum, WindowCard
+from release_mgmt.web.pages.sentences import again
 from release_mgmt.web.pages.site import blueprint, draw
 
 
@@ -74,7 +75,7 @@ def window_page(found: WindowView) -> WindowPage:
                 line,
                 placed.environment,
                 quorum(one, names),
-                tuple(lack.message for lack in one.lacks) if one else (),
+                tuple(again(lack.message, names) for lack in one.lacks) if one else (),
                 placed.id in votable,
                 can_move,
             )
@@ -118,7 +119,7 @@ def together(status: Mapping[str, Status], names: Directory) -> Quorum | None:
     waiting: dict[str, None] = {}
     for one in asked:
         if one.managers.have < one.managers.need:
-            waiting["release managers"] = None
+            waiting[say("release managers")] = None
         waiting.update({names.team(team.team): None for team in one.teams if team.person is None})
     return Quorum(sum(one.given for one in asked), len(asked), tuple(waiting))
 
@@ -126,20 +127,23 @@ def together(status: Mapping[str, Status], names: Directory) -> Quorum | None:
 def sentence(card: WindowCard) -> str:
     """What goes out, in one sentence or three."""
     if card.state == "cancelled":
-        return "This window is cancelled; what it held was placed again."
-    verb = "went" if card.state == "released" else "goes" if card.count == 1 else "go"
+        return say("This window is cancelled; what it held was placed again.")
     if not card.count:
-        return "Nothing goes out in this window so far."
-    told = f"{plural(card.count, 'change')} {verb} out on {layout.wall().span_words(card.start, card.end)}."
+        return say("Nothing goes out in this window so far.")
+    when = layout.wall().span_words(card.start, card.end)
+    if card.state == "released":
+        told = many("{count} change went out on {when}.", "{count} changes went out on {when}.", card.count, when=when)
+    else:
+        told = many("{count} change goes out on {when}.", "{count} changes go out on {when}.", card.count, when=when)
     majors = [line for line in card.changes if line.level == "major"]
     if len(majors) == 1:
-        told += f" One is major: {majors[0].title}."
+        told += " " + say("One is major: {title}.", title=majors[0].title)
     elif majors:
-        told += f" {len(majors)} are major."
+        told += " " + say("{count} are major.", count=len(majors))
     else:
-        told += " None is major."
+        told += " " + say("None is major.")
     waiting = card.quorum.waiting_for if card.quorum else ()
-    return f"{told} Waiting for: {', '.join(waiting)}." if waiting else told
+    return f"{told} {say('Waiting for: {names}.', names=', '.join(waiting))}" if waiting else told
 
 
 @blueprint.post("/windows/<calendar>/<path:key>/approve")
@@ -149,10 +153,10 @@ def approve_window(calendar: str, key: str) -> Response:
     outcomes = approvals.vote_on_window(context.store, context.actor, context.now, calendar, key)
     given = sum(one.vote is not None for one in outcomes)
     refused = [one for one in outcomes if one.vote is None]
-    told = f"{plural(given, 'change')} approved."
+    told = many("{count} change approved.", "{count} changes approved.", given)
     if refused:
-        reasons = dict.fromkeys(one.message or one.code or "" for one in refused)
-        told += f" Not {plural(len(refused), 'other')}: {' '.join(reasons)}"
+        reasons = dict.fromkeys(again(one.message or one.code or "") for one in refused)
+        told += " " + many("Not {count} other: {why}", "Not {count} others: {why}", len(refused), why=" ".join(reasons))
     flash(told, "message" if given else "error")
     return redirect(url_for("pages.window", calendar=calendar, key=key), 303)
 
@@ -172,7 +176,7 @@ def vote_change(change_id: str) -> Response:
         reason=forms.optional("reason"),
         digest=forms.optional("digest"),
     )
-    told = "Rejected; its owner hears of it." if verdict is Verdict.REJECT else "Approved."
+    told = say("Rejected; its owner hears of it.") if verdict is Verdict.REJECT else say("Approved.")
     return forms.done(told, layout.safe_next(request.form.get("next")))
 
 
@@ -181,4 +185,4 @@ def vote_change(change_id: str) -> Response:
 def withdraw_vote(change_id: str, vote: str) -> Response:
     """Take one's own vote back."""
     approvals.withdraw(context.store, context.actor, context.now, change_id, vote, reason=forms.optional("reason"))
-    return forms.done("Your vote is taken back.", url_for("pages.change", change_id=change_id))
+    return forms.done(say("Your vote is taken back."), url_for("pages.change", change_id=change_id))
