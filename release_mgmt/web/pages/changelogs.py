@@ -13,7 +13,7 @@ from release_mgmt.services import audiences, publications, repositories
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses
-from release_mgmt.web.pages.language import mark, plural, say
+from release_mgmt.web.pages.language import mark, plural, say, words
 from release_mgmt.web.pages.parts import ChipGroup
 from release_mgmt.web.pages.site import blueprint, draw
 
@@ -69,7 +69,7 @@ def changelog(name: str) -> str:
     audience = audiences.named(request.args.get("audience", Audience.BUSINESS.value))
     text = request.args.get("text", "").strip()[:200]
     level = request.args.get("level")
-    view = publications.view_of(context.store, context.actor, name, audience=audience)
+    view = publications.view_of(context.store, context.actor, name, audience=audience, language=words().language)
     sections = _matching(view, text, level)
     first = _first(len(sections))
     shown = sections[first : first + SECTIONS]

@@ -16,6 +16,9 @@ from release_mgmt.core.audience import Annotation, Audience, view
 from release_mgmt.core.planning.model import MESSAGES
 from release_mgmt.formats import html, words
 from release_mgmt.formats.words import DEFAULT_LANGUAGE, Words, catalogue, languages, negotiate
+from release_mgmt.services import webhook_help
+from release_mgmt.services.webhooks import PROVIDERS
+from release_mgmt.settings import settings_fields
 from tests.unit.publishing.samples import record
 
 ROOT = Path(resources.__file__).parent
@@ -24,6 +27,8 @@ ROOT = Path(resources.__file__).parent
 def messages() -> tuple[set[str], dict[str, str]]:
     """Every message that code and templates say: alone, and as one and several."""
     single: set[str] = set(MESSAGES.values())  # a plan's reasons, told by their code
+    single |= {str(one.metadata["help"]) for one in settings_fields()}
+    single |= {step for one in PROVIDERS for step in webhook_help.setup(one, "", secret_set=False).steps}
     plural: dict[str, str] = {}
 
     def heard(name: str, texts: list[str]) -> None:
