@@ -112,9 +112,10 @@ class Words:
         """A month, short: ``Nov``."""
         return format_date(value, "LLL", locale=self._locale)
 
-    def weekdays(self) -> list[str]:
-        """The names of the days, Monday first."""
-        return [self._locale.days["stand-alone"]["wide"][day] for day in range(7)]
+    def weekdays(self) -> list[tuple[str, str]]:
+        """The names of the days, whole and short, Monday first."""
+        names = self._locale.days["stand-alone"]
+        return [(names["wide"][day], names["abbreviated"][day]) for day in range(7)]
 
     def day(self, value: date) -> str:
         """A date with its weekday: ``Tue, Nov 24, 2026``, ``Di., 24. Nov. 2026``."""

@@ -22,7 +22,8 @@ from tests.support.places import places
 ATTRIBUTES = {"aria-label", "placeholder", "title", "data-label", "alt"}
 UNTRANSLATED = {"code", "pre", "textarea", "script", "style", "kbd"}
 PLAIN = re.compile(
-    r"\d{4}-\d\d-\d\d \d\d:\d\d \w+|\d{1,2} [A-Z][a-z]{2}|(April|August|September|November) \d{4}|[A-Z]{2}|RELEASE_MGMT_\w+"
+    r"\d{4}-\d\d-\d\d \d\d:\d\d \w+|\d{1,2} [A-Z][a-z]{2}|(April|August|September|November) \d{4}|[A-Z]{2}"
+    r"|RELEASE_MGMT_\w+"
 )
 """Instants in figures, a day and a month with one short name in both languages, initials."""
 NAMES = {
