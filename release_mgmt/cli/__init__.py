@@ -18,6 +18,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("release_mgmt.cli.plan", "Which release window each change of a repository goes to, and why."),
     "publish": ("release_mgmt.cli.publish", "A static site: changelogs in every form, coming windows, a calendar."),
     "maturity": ("release_mgmt.cli.maturity", "Tell how far a repository has come, why, and the next small step."),
+    "metrics": (
+        "release_mgmt.cli.metrics",
+        "Delivery and predictability, with their definitions, as table, JSON or CSV.",
+    ),
     "adopt": ("release_mgmt.cli.adopt", "Take over an old changelog, a forge's release texts or a calendar."),
     "init": ("release_mgmt.cli.init", "Make an installation that can be used."),
     "serve": ("release_mgmt.cli.serve", "Serve web, API and feeds."),

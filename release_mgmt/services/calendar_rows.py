@@ -14,7 +14,7 @@ from release_mgmt.core.windows import ReleaseCalendar
 from release_mgmt.sources.calendars import Known, read_document
 from release_mgmt.store.models.people import Team
 from release_mgmt.store.models.repositories import Repository
-from release_mgmt.store.models.scheduling import CalendarRow
+from release_mgmt.store.models.scheduling import CalendarRow, CalendarVersion
 
 
 def known_names(session: Session) -> Known:
@@ -33,8 +33,8 @@ def find(session: Session, slug: str) -> CalendarRow:
     return row
 
 
-def value(row: CalendarRow, now: datetime) -> ReleaseCalendar:
-    """The calendar of a row; holidays are those around ``now``."""
+def value(row: CalendarRow | CalendarVersion, now: datetime) -> ReleaseCalendar:
+    """The calendar of a row, or as it was at a version; holidays are those around ``now``."""
     return _parsed(json.dumps(row.document, sort_keys=True), now.year)
 
 

@@ -19,6 +19,7 @@ WHY = {"reason": "because it is needed"}
 FREEZE = {"days": ["2027-12-24", "2027-12-26"], "reason": "year's end"}
 SERIES = {"start": "2027-01-05T18:00", "end": "2027-01-05T20:00", "rrule": "FREQ=WEEKLY"}
 GLASS = {"change": "c1", "environment": "prod", "ticket": "OPS-1", "blockers": [{"code": "outside_window"}], **WHY}
+INCIDENT = {"title": "Prices are zero", "opened_at": "2026-01-05T18:00:00Z", "change": "c1"}
 ICS = (
     "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:a\r\nDTSTAMP:20261120T000000Z\r\n"
     "DTSTART;VALUE=DATE:20271224\r\nDTEND;VALUE=DATE:20271225\r\nSUMMARY:Closed\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
@@ -59,6 +60,7 @@ CALLS: list[tuple[str, str, str, str, object]] = [
     ("m1", "PUT", "/changes/<path:change>/note", "/changes/c1/note", {"text": "Alerts come earlier."}),
     ("m1", "PUT", "/changes/<path:change>/publicity", "/changes/c1/publicity", {"internal": True, **WHY}),
     ("m1", "POST", "/changes/<change>/stages", "/changes/c1/stages", {"stage": "verify", "state": "done"}),
+    ("m1", "PUT", "/repositories/<repository>/incidents/<incident>", "/repositories/pricing/incidents/1", INCIDENT),
     ("m1", "POST", "/break-glass", "/break-glass", GLASS),
     ("m2", "POST", "/break-glass/<key>/decision", "/break-glass/{}/decision", {"grant": True}),
     ("m3", "POST", "/break-glass/<key>/review", "/break-glass/{}/review", {"note": "It was the cache."}),

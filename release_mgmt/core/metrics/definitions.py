@@ -40,7 +40,7 @@ class Definition:
 _STAGES = (
     "Report deployments: POST /api/v1/changes/{change}/stages with stage deploy and state done, failed or rolled_back."
 )
-_INCIDENTS = "Report incidents with their change: PUT /api/v1/incidents/{your id}."
+_INCIDENTS = "Report incidents with their change: PUT /api/v1/repositories/{repository}/incidents/{your id}."
 _TAGS = "Tag what you release with a version, and let the repository be read."
 _WINDOWS = "Give the repository a calendar: changes are then placed in windows and their dates announced."
 

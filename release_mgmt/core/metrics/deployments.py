@@ -48,7 +48,7 @@ def deployments(reports: Iterable[Report]) -> tuple[Deployment, ...]:
     """The deployments behind the reports, oldest first. The order of the reports does not matter."""
     found: list[tuple[Report, list[str]]] = []
     latest: dict[tuple[str, str, str], tuple[Report, list[str]]] = {}
-    for report in sorted(reports, key=lambda one: (one.at, one.change)):
+    for report in sorted(reports, key=lambda one: (one.at, one.repository, one.environment, one.state, one.change)):
         if report.state not in {"done", "failed"}:
             continue
         key = (report.repository, report.environment, report.state)

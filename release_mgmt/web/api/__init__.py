@@ -24,6 +24,8 @@ RESOURCES: tuple[str, ...] = (
     "changelogs",
     "overrides",
     "sources",
+    "incidents",
+    "metrics",
 )
 
 
