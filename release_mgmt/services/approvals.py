@@ -126,7 +126,7 @@ def vote(
     """
     if verdict is Verdict.REJECT and not (reason or "").strip():
         raise InvalidInput.at("reason", "must not be empty", "why the change cannot go like this")
-    with store.write() as session:
+    with store.write(lock=plans.LOCK) as session:
         case = proposals.load(session, change, environment, now, actor)
         if digest is not None and digest != case.proposal.digest:
             raise StaleVersion("The change has other content by now.", hint="Look at it again before you vote.")
@@ -196,7 +196,7 @@ def vote_on_window(
 
     The answer tells for each of the others why not. Raises Forbidden when there is none that the voter may vote on.
     """
-    with store.write() as session:
+    with store.write(lock=plans.LOCK) as session:
         row = session.scalar(select(CalendarRow).where(CalendarRow.slug == calendar))
         if row is None or session.get(WindowRow, (row.id, window)) is None:
             raise NotFound("There is no such window.")
@@ -309,7 +309,7 @@ def withdraw(
 ) -> None:
     """Take one's own vote back, until the window starts. A vote on another change is not found here (404)."""
     require(actor, Action.SIGN_OFF)
-    with store.write() as session:
+    with store.write(lock=plans.LOCK) as session:
         row = session.get(VoteRow, vote_id)
         if row is None or row.change_id != change or row.ended_at is not None:
             raise NotFound("There is no such vote on this change.")
@@ -336,7 +336,7 @@ def resubmit(store: Store, actor: Actor, now: datetime, change: str, *, reason: 
     require(actor, Action.EDIT_CHANGE)
     if not reason.strip():
         raise InvalidInput.at("reason", "must not be empty", "what was changed or cleared up")
-    with store.write() as session:
+    with store.write(lock=plans.LOCK) as session:
         proposals.find_change(session, change, actor)
         rows = session.scalars(
             select(VoteRow).where(

@@ -129,7 +129,7 @@ def apply(
     Raises InvalidInput with every fault by path, StaleVersion when somebody else edited it in between.
     """
     plain = json.loads(json.dumps(document, default=str))
-    with store.write(lock=f"calendar:{slug or ''}") as session:
+    with store.write(lock=plans.LOCK) as session:
         calendar = read_document(plain, now.year, known_names(session))
         row = session.scalar(select(CalendarRow).where(CalendarRow.slug == (slug or calendar.slug)))
         if row is None and slug is not None:

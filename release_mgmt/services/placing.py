@@ -101,7 +101,7 @@ def move(
     What a hard freeze, the window's environment or a dependency forbids stays forbidden. Notice, capacity, cut-off
     and soft freezes can be overridden (``override``), with the reason kept. Raises Conflict with every check.
     """
-    with store.write(lock="placing") as session:
+    with store.write(lock=plans.LOCK) as session:
         found, row = planned_by(session, change)
         require(actor, Action.MOVE_CHANGE, calendar=row.slug)
         if not reason.strip():
@@ -284,7 +284,7 @@ def put_terms(
     """Say when and how a change goes (``points``, ``minutes``, ``earliest``, ``deadline``), what it needs first, and
     how urgent it is (release managers), then plan again. Raises InvalidInput for dependencies in a circle."""
     require(actor, Action.EDIT_CHANGE)
-    with store.write(lock="placing") as session:
+    with store.write(lock=plans.LOCK) as session:
         found, calendar_row = planned_by(session, change)
         before = _terms(session, found)
         if version is not None and version != before.version:
@@ -344,7 +344,7 @@ def withdraw(
     require(actor, Action.WITHDRAW_CHANGE)
     if not reason.strip():
         raise InvalidInput.at("reason", "must not be empty", "why it will not be released")
-    with store.write(lock="placing") as session:
+    with store.write(lock=plans.LOCK) as session:
         found, row = planned_by(session, change)
         if found.state == "released":
             raise Conflict("It was released; report a rollback instead.", code="released")

@@ -1,8 +1,13 @@
-"""A plan told to the feeds, in the transaction that keeps it."""
+"""A plan told to the feeds, in the transaction that keeps it.
+
+The plan holds what is still to go. What went out stays in the event of the window it went out in, so the events of open
+and past windows are put together from the plan and from the placements that were kept.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,13 +18,13 @@ from release_mgmt.core.calendar import ChangeFact, FreezeFact, WindowFact
 from release_mgmt.core.planning import Plan
 from release_mgmt.core.windows import ReleaseCalendar, periods
 from release_mgmt.services import feed_events, visibility
-from release_mgmt.services.candidates import Loaded
+from release_mgmt.services.candidates import DONE, Loaded
 from release_mgmt.services.plan_rows import LANE
-from release_mgmt.store.models.repositories import Change
+from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, WindowRow
 
 _FREEZE_SPAN = timedelta(days=370)
-_LANE_SPAN = timedelta(days=7)
+_PAST = timedelta(days=90)  # as far back as feeds reach
 
 
 def tell_feeds(
@@ -35,16 +40,23 @@ def tell_feeds(
     )
     emergencies = {each.id for each in loaded.candidates if each.emergency}
     hidden = visibility.kept(session)
+    went = _went(session, now, row, emergencies, hidden)
     facts = [
         WindowFact(
             identity=planned.window.key,
             calendar=row.slug,
             start=planned.window.start,
             end=planned.window.end,
-            changes=tuple(
-                _fact(loaded.changes[change], loaded, emergency=change in emergencies)
-                for change in planned.changes
-                if change in announced and loaded.changes[change].repository_id not in hidden
+            changes=_in_order(
+                [
+                    *(
+                        _fact(loaded.changes[change], loaded.repositories, emergency=change in emergencies)
+                        for change in planned.changes
+                        if change in announced and loaded.changes[change].repository_id not in hidden
+                    ),
+                    # Nothing is called released before its window is over.
+                    *(_early(change) for change in went.get(planned.window.key, ())),
+                ]
             ),
             cancelled=planned.state == "cancelled",
             environments=planned.window.environments,
@@ -52,43 +64,75 @@ def tell_feeds(
         )
         for planned in made.windows
     ]
-    facts += _shipped(session, now, row, loaded, hidden)
+    facts += _past(session, now, row, went, {fact.identity for fact in facts})
     feed_events.refresh(
         session, now, calendar=row.slug, name=calendar.name, time_zone=calendar.time_zone, windows=facts,
         freezes=_freeze_facts(calendar, row.slug, now), identity=row.id,
     )  # fmt: skip
 
 
-def _shipped(
-    session: Session, now: datetime, row: CalendarRow, loaded: Loaded, hidden: Collection[str]
-) -> list[WindowFact]:
-    """What went by the lane of minor changes, where it shipped. Older ones have ended and stay told as they are."""
+def _went(
+    session: Session, now: datetime, row: CalendarRow, emergencies: Collection[str], hidden: Collection[str]
+) -> dict[str, list[ChangeFact]]:
+    """Window -> the changes that went out in it, also those that were rolled back since."""
     statement = (
-        select(WindowRow, Change)
-        .join(
-            PlacementRow, (PlacementRow.calendar_id == WindowRow.calendar_id) & (PlacementRow.window == WindowRow.key)
-        )
+        select(PlacementRow.window, Change, Repository.name)
         .join(Change, Change.id == PlacementRow.change_id)
-        .where(WindowRow.calendar_id == row.id, WindowRow.series == LANE, WindowRow.ends_at > now - _LANE_SPAN)
-        .order_by(WindowRow.key, Change.id)
+        .join(Repository, Repository.id == Change.repository_id)
+        .where(
+            PlacementRow.calendar_id == row.id,
+            PlacementRow.window.is_not(None),
+            PlacementRow.announced_at.is_not(None),
+            PlacementRow.ends_at > now - _PAST,
+            Change.state.in_(DONE),
+        )
     )
-    held: dict[str, tuple[WindowRow, list[ChangeFact]]] = {}
-    for window, change in session.execute(statement):
-        if change.repository_id in loaded.repositories and change.repository_id not in hidden:
-            held.setdefault(window.key, (window, []))[1].append(_fact(change, loaded, emergency=False))
+    found: dict[str, list[ChangeFact]] = {}
+    for window, change, name in session.execute(statement):
+        if change.repository_id not in hidden:
+            fact = _fact(change, {change.repository_id: name}, emergency=change.id in emergencies)
+            found.setdefault(str(window), []).append(fact)
+    return found
+
+
+def _past(
+    session: Session, now: datetime, row: CalendarRow, went: Mapping[str, list[ChangeFact]], told: Collection[str]
+) -> list[WindowFact]:
+    """The windows that the plan no longer holds: ended ones, and the minutes in which the lane of minor changes shipped
+    something. What was to go in them and did not is elsewhere by now."""
+    statement = select(WindowRow).where(WindowRow.calendar_id == row.id, WindowRow.ends_at > now - _PAST)
     return [
-        WindowFact(key, row.slug, window.starts_at, window.ends_at, tuple(facts), False, tuple(window.environments))
-        for key, (window, facts) in held.items()
+        WindowFact(
+            identity=window.key,
+            calendar=row.slug,
+            start=window.starts_at,
+            end=window.ends_at,
+            changes=_in_order(went.get(window.key, ())),
+            cancelled=window.state == "cancelled",
+            environments=tuple(window.environments),
+            title=window.title,
+        )
+        for window in session.scalars(statement)
+        if window.key not in told and (window.key in went if window.series == LANE else window.ends_at <= now)
     ]
 
 
-def _fact(change: Change, loaded: Loaded, *, emergency: bool) -> ChangeFact:
+def _in_order(changes: Collection[ChangeFact]) -> tuple[ChangeFact, ...]:
+    """By id: the same whether the plan or the placements tell of them."""
+    return tuple(sorted(changes, key=lambda change: change.id))
+
+
+def _early(change: ChangeFact) -> ChangeFact:
+    return replace(change, state="approved") if change.state == "released" else change
+
+
+def _fact(change: Change, repositories: Mapping[str, str], *, emergency: bool) -> ChangeFact:
     return ChangeFact(
         id=change.id,
         title=change.title,
         level=change.level or "minor",
         state=change.state,
-        repository=loaded.repositories[change.repository_id],
+        repository=repositories[change.repository_id],
         kind=change.kind,
         teams=tuple(change.affected_teams or ()),
         owner=change.owner,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from release_mgmt.core.permissions import Actor
 from release_mgmt.core.planning import Plan
 from release_mgmt.formats import plan_json
 from release_mgmt.services import secret
-from release_mgmt.services.candidates import Loaded
+from release_mgmt.services.candidates import DONE, Loaded
 from release_mgmt.store.models.repositories import Change
 from release_mgmt.store.models.scheduling import CalendarRow, MoveRow, PlacementRow, WindowRow
 
@@ -20,6 +21,7 @@ LANE = "minor_lane"
 """Series, reason and why of what shipped outside its window, approved in advance (see ``lane``)."""
 
 _SHOWN = timedelta(days=7)
+_CHUNK = 500  # SQLite takes a limited number of values in one statement
 
 
 def save_windows(session: Session, now: datetime, row: CalendarRow, made: Plan) -> None:
@@ -135,11 +137,22 @@ def save_placements(
             found.announced_at = found.announced_window = found.announced_start = None
         elif found.announced_at is not None or announce:
             _announce(session, found, made.version, levels[change].value, now, loaded, again=change in moved)
+    went = _went_out(session, rows)
     for left in rows.values():
-        released = left.change_id in loaded.changes and loaded.changes[left.change_id].state == "released"
-        if released or left.why == LANE:
-            continue  # what shipped keeps the window it shipped in
-        session.delete(left)
+        if left.why != LANE and not (left.announced_at is not None and left.change_id in went):
+            session.delete(left)
+
+
+def _went_out(session: Session, changes: Iterable[str]) -> set[str]:
+    """Those of the changes that shipped: they keep the window they shipped in, also when they were rolled back."""
+    ids = sorted(changes)
+    return {
+        change
+        for at in range(0, len(ids), _CHUNK)
+        for change in session.scalars(
+            select(Change.id).where(Change.id.in_(ids[at : at + _CHUNK]), Change.state.in_(DONE))
+        )
+    }
 
 
 def _announce(

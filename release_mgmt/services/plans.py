@@ -32,6 +32,10 @@ from release_mgmt.services.candidates import Loaded
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, PlanRow
 from release_mgmt.store.session import TryAgain
 
+LOCK = "planning"
+"""What every transaction that plans, or writes what plans are made of, holds from its start to its end: one word for
+all calendars, because changes need each other across them. So there is no second lock and no order of locks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -157,7 +161,7 @@ def replan(
 ) -> Difference:
     """Plan a calendar again and publish the plan; without any difference nothing is written."""
     require(actor, Action.REPLAN, calendar=slug)
-    with store.write(lock=f"plan:{slug}") as session:
+    with store.write(lock=LOCK) as session:
         row = calendar_rows.find(session, slug)
         return make(session, actor, now, row, calendar_rows.value(row, now), reason=reason, announce=announce)
 
@@ -182,7 +186,7 @@ def make(
     reason: str | None = None,
     announce: bool = True,
 ) -> Difference:
-    """As :func:`replan`, inside the caller's transaction."""
+    """As :func:`replan`, inside the caller's transaction, which holds :data:`LOCK`."""
     made, loaded = compute(session, now, row, calendar)
     told = _difference(session, row, made, loaded)
     pending = announce and _unannounced(session, row, made)

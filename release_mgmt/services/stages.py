@@ -12,7 +12,7 @@ from release_mgmt.core.errors import FieldError, InvalidInput, NotFound
 from release_mgmt.core.messages import Kind
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import clean
-from release_mgmt.services import Store, audit, calendar_rows, lane, outbox, secret
+from release_mgmt.services import Store, audit, calendar_rows, lane, outbox, plans, secret
 from release_mgmt.services.candidates import environment_of
 from release_mgmt.store.models.repositories import Change
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, StageRow
@@ -66,7 +66,7 @@ def report(
     """
     require(actor, Action.REPORT_STAGE)
     _check(stage, state, done, total)
-    with store.write(lock="placing") as session:
+    with store.write(lock=plans.LOCK) as session:
         found = session.get(Change, change)
         if found is None:
             raise NotFound("There is no such change.")
@@ -87,6 +87,8 @@ def report(
         session.flush()
         if shipped:
             lane.ship(session, actor, now, found, environment)
+        elif found.state != before:
+            _mark(session, actor, now, found, environment)
         if found.state != before:
             _tell(session, actor, now, found, environment, row.note)
         audit.record(
@@ -96,6 +98,14 @@ def report(
                    "change_state": found.state},
         )  # fmt: skip
         return _view(row)
+
+
+def _mark(session: Session, actor: Actor, now: datetime, change: Change, environment: str) -> None:
+    """Let the feeds of its calendar say at once that a change was rolled back."""
+    placement = session.get(PlacementRow, (change.id, environment))
+    row = session.get(CalendarRow, placement.calendar_id) if placement is not None else None
+    if row is not None:
+        plans.make(session, actor, now, row, calendar_rows.value(row, now), reason=f"{change.id} was rolled back")
 
 
 def _tell(session: Session, actor: Actor, now: datetime, change: Change, environment: str, note: str | None) -> None:

@@ -49,7 +49,7 @@ def swap(
     The same holds as for a move, for each of them; only what the swap itself frees in a window counts as room there.
     Raises Conflict with every check (``not_placed``, ``same_window``, ``other_calendar`` where there is no swap).
     """
-    with store.write(lock="placing") as session:
+    with store.write(lock=plans.LOCK) as session:
         row, pair = _pair(session, change, other)
         require(actor, Action.MOVE_CHANGE, calendar=row.slug)
         if not reason.strip():

@@ -17,13 +17,11 @@ from sqlalchemy.orm import Session
 
 from release_mgmt.core.audience import Audience
 from release_mgmt.core.calendar import (
-    KEEP_CANCELLED,
     FreezeFact,
     Kept,
     Shown,
     WindowFact,
     advance,
-    is_due,
     show_freeze,
     show_window,
     uid_of,
@@ -136,17 +134,12 @@ def _digest(fact: Fact, labelled: Collection[str]) -> str:
 
 
 def _move(session: Session, now: datetime, place: _Calendar, told: list[_Told]) -> int:
-    """Move the events of which something was told on, for every audience, and drop what was cancelled long enough."""
-    rows = {(row.audience, row.uid): row for row in _rows(session, [one.uid for one in told])}
-    due: dict[str, list[FeedEventRow]] = {}
-    for row in session.scalars(
-        select(FeedEventRow).where(
-            FeedEventRow.calendar == place.slug, FeedEventRow.cancelled_at <= now - KEEP_CANCELLED
-        )
-    ):
-        due.setdefault(row.audience, []).append(row)
-    if not told and not due:
+    """Move the events of which something was told on, for every audience.
+
+    What was cancelled long ago leaves the feeds but keeps its row: planned again it goes on from its SEQUENCE."""
+    if not told:
         return 0
+    rows = {(row.audience, row.uid): row for row in _rows(session, [one.uid for one in told])}
     windows = joined(session, [one.fact for one in told if isinstance(one.fact, WindowFact)])
     full: dict[str, Fact] = {fact.identity: fact for fact in windows}
     count = 0
@@ -156,7 +149,7 @@ def _move(session: Session, now: datetime, place: _Calendar, told: list[_Told]) 
             fact = full.get(one.fact.identity) if isinstance(one.fact, WindowFact) else one.fact
             before = rows.get((audience.value, one.uid))
             moves.append((before, _after(before, fact, one.uid, audience, now), one))
-        count += _bring(session, now, audience, place, moves, due.get(audience.value, []))
+        count += _bring(session, now, audience, place, moves)
     return count
 
 
@@ -182,25 +175,17 @@ def _bring(
     audience: Audience,
     place: _Calendar,
     moves: Iterable[tuple[FeedEventRow | None, Kept | None, _Told]],
-    due: list[FeedEventRow],
 ) -> int:
     """Write the rows of one audience; returns how many of its events are seen otherwise than before."""
     kept = [(row, after, one) for row, after, one in moves if after is not None]
     visible = [row is None or _kept(row) != after for row, after, _ in kept]
-    revived = {after.uid for _, after, _ in kept if not is_due(after, now)}
-    dropped = [row for row in due if row.uid not in revived]
     version = 0
-    if any(visible) or dropped:
+    if any(visible):
         head = heads.lock(session, audience.value)
         version = heads.moved(session, head, place.slug, place.name, place.time_zone, now)
-        head.epoch += bool(dropped)
-    for gone in dropped:
-        session.delete(gone)
-    left = {row.uid for row in dropped}
     for (row, after, one), seen in zip(kept, visible, strict=True):
-        if after.uid not in left:
-            _store(session, row, after, one, audience, place.slug, version if seen else 0)
-    return sum(visible) + len(dropped)
+        _store(session, row, after, one, audience, place.slug, version if seen else 0)
+    return sum(visible)
 
 
 def _store(

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from release_mgmt.core.audience import Audience
-from release_mgmt.core.calendar import Shown
+from release_mgmt.core.calendar import KEEP_CANCELLED, Shown
 from release_mgmt.core.errors import FieldError, InvalidInput, NotFound, StaleVersion
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import one_line
@@ -246,6 +246,7 @@ def preview(
                 FeedEventRow.audience == reader.value,
                 FeedEventRow.ends_at > now,
                 FeedEventRow.starts_at < now + timedelta(days=365),
+                or_(FeedEventRow.cancelled_at.is_(None), FeedEventRow.cancelled_at > now - KEEP_CANCELLED),
             )
             .order_by(FeedEventRow.starts_at, FeedEventRow.uid)
         )

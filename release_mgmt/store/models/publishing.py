@@ -88,7 +88,7 @@ class FeedHeadRow(Base):
     """When a calendar last changed for an audience.
 
     The row whose calendar is empty counts for the whole audience: its ``version`` rises with every visible change of
-    any calendar or changelog, its ``epoch`` when rows were dropped. It is locked by whoever raises it.
+    any calendar or changelog, its ``epoch`` when all kept bodies are to be made anew. It is locked by who raises it.
     """
 
     __tablename__ = "feed_heads"
@@ -105,6 +105,7 @@ class FeedHeadRow(Base):
 class FeedEventRow(Base):
     """An event as an audience last saw it (:class:`release_mgmt.core.calendar.Kept`).
 
+    A row stays when its event was called off: should it be planned again, its sequence goes on.
     ``touched`` is the version of the head with which it last changed; ``starts_at`` and ``ends_at`` choose the span.
     ``fact`` is what the plan told, kept on the release managers' row only: a note or an internal mark written later is
     joined to it again. ``told`` is the digest of what the plan told, on the same row; None when it was called off.
