@@ -5,7 +5,8 @@
 --imports: import sets by the lexer and by ``ast`` (cached by blob, as any sensible peer would) on every Python blob
 of the repositories; prints how many are equal and the ratio of times. --history: every revision of a repository with
 all kinds of evidence, against reading its log and its blobs only; then with two processes, then from a warm
-cache. Peak memory is that of this process and of its largest child.
+cache: again, by other rules, and what one new revision costs. Peak memory is that of
+this process and of its largest child.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import TypeVar
 
 from release_mgmt.core.evidence.imports import import_set
 from release_mgmt.services.classify import classify_revisions, default_rules
-from release_mgmt.services.verdicts import VerdictCache
+from release_mgmt.services.evidence_cache import FileCache
 from release_mgmt.sources.git import Repository, open_repository
 
 T = TypeVar("T")
@@ -126,11 +127,22 @@ def history(path: str, most: int | None) -> None:
     faster = alone.wall / both.wall
     print(f"two processes: {both.wall:.1f} s, {faster:.2f} times as fast; same verdicts: {first == second}")
     with tempfile.TemporaryDirectory() as folder:
-        cache = VerdictCache(Path(folder) / "verdicts.sqlite")
-        list(classify_revisions(repository, shas, rules, cache))
+        cache = FileCache(Path(folder) / "evidence.sqlite")
+        _, cold = timed(lambda: list(classify_revisions(repository, shas[1:], rules, cache)))
+        print(f"filling the cache: {cold.cpu:.1f} s of processors, {100 * cold.cpu / alone.cpu - 100:.0f} % more")
+        _, one = timed(lambda: list(classify_revisions(repository, shas[:1], rules, cache)))
         third, warm = timed(lambda: list(classify_revisions(repository, shas, rules, cache)))
-    share = 100 * warm.wall / alone.wall
-    print(f"from a warm cache: {warm.wall:.2f} s, {share:.1f} % of the first; same verdicts: {first == third}")
+        stricter = default_rules("[policy]\nlibrary_minor_bump = 'major'\ncode_logic = 'minor'\n")
+        _, judged = timed(lambda: list(classify_revisions(repository, shas, stricter, cache)))
+        tools = default_rules('[policy]\ndevelopment_tools = ["x"]\n')
+        _, walked = timed(lambda: list(classify_revisions(repository, shas, tools, cache)))
+        size = cache.path.stat().st_size / 1e6
+    for said, took in (("the newest revision alone", one), ("a second run", warm), ("other rules", judged),
+                       ("other development tools (pairs of blobs only)", walked)):  # fmt: skip
+        print(
+            f"from the cache, {said}: {took.cpu:.2f} s of processors, {100 * took.cpu / alone.cpu:.1f} % of the first"
+        )
+    print(f"same verdicts: {first == third}; the cache holds {size:.0f} MB")
     for name, who in (("this process", resource.RUSAGE_SELF), ("largest child", resource.RUSAGE_CHILDREN)):
         print(f"peak memory of {name}: {resource.getrusage(who).ru_maxrss / 1024:.0f} MB")
 

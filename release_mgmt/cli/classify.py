@@ -20,7 +20,8 @@ from release_mgmt.core.errors import InvalidInput
 from release_mgmt.core.text import one_line
 from release_mgmt.services.advisories import read_advisories
 from release_mgmt.services.classify import classify_revisions, default_rules
-from release_mgmt.services.verdicts import VerdictCache, as_json
+from release_mgmt.services.evidence_cache import FileCache
+from release_mgmt.services.verdicts import as_json
 from release_mgmt.sources.git import Repository, open_repository
 
 
@@ -44,7 +45,7 @@ from release_mgmt.sources.git import Repository, open_repository
     type=click.Path(path_type=Path, exists=True),
     help="A folder or file of OSV documents: known advisories on new and updated libraries are told.",
 )
-@click.option("--no-cache", is_flag=True, help="Neither take verdicts from the cache nor keep them.")
+@click.option("--no-cache", is_flag=True, help="Neither take what was read before from the cache nor keep it.")
 @click.argument("revisions", nargs=-1, metavar="[REV | A..B ...]")
 def classify(
     repo: Path,
@@ -66,7 +67,7 @@ def classify(
     given: Iterable[str] = (line.strip() for line in sys.stdin) if from_stdin else revisions or ("HEAD",)
     shas = list(_resolved(repository, (one for one in given if one)))
     advisories = read_advisories(advisories_place) if advisories_place else None
-    cache = None if no_cache else VerdictCache()
+    cache = None if no_cache else FileCache()
     count = processes or len(os.sched_getaffinity(0))
     with _progress(len(shas)) as bar:
         task = bar.add_task("Classifying", total=len(shas))

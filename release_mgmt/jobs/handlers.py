@@ -85,7 +85,7 @@ class Work:
         allowed = repositories.policy(
             chosen.repository_roots, chosen.repository_hosts, allow_http=chosen.allow_plain_http
         )
-        return mirrored.Sources(allowed, chosen.data_path / "mirrors", token=self._token)
+        return mirrored.Sources(allowed, mirrored.mirrors_of(chosen.data_path), token=self._token)
 
 
 Handler = Callable[[Work], Mapping[str, Any]]

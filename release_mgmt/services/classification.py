@@ -1,30 +1,32 @@
 """The level of stored changes: what the rules say of them; what people corrected is in ``overrides``.
 
 The level in force is kept on the change: the newest override that is not withdrawn, else the verdict of the rules.
-Verdicts are cached in the database by content, so that a sync costs only what is new and a change of the rules only
-the judging.
+What the contents say is cached in the database, so that a sync costs only what is new and a change of the rules only
+the judging of what it touches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import select, true
 from sqlalchemy.orm import Session
 
-from release_mgmt.core.classification import Classification, Level, Rules
+from release_mgmt.core.classification import Classification, Level, Rules, judge
 from release_mgmt.core.errors import NotFound
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.services import Store, audit
-from release_mgmt.services.classify import Progress, classify_revisions, default_rules
-from release_mgmt.services.verdicts import as_json, code_version, key_of
+from release_mgmt.services.classify import Progress, default_rules, observe_revisions
+from release_mgmt.services.evidence_cache import code_version
+from release_mgmt.services.evidence_rows import DatabaseCache
+from release_mgmt.services.verdicts import as_json
 from release_mgmt.sources.git import Repository as GitRepository
 from release_mgmt.store.models.repositories import (
     Change,
     ChangeCommit,
-    ClassificationCache,
     ClassificationRow,
     Commit,
     PullRequestRow,
@@ -53,41 +55,14 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Reclassified:
-    """What a classification did, or with ``dry_run`` would do; ``unchanged`` were judged or known and say the same."""
+    """What a classification did, or with ``dry_run`` would do: the changes that got another level, and how many kept
+    theirs, ``retold`` of these with another kind or another word on whether a person should look."""
 
     judged: int
     unchanged: int
+    retold: int
     moved: tuple[Moved, ...]
     dry_run: bool
-
-
-class DatabaseCache:
-    """Verdicts by content in the database; every process shares them and rows may be deleted at any time."""
-
-    def __init__(self, store: Store, now: datetime) -> None:
-        self._store = store
-        self._now = now
-
-    def load(self, rules: str, revisions: Sequence[str], labels: Mapping[str, tuple[str, ...]]) -> dict[str, bytes]:
-        """The packed verdicts that are known."""
-        keys = {key_of(rules, sha, labels).hex(): sha for sha in revisions}
-        found: dict[str, bytes] = {}
-        wanted = list(keys)
-        with self._store.read() as session:
-            for at in range(0, len(wanted), 500):
-                rows = session.execute(
-                    select(ClassificationCache.key, ClassificationCache.value).where(
-                        ClassificationCache.key.in_(wanted[at : at + 500])
-                    )
-                )
-                found.update((keys[key], value) for key, value in rows)
-        return found
-
-    def save(self, rules: str, packed: Mapping[str, bytes], labels: Mapping[str, tuple[str, ...]]) -> None:
-        """Keep verdicts."""
-        with self._store.write() as session:
-            for sha, value in packed.items():
-                session.merge(ClassificationCache(key=key_of(rules, sha, labels).hex(), value=value, used_at=self._now))
 
 
 def rules_of(repository: Repository) -> Rules:
@@ -119,20 +94,18 @@ def classify_repository(
         repository = _repository(session, name)
         repository_id = repository.id
         rules = rules or rules_of(repository)
-        policy = f"{rules.digest}-{code_version()}"
-        wanted = _stale(session, repository_id, policy, unreleased=unreleased)
+        wanted = _stale(session, repository_id, rules, unreleased=unreleased)
     labels = {sha: one.labels for one in wanted.values() for sha in one.shas if one.labels}
     shas = list(dict.fromkeys(sha for one in wanted.values() for sha in one.shas))
-    cache = DatabaseCache(store, now)
-    verdicts = dict(
-        classify_revisions(
-            source, shas, rules, None if dry_run else cache, labels=labels, processes=processes, progress=progress
-        )
-    )
+    kept = DatabaseCache(store, now, dry_run=dry_run)
+    observed = observe_revisions(source, shas, rules, kept, labels=labels, processes=processes, progress=progress)
+    told = {sha: (judge(facts, rules), frozenset(fact.fact for fact in facts)) for sha, facts in observed}
     moved: list[Moved] = []
+    retold = 0
     with store.read() if dry_run else store.write() as session:
         for change_id, one in wanted.items():
-            verdict = weightiest(verdicts[sha] for sha in one.shas)
+            verdict = weightiest(told[sha][0] for sha in one.shas)
+            about = frozenset().union(*(told[sha][1] for sha in one.shas))
             change = session.get(Change, change_id)
             if change is None:
                 continue
@@ -143,15 +116,17 @@ def classify_repository(
                     Moved(change_id, change.title, before.level if before else None, verdict.level.value,
                           verdict.kind, verdict.rule, in_force)
                 )  # fmt: skip
+            elif (before.kind, before.needs_review) != (verdict.kind, verdict.needs_review):
+                retold += 1
             if not dry_run:
-                keep_verdict(session, change, verdict, content=one.content, policy=policy, now=now)
+                keep_verdict(session, change, verdict, about, content=one.content, rules=rules, now=now)
         again = [one for one in moved if one.before is not None]
         if again and not dry_run:
             audit.record(
                 session, actor, now, action="change.reclassify", subject=f"repository:{repository_id}",
                 before={one.change: one.before for one in again}, after={one.change: one.after for one in again},
             )  # fmt: skip
-    return Reclassified(len(wanted), len(wanted) - len(moved), tuple(moved), dry_run)
+    return Reclassified(len(wanted), len(wanted) - len(moved), retold, tuple(moved), dry_run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +136,13 @@ class _Wanted:
     content: str
 
 
-def _stale(session: Session, repository_id: str, policy: str, *, unreleased: bool = False) -> dict[str, _Wanted]:
-    """The changes to judge: those without a verdict on this content by these rules."""
+def policy_of(rules: Rules, about: Collection[str]) -> str:
+    """What a verdict on facts of these names was made with, beside the content of the change."""
+    return f"{rules.signature(about)}-{code_version()}"
+
+
+def _stale(session: Session, repository_id: str, rules: Rules, *, unreleased: bool = False) -> dict[str, _Wanted]:
+    """The changes to judge: those without a verdict on this content by the rules about what they hold."""
     rows = session.execute(
         select(ChangeCommit.change_id, ChangeCommit.sha, Commit.parents, Change.provider, Change.number)
         .join(Change, Change.id == ChangeCommit.change_id)
@@ -178,10 +158,16 @@ def _stale(session: Session, repository_id: str, policy: str, *, unreleased: boo
             )
         )
     }
+    policies = cache(lambda about: policy_of(rules, about.split()))
     known = {
-        change_id: (content, seen)
-        for change_id, content, seen in session.execute(
-            select(ClassificationRow.change_id, ClassificationRow.content, ClassificationRow.policy)
+        change_id: content if policies(about) == policy else None
+        for change_id, content, policy, about in session.execute(
+            select(
+                ClassificationRow.change_id,
+                ClassificationRow.content,
+                ClassificationRow.policy,
+                ClassificationRow.about,
+            )
             .join(Change, Change.id == ClassificationRow.change_id)
             .where(Change.repository_id == repository_id)
         )
@@ -195,7 +181,7 @@ def _stale(session: Session, repository_id: str, policy: str, *, unreleased: boo
     for change_id, listed in commits.items():
         shas = judged(listed)
         content = " ".join((*shas, *said[change_id]))[:2000]
-        if known.get(change_id) != (content, policy):
+        if known.get(change_id) != content:
             found[change_id] = _Wanted(shas, said[change_id], content)
     return found
 
@@ -213,12 +199,20 @@ def weightiest(verdicts: Iterable[Classification]) -> Classification:
 
 
 def keep_verdict(
-    session: Session, change: Change, verdict: Classification, *, content: str, policy: str, now: datetime
+    session: Session,
+    change: Change,
+    verdict: Classification,
+    about: frozenset[str],
+    *,
+    content: str,
+    rules: Rules,
+    now: datetime,
 ) -> None:
-    """Store what the rules say of ``change``; what is in force follows unless a person decided otherwise."""
+    """Store what the rules say of ``change``, made from facts of the names ``about``; what is in force follows unless a
+    person decided otherwise."""
     shown = as_json("", verdict)
     row = session.get(ClassificationRow, change.id) or ClassificationRow(change_id=change.id)
-    row.content, row.policy = content, policy
+    row.content, row.policy, row.about = content, policy_of(rules, about), " ".join(sorted(about))
     row.level, row.kind, row.needs_review = verdict.level.value, verdict.kind, verdict.needs_review
     row.rule, row.new_libraries, row.evidence = verdict.rule, shown["new_libraries"], shown["evidence"]
     row.classified_at = now

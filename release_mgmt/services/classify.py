@@ -8,11 +8,10 @@ from dataclasses import replace
 from multiprocessing import get_context
 
 from release_mgmt import resources
-from release_mgmt.core.classification import Classification, Rules, load_rules
+from release_mgmt.core.classification import Classification, Fact, Rules, judge, load_rules
 from release_mgmt.core.history import Commit
-from release_mgmt.services import verdicts
+from release_mgmt.services.evidence_cache import Cache, Evidence, FileCache, change_key, pack_facts, unpack_facts
 from release_mgmt.services.tree_walk import TreeWalk
-from release_mgmt.services.verdicts import Cache
 from release_mgmt.sources.git import Repository
 from release_mgmt.sources.git.process import GitFailed
 
@@ -21,6 +20,9 @@ PARALLEL_FROM = 300
 
 WALK_SECONDS = 86_400.0
 """How long one walk through history may take."""
+
+KEPT_TOGETHER = 500
+"""Changes whose facts are written to the cache in one go."""
 
 READ_AHEAD = 100
 """Commits whose blobs are read together."""
@@ -44,55 +46,72 @@ def classify_revisions(
     processes: int = 1,
     progress: Progress | None = None,
 ) -> Iterator[tuple[str, Classification]]:
-    """(sha, verdict) of each of ``revisions`` (full shas), in that order.
-
-    A merge is judged by its difference to its first parent. ``labels`` holds what the forge knows, by sha.
-    ``progress`` is told how many more are done. Verdicts are kept as bytes until their turn comes, so memory grows with
-    the text of the evidence only.
-    """
+    """(sha, verdict) of each of ``revisions`` (full shas), in that order; see `observe_revisions`."""
     rules = rules or default_rules()
+    observed = observe_revisions(
+        repository, revisions, rules, cache, labels=labels, processes=processes, progress=progress
+    )
+    return ((sha, judge(facts, rules)) for sha, facts in observed)
+
+
+def observe_revisions(
+    repository: Repository,
+    revisions: Sequence[str],
+    rules: Rules,
+    cache: Cache | None = None,
+    *,
+    labels: Labels | None = None,
+    processes: int = 1,
+    progress: Progress | None = None,
+) -> Iterator[tuple[str, tuple[Fact, ...]]]:
+    """(sha, what it does) of each of ``revisions`` (full shas), in that order.
+
+    A merge stands for its difference to its first parent. ``labels`` holds what the forge knows, by sha.
+    ``progress`` is told how many more are done. What ``cache`` knows is not read again. Facts are kept as bytes until
+    their turn comes, so memory grows with the text of the evidence only.
+    """
     labels = labels or {}
-    ready: dict[str, bytes] = {}
-    if cache is not None:
-        ready = cache.load(rules.digest, revisions, labels)
+    keys = {change_key(rules, sha, labels.get(sha, ())): sha for sha in revisions}
+    ready = {keys[key]: packed for key, packed in cache.load(keys).items()} if cache is not None else {}
     if progress is not None and ready:
         progress(len(ready))
     todo = [sha for sha in dict.fromkeys(revisions) if sha not in ready]
     if todo:
-        fresh = (
-            _pooled(repository, todo, rules, labels, processes)
-            if processes > 1 and len(todo) >= PARALLEL_FROM
-            else None
-        )
-        batch: dict[str, bytes] = {}
-        for sha, packed in fresh or _classify(repository, todo, rules, labels):
+        several = processes > 1 and len(todo) >= PARALLEL_FROM
+        work = _pooled(repository, todo, rules, labels, cache, processes) if several else None
+        batch: dict[bytes, bytes] = {}
+        for sha, packed in work or _observe(repository, todo, rules, labels, cache):
             ready[sha] = packed
-            batch[sha] = packed
             if progress is not None:
                 progress(1)
-            if cache is not None and len(batch) >= 500:
-                cache.save(rules.digest, batch, labels)
-                batch = {}
+            if cache is not None:
+                batch[change_key(rules, sha, labels.get(sha, ()))] = packed
+                if len(batch) >= KEPT_TOGETHER:
+                    cache.save(batch)
+                    batch = {}
         if cache is not None and batch:
-            cache.save(rules.digest, batch, labels)
+            cache.save(batch)
     for sha in revisions:
-        yield sha, verdicts.unpack(ready[sha])
+        yield sha, unpack_facts(ready[sha])
 
 
-def _classify(
-    repository: Repository, revisions: Sequence[str], rules: Rules, labels: Labels
+def _observe(
+    repository: Repository, revisions: Sequence[str], rules: Rules, labels: Labels, cache: Cache | None
 ) -> Iterator[tuple[str, bytes]]:
+    """(sha, packed facts) of each revision, in the order that is cheapest to walk."""
     commits = _with_files(repository, revisions)
     # The reader lives as long as the walk, which on a large repository is longer than any single question may take.
     patient = replace(repository, time_limit=WALK_SECONDS)
     with patient.blobs(limit=TreeWalk.BLOB_LIMIT) as blobs:
-        walk = TreeWalk(repository, blobs)
+        evidence = Evidence(cache)
+        walk = TreeWalk(repository, blobs, evidence)
         ordered = list(_ordered(commits))
         for at in range(0, len(ordered), READ_AHEAD):
             ahead = ordered[at : at + READ_AHEAD]
             walk.prefetch(ahead)
             for commit in ahead:
-                yield commit.sha, verdicts.pack(walk.classify(commit, rules, labels.get(commit.sha, ())))
+                yield commit.sha, pack_facts(walk.observe(commit, rules, labels.get(commit.sha, ())))
+        evidence.flush()
 
 
 def _with_files(repository: Repository, revisions: Sequence[str]) -> dict[str, Commit]:
@@ -138,21 +157,25 @@ def _line_order(parents: Mapping[str, tuple[str, ...]]) -> list[str]:
 
 
 def _pooled(
-    repository: Repository, revisions: Sequence[str], rules: Rules, labels: Labels, processes: int
+    repository: Repository, revisions: Sequence[str], rules: Rules, labels: Labels, cache: Cache | None, processes: int
 ) -> Iterator[tuple[str, bytes]]:
-    """The same by several processes, each with a stretch of history of its own."""
+    """The same by several processes, each with a stretch of history of its own. They share a cache in a file; one in
+    a database keeps only whole changes then."""
     graph = {commit.sha: commit.parents for commit in repository.log(revisions, walk=False)}
     order = _line_order(graph)
     size = -(-len(order) // (processes * 2))
+    shared = cache if isinstance(cache, FileCache) else None
     pieces = [order[at : at + size] for at in range(0, len(order), size)]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         futures = [
-            pool.submit(_piece, repository, piece, rules, {sha: labels[sha] for sha in piece if sha in labels})
+            pool.submit(_piece, repository, piece, rules, {sha: labels[sha] for sha in piece if sha in labels}, shared)
             for piece in pieces
         ]
         for future in as_completed(futures):
             yield from future.result()
 
 
-def _piece(repository: Repository, revisions: list[str], rules: Rules, labels: Labels) -> list[tuple[str, bytes]]:
-    return list(_classify(repository, revisions, rules, labels))
+def _piece(
+    repository: Repository, revisions: list[str], rules: Rules, labels: Labels, cache: FileCache | None
+) -> list[tuple[str, bytes]]:
+    return list(_observe(repository, revisions, rules, labels, cache))

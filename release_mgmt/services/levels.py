@@ -9,14 +9,14 @@ from dataclasses import replace
 from release_mgmt.core.changelog import Changelog, Entry, Section
 from release_mgmt.core.classification import Classification, Level
 from release_mgmt.services.classify import Progress, classify_revisions
-from release_mgmt.services.verdicts import VerdictCache
+from release_mgmt.services.evidence_cache import Cache, FileCache
 from release_mgmt.sources.git import Repository
 
 
 def with_levels(
     repository: Repository,
     record: Changelog,
-    cache: VerdictCache | None = None,
+    cache: Cache | None = None,
     *,
     labels: dict[str, tuple[str, ...]] | None = None,
     progress: Progress | None = None,
@@ -35,7 +35,7 @@ def with_levels(
         classify_revisions(
             repository,
             wanted,
-            cache=cache if cache is not None else VerdictCache(),
+            cache=cache if cache is not None else FileCache(),
             labels=labels,
             processes=len(os.sched_getaffinity(0)),
             progress=progress,

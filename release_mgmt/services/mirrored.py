@@ -27,6 +27,11 @@ class Sources:
     token: Callable[[str], str | None] = lambda _: None
 
 
+def mirrors_of(data_folder: Path) -> Path:
+    """Where an installation keeps its mirrors."""
+    return data_folder / "mirrors"
+
+
 def mirror_path(sources: Sources, repository_id: str) -> Path:
     """Where the mirror of a repository is."""
     return sources.mirrors / f"{repository_id}.git"

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import replace
 
 from release_mgmt.core.classification import (
     Blob,
     ChangedFile,
     ChangeInput,
     Classification,
+    Fact,
     Rules,
     Tree,
-    classify,
+    judge,
+    observe,
+    pair_facts,
     read_blob,
     wanted,
 )
 from release_mgmt.core.classification.contents import is_read
+from release_mgmt.core.classification.effects import is_interface
 from release_mgmt.core.classification.facts import language_of
 from release_mgmt.core.evidence.dependencies import manifest_kind
 from release_mgmt.core.evidence.notebooks import NOTEBOOK_BYTES
 from release_mgmt.core.history import Commit, FileChange
+from release_mgmt.services.evidence_cache import Evidence, blob_key, pair_key
 from release_mgmt.sources.git import MissingBlob, Repository
 from release_mgmt.sources.git.blobs import BlobReader
 
@@ -35,10 +41,11 @@ class TreeWalk:
     KEPT_BYTES = 24_000_000
     KEPT_FACTS = 40_000
 
-    def __init__(self, repository: Repository, blobs: BlobReader) -> None:
+    def __init__(self, repository: Repository, blobs: BlobReader, evidence: Evidence | None = None) -> None:
         self.repository = repository
         self.blobs = blobs
         self.tree = Tree()
+        self.evidence = evidence or Evidence()
         self._ids: dict[str, str] = {}
         self._steps: list[tuple[str, list[tuple[str, str | None]]]] = []  # commits applied, with the way back
         self._applied: set[str] = set()
@@ -48,14 +55,19 @@ class TreeWalk:
 
     def classify(self, commit: Commit, rules: Rules, labels: tuple[str, ...] = ()) -> Classification:
         """The verdict on ``commit`` against its first parent; the state is then that of ``commit``."""
+        return judge(self.observe(commit, rules, labels), rules)
+
+    def observe(self, commit: Commit, rules: Rules, labels: tuple[str, ...] = ()) -> tuple[Fact, ...]:
+        """What ``commit`` does to its first parent; the state is then that of ``commit``."""
         self._go_to(commit.parents[0] if commit.parents else None)
-        files = tuple(self._changed(one) for one in commit.files)
+        library = self.tree.is_library
+        files = tuple(self._changed(one, library=library) for one in commit.files)
         ids = {one.path: one.new_blob for one in commit.files}
-        verdict = classify(
+        found = observe(
             ChangeInput(files, commit.message, labels), self.tree, rules, lambda path, _: self._blob(path, ids[path])
         )
         self._apply(commit)
-        return verdict
+        return found
 
     def _go_to(self, sha: str | None) -> None:
         if sha is not None and sha in self._applied:
@@ -72,9 +84,10 @@ class TreeWalk:
                     wanted_ids[entry.path] = entry.sha
         for path in [path for path in self._ids if path not in wanted_ids]:
             self._set(path, None)
-        for path, blob in wanted_ids.items():
-            if self._ids.get(path) != blob:
-                self._set(path, blob)
+        moved = {path: blob for path, blob in wanted_ids.items() if self._ids.get(path) != blob}
+        self.evidence.look_up([blob_key(path, blob) for path, blob in moved.items()])
+        for path, blob in moved.items():
+            self._set(path, blob)
         self._steps = [(sha, [])] if sha is not None else []
         self._applied = {step[0] for step in self._steps}
 
@@ -108,26 +121,42 @@ class TreeWalk:
         key = (blob, path if manifest_kind(path) else language_of(path) or "")
         found = self._facts.get(key)
         if found is None:
-            data = self._read(blob)
-            found = read_blob(path, data) if isinstance(data, bytes) else Blob()
+            kept = blob_key(path, blob)
+            found = self.evidence.blob(kept)
+            if found is None:
+                data = self._read(blob)
+                found = read_blob(path, data) if isinstance(data, bytes) else Blob()
+                if isinstance(data, bytes):
+                    self.evidence.keep_blob(kept, found)
             self._facts[key] = found
             if len(self._facts) > self.KEPT_FACTS:
                 self._facts.popitem(last=False)
         return found
 
     def prefetch(self, commits: Iterable[Commit]) -> None:
-        """Read what judging ``commits`` will ask for in one go, which is cheaper than blob by blob."""
-        ids = dict.fromkeys(
-            blob
+        """Look up or read what judging ``commits`` will ask for in one go, which is cheaper than blob by blob."""
+        files = [
+            one
             for commit in commits
             for one in commit.files
             if is_read(one.path) and one.old_mode not in _NO_SOURCE and one.new_mode not in _NO_SOURCE
+        ]
+        self.evidence.forget()
+        self.evidence.look_up([key for one in files for key in (*_pair_keys(one), *_blob_keys(one))])
+        ids = dict.fromkeys(
+            blob
+            for one in files
+            if not self._is_known(one)
             for blob in (one.old_blob, one.new_blob)
             if blob.strip("0") and blob not in self._bytes
         )
         if ids:
             for blob, data in self.repository.read_blobs(ids, self.BLOB_LIMIT):
                 self._keep(blob, data)
+
+    def _is_known(self, one: FileChange) -> bool:
+        knows = self.evidence.knows
+        return any(map(knows, _pair_keys(one))) and all(map(knows, _blob_keys(one)))
 
     def _keep(self, blob: str, data: bytes | MissingBlob) -> None:
         self._bytes[blob] = data
@@ -145,18 +174,21 @@ class TreeWalk:
             self._bytes.move_to_end(blob)
         return found
 
-    def _changed(self, one: FileChange) -> ChangedFile:
-        old_path = None if one.status == "A" else one.old_path
-        new_path = None if one.status == "D" else one.path
+    def _changed(self, one: FileChange, *, library: bool) -> ChangedFile:
+        old_path, new_path = _paths(one)
         link = one.new_mode in _NO_SOURCE or one.old_mode in _NO_SOURCE
         same = one.old_blob == one.new_blob
         copied = one.status == "C"
         if link or not is_read(one.path):
             return ChangedFile(old_path, new_path, None, None, same, copied, None, link)
+        key = _pair_key(one, library=library and is_interface(one.path))
+        told = self.evidence.pair(key)
+        if told is not None:
+            return ChangedFile(old_path, new_path, None, None, same, copied, told=told)
         old = self._read(one.old_blob) if old_path else None
         new = self._read(one.new_blob) if new_path else None
         missing = next((each for each in (new, old) if isinstance(each, MissingBlob)), None)
-        return ChangedFile(
+        changed = ChangedFile(
             old_path,
             new_path,
             old if isinstance(old, bytes) else None,
@@ -165,3 +197,24 @@ class TreeWalk:
             copied,
             _SAID.get(missing.reason, missing.reason) if missing else None,
         )
+        told = pair_facts(changed, library)
+        if missing is None:
+            self.evidence.keep_pair(key, told)
+        return replace(changed, told=told)
+
+
+def _paths(one: FileChange) -> tuple[str | None, str | None]:
+    return (None if one.status == "A" else one.old_path), (None if one.status == "D" else one.path)
+
+
+def _pair_key(one: FileChange, *, library: bool) -> bytes:
+    return pair_key(*_paths(one), one.old_blob, one.new_blob, copied=one.status == "C", library=library)
+
+
+def _pair_keys(one: FileChange) -> list[bytes]:
+    """The keys of what a changed file may say: of an interface, as a library's and as nobody's."""
+    return [_pair_key(one, library=library) for library in (False, *((True,) if is_interface(one.path) else ()))]
+
+
+def _blob_keys(one: FileChange) -> list[bytes]:
+    return [blob_key(one.path, one.new_blob)] if one.status != "D" and wanted(one.path) else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import pytest
 
 from release_mgmt.core.classification import Classification, Level
 from release_mgmt.services.classify import classify_revisions, default_rules
-from release_mgmt.services.verdicts import VerdictCache
-from release_mgmt.sources.git import open_repository
+from release_mgmt.services.evidence_cache import FileCache
+from release_mgmt.sources.git import Repository, open_repository
+from release_mgmt.sources.git.blobs import BlobReader
 from tests.conftest import GitRepo
 from tests.support.gitrepo import Builder
 
@@ -163,14 +165,74 @@ def test_revisions_are_answered_in_the_order_asked_and_a_library_is_new_once(git
     assert [verdict.level for _, verdict in results] == [Level.MINOR, Level.MAJOR, Level.MINOR, Level.MAJOR]
 
 
-def test_a_second_run_takes_its_verdicts_from_the_cache(git_repo: GitRepo, tmp_path: Path) -> None:
-    shas = [git_repo.commit(f"Step {n}", {"a.py": f"x = {n}\n"}) for n in range(4)]
-    cache = VerdictCache(tmp_path / "cache" / "verdicts.sqlite")
-    repository, rules = open_repository(git_repo.path), default_rules()
-    fresh = list(classify_revisions(repository, shas, rules, cache))
-    assert len(cache.load(rules.digest, shas, {})) == 4
-    assert list(classify_revisions(repository, shas, rules, cache)) == fresh
-    assert cache.load(default_rules("[policy]\nlibrary_new = 'minor'\n").digest, shas, {}) == {}
+def test_a_second_run_reads_nothing_again_whatever_the_rules(
+    git_repo: GitRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shas = [
+        git_repo.commit(f"Step {n}", {"a.py": f"import lib{n}\nx = {n}\n", "requirements.txt": f"lib{n}\n"})
+        for n in range(4)
+    ]
+    cache = FileCache(tmp_path / "cache" / "evidence.sqlite")
+    repository, milder = open_repository(git_repo.path), default_rules("[policy]\nlibrary_new = 'minor'\n")
+    fresh = list(classify_revisions(repository, shas, cache=cache))
+    expected = list(classify_revisions(repository, shas, milder))
+    monkeypatch.setattr(Repository, "log", None)
+    monkeypatch.setattr(Repository, "blobs", None)
+    assert list(classify_revisions(repository, shas, cache=cache)) == fresh
+    assert list(classify_revisions(repository, shas, milder, cache)) == expected != fresh
+
+
+def test_what_is_new_costs_only_itself_and_a_pair_of_blobs_is_read_once(
+    git_repo: GitRepo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same edit on another branch, or under other development tools, is taken from the cache by its blobs."""
+    base = {f"m{n}.py": f"import lib{n}\n" for n in range(5)} | {"setup.py": "setup(install_requires=['lib0'])\n"}
+    first = git_repo.commit("Begin", {**base, "a.py": "import torch\n", "conf.yaml": "lr: 1\n", "CHANGELOG.md": "x\n"})
+    edit = {"a.py": "import torch, jax\n", "conf.yaml": "lr: 2\n", "CHANGELOG.md": "x\n- BREAKING CHANGE: y\n"}
+    second = git_repo.commit("Edit", edit)
+    cache = FileCache(tmp_path / "evidence.sqlite")
+    repository = open_repository(git_repo.path)
+    before = dict(classify_revisions(repository, [first, second], cache=cache))
+    read = _blobs_read(monkeypatch)
+    git_repo.git("commit", "--amend", "--message", "Edit again")
+    picked = git_repo.git("rev-parse", "HEAD")
+    ((_, verdict),) = classify_revisions(repository, [picked], cache=cache)
+    assert (verdict, read) == (before[second], [])
+    tools = default_rules('[policy]\ndevelopment_tools = ["jax"]\n')
+    ((_, verdict),) = classify_revisions(repository, [picked], tools, cache)
+    assert (verdict.new_libraries, read) == ((), [])
+    third = git_repo.commit("Next", {"a.py": "import torch, jax, numpy\n"})
+    ((_, verdict),) = classify_revisions(repository, [third], cache=cache)
+    assert [one.name for one in verdict.new_libraries] == ["numpy"]
+    assert sorted(read) == sorted(git_repo.git("rev-parse", f"{sha}:a.py") for sha in (picked, third))
+
+
+def _blobs_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Fills with the ids of the blobs that are read from here on."""
+    seen: list[str] = []
+    ask, read = BlobReader.ask, Repository.read_blobs
+
+    def asked(self: BlobReader, blob: str) -> object:
+        seen.append(blob)
+        return ask(self, blob)
+
+    def streamed(self: Repository, ids: Iterable[str], *limit: int) -> object:
+        wanted = list(ids)
+        seen.extend(wanted)
+        return read(self, wanted, *limit)
+
+    monkeypatch.setattr(BlobReader, "ask", asked)
+    monkeypatch.setattr(Repository, "read_blobs", streamed)
+    return seen
+
+
+def test_a_broken_cache_is_an_empty_one(git_repo: GitRepo, tmp_path: Path) -> None:
+    sha = git_repo.commit("Begin", {"a.py": "import torch\n"})
+    (tmp_path / "evidence.sqlite").write_bytes(b"no database" * 100)
+    ((_, verdict),) = classify_revisions(
+        open_repository(git_repo.path), [sha], cache=FileCache(tmp_path / "evidence.sqlite")
+    )
+    assert verdict.level is Level.MAJOR
 
 
 def test_the_command_prints_one_object_a_revision(git_repo: GitRepo, tmp_path: Path) -> None:

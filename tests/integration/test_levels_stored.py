@@ -15,7 +15,7 @@ from release_mgmt.core.errors import Conflict, Forbidden, InvalidInput, StaleVer
 from release_mgmt.core.permissions import EVERYWHERE, Actor, Role, Scope, Via, trusted
 from release_mgmt.services import changes, classification, overrides, people, tokens
 from release_mgmt.services.classify import default_rules
-from release_mgmt.sources.git import open_repository
+from release_mgmt.sources.git import Repository, open_repository
 from release_mgmt.store.models import repositories as tables
 from release_mgmt.store.models.people import AuditRow
 from release_mgmt.store.session import Store
@@ -96,6 +96,22 @@ def test_a_change_of_the_rules_shows_first_what_would_move(store: Store, git_rep
     with store.read() as session:
         (row,) = session.scalars(select(AuditRow).where(AuditRow.action == "change.reclassify"))
         assert '"c0":"minor"' in (row.after or "")
+
+
+def test_a_change_of_the_rules_judges_only_what_it_touches_and_reads_nothing(
+    store: Store, git_repo: GitRepo, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store, git_repo, now)
+    judge(store, git_repo, now)
+    monkeypatch.setattr(Repository, "log", None)  # a verdict is made from what is kept
+    milder = default_rules("[policy]\nlibrary_new = 'minor'\n")
+    would = judge(store, git_repo, now, rules=milder, dry_run=True)
+    assert (would.judged, [one.change for one in would.moved]) == (1, ["c0"])
+    quiet = default_rules("[policy]\nlibrary_new = 'minor'\ncode_logic = 'minor'\n")
+    assert judge(store, git_repo, now, rules=quiet).judged == 2
+    assert judge(store, git_repo, now, rules=default_rules("[policy]\nlibrary_optional = 'major'\n")).judged == 2
+    other = '[[rules]]\nname = "metrics"\nfact = "metric"\nlevel = "major"\nkind = "code_logic"\n'
+    assert judge(store, git_repo, now, rules=default_rules(other)).judged == 0
 
 
 def test_the_rules_of_a_repository_win_over_ours(store: Store, git_repo: GitRepo, now: datetime) -> None:

@@ -5,23 +5,28 @@ tree, ``rules`` the policy. Nothing here reads a repository; see ``services.clas
 """
 
 from release_mgmt.core.classification.change import ChangedFile, ChangeInput
+from release_mgmt.core.classification.fact import Fact
 from release_mgmt.core.classification.model import Classification, Level, NewLibrary
 from release_mgmt.core.classification.rules import Rule, Rules, load_rules
 from release_mgmt.core.classification.tree import Blob, Tree, wanted
-from release_mgmt.core.classification.verdict import classify, read_blob
+from release_mgmt.core.classification.verdict import classify, judge, observe, pair_facts, read_blob
 
 __all__ = [
     "Blob",
     "ChangeInput",
     "ChangedFile",
     "Classification",
+    "Fact",
     "Level",
     "NewLibrary",
     "Rule",
     "Rules",
     "Tree",
     "classify",
+    "judge",
     "load_rules",
+    "observe",
+    "pair_facts",
     "read_blob",
     "wanted",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from release_mgmt.core.classification.fact import Fact
+
 
 @dataclass(frozen=True, slots=True)
 class ChangedFile:
@@ -22,6 +24,8 @@ class ChangedFile:
     unreadable: str | None = None
     link: bool = False
     """A symbolic link or a submodule: its bytes are no source."""
+    told: tuple[Fact, ...] | None = None
+    """What the pair of contents says (`pair_facts`) where that is known already; the bytes are then left out."""
 
     @property
     def path(self) -> str:

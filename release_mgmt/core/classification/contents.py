@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from posixpath import basename
 
@@ -40,13 +40,12 @@ def _ending(path: str) -> str:
     return basename(path).rpartition(".")[2].lower()
 
 
-def facts(change: ChangeInput) -> Iterator[Fact]:
-    """What each file of a change says."""
+def follow_moves(change: ChangeInput, facts: Iterable[Fact]) -> Iterator[Fact]:
+    """The facts of a change's files; a parameter that names a file which the change moves only follows the move."""
     moves = [(one.old_path, one.new_path) for one in change.files if one.same and one.old_path and one.new_path]
-    for one in change.files:
-        for fact in _file(one):
-            follows = fact.fact == "parameter" and any(_names(fact, old, new) for old, new in moves[:200])
-            yield replace(fact, fact="moved") if follows else fact
+    for fact in facts:
+        follows = fact.fact == "parameter" and any(_names(fact, old, new) for old, new in moves[:200])
+        yield replace(fact, fact="moved") if follows else fact
 
 
 def _names(fact: Fact, old: str, new: str) -> bool:
@@ -58,7 +57,8 @@ def _names(fact: Fact, old: str, new: str) -> bool:
     )
 
 
-def _file(one: ChangedFile) -> Iterator[Fact]:
+def facts(one: ChangedFile) -> Iterator[Fact]:
+    """What one file of a change says."""
     path, found = one.path, purpose(one.path)
     if one.same and one.old_path != one.new_path:
         yield Fact("moved", path, None, path, one.old_path, one.new_path, "file")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
-from release_mgmt.core.classification.change import ChangedFile, ChangeInput
+from release_mgmt.core.classification.change import ChangedFile
 from release_mgmt.core.classification.fact import Fact
 from release_mgmt.core.classification.scope import Purpose, purpose
 from release_mgmt.core.evidence import artefacts, interface, metrics, schemas
@@ -16,22 +17,18 @@ SHOWN = 50
 """Facts of one kind and file that are listed."""
 
 
-def facts(change: ChangeInput, library: bool) -> Iterator[Fact]:
-    """What each file of a change moves. Public interfaces count in a ``library``, which others install.
+def facts(one: ChangedFile, library: bool) -> Iterator[Fact]:
+    """What one file of a change moves. Public interfaces count in a ``library``, which others install.
 
     What cannot be read is told by the other readers of the same file.
     """
-    for one in change.files:
-        if one.same or one.link or one.unreadable or purpose(one.path) is Purpose.VENDORED:
+    if one.same or one.link or one.unreadable or purpose(one.path) is Purpose.VENDORED:
+        return
+    for told in (_metrics(one), _artefacts(one), _schemas(one), _interface(one) if library else iter(())):
+        try:
+            yield from islice(told, SHOWN)
+        except Unreadable:
             continue
-        for told in (_metrics(one), _artefacts(one), _schemas(one), _interface(one) if library else iter(())):
-            try:
-                for count, fact in enumerate(told):
-                    if count >= SHOWN:
-                        break
-                    yield fact
-            except Unreadable:
-                continue
 
 
 def _metrics(one: ChangedFile) -> Iterator[Fact]:
@@ -82,12 +79,16 @@ def _around(old: bytes, new: bytes) -> tuple[bytes, bytes]:
     return old[begin : len(old) - tail], new[begin : len(new) - tail]
 
 
+def is_interface(path: str) -> bool:
+    """Whether others may call what the file at ``path`` holds, so that it matters whether the tree is a library."""
+    if path.rpartition("/")[2] == "NAMESPACE":
+        return True
+    return interface.is_public_module(path) and purpose(path) is Purpose.CODE
+
+
 def _interface(one: ChangedFile) -> Iterator[Fact]:
     path = one.new_path or one.old_path or ""
-    exports = path.rpartition("/")[2] == "NAMESPACE"
-    if one.old is None or (one.old_path != one.new_path and one.new_path is not None):
-        return
-    if not exports and not (interface.is_public_module(path) and purpose(path) is Purpose.CODE):
+    if one.old is None or (one.old_path != one.new_path and one.new_path is not None) or not is_interface(path):
         return
     old, new = _around(one.old, one.new or b"")
     if not set(_SIGNATURE.findall(old)) - set(_SIGNATURE.findall(new)):

@@ -66,8 +66,8 @@ def _move(change: ChangeInput, tree: Tree, read: ReadBlob, undo: list[tuple[str,
             moves.append((one.old_path, None))
         if one.same and one.new_path and earlier is not None and earlier.manifest is None:
             moves.append((one.new_path, earlier))
-        elif one.new_path and one.new is not None and wanted(one.new_path):
-            blob = read(one.new_path, one.new)
+        elif one.new_path and (one.new is not None or one.told is not None) and wanted(one.new_path):
+            blob = read(one.new_path, one.new or b"")
             moves.append((one.new_path, blob))
             if not one.same:
                 new[one.new_path] = blob.facts

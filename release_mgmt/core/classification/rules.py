@@ -97,6 +97,17 @@ class Rules:
         return next((one for one in self.by_fact.get(fact, ()) if one[1].fits(subject, ecosystem, path)), None)
 
     @cached_property
+    def observing(self) -> str:
+        """A digest of what observing takes from the rules: the development tools and the families."""
+        return _digest([self.development_tools, sorted(self.families.items())])
+
+    def signature(self, about: Collection[str]) -> str:
+        """A digest of all that a verdict on facts of these names depends on. Rules about other facts leave it, and
+        the verdict, as they are."""
+        ours = [_plain(rule) for rule in self.rules if rule.fact in about]
+        return _digest([ours, self.observing if any(_ASKS.match(one) for one in about) else ""])
+
+    @cached_property
     def _exact_tools(self) -> frozenset[str]:
         return frozenset(name.lower() for name in self.development_tools if "*" not in name)
 
@@ -148,10 +159,17 @@ def load_rules(text: str, override: str | None = None) -> Rules:
     faults = [fault for document in documents for fault in document.faults]
     if faults:
         raise InvalidInput(f"classification rules: {faults[0].path}: {faults[0].message}", faults)
-    shown = json.dumps([[_plain(rule) for rule in rules], sorted(policy.items()), tools, sorted(families.items())])
-    digest = hashlib.sha256(shown.encode()).hexdigest()[:16]
+    digest = _digest([[_plain(rule) for rule in rules], sorted(policy.items()), tools, sorted(families.items())])
     by_label = {label: level for level in (Level.MINOR, Level.MAJOR) for label in tags.get(level, ())}
     return Rules(tuple(rules), policy, tools, families, digest, by_label)
+
+
+# The facts whose very name may hang on what counts as a development tool or a family.
+_ASKS = re.compile(r"library_|import_|unreadable\Z|documentation\Z")
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
 
 
 def _plain(rule: Rule) -> list[object]:

@@ -46,20 +46,36 @@ def classify(
 
     ``read`` may be given by a caller that has read some of the files already.
     """
-    facts = list(libraries.facts(change, tree, rules, read))
-    facts.extend(contents.facts(change))
-    facts.extend(effects.facts(change, tree.is_library))
-    facts.extend(_words(change))
-    return _verdict(facts, rules)
+    return judge(observe(change, tree, rules, read), rules)
 
 
-def _words(change: ChangeInput) -> Iterator[Fact]:
-    said = [*words.of_message(change.message), *words.of_labels(change.labels)]
-    logs = [one for one in change.files if one.new_path and one.new and words.is_change_log(one.new_path)]
+def observe(
+    change: ChangeInput, tree: Tree, rules: Rules, read: Callable[[str, bytes], Blob] = read_blob
+) -> tuple[Fact, ...]:
+    """What ``change`` does, before any rule says what that means. Of ``rules`` only the development tools and the
+    families matter. ``tree`` comes back as it was."""
+    found = list(libraries.facts(change, tree, rules, read))
+    library = tree.is_library
+    pairs = [one.told if one.told is not None else pair_facts(one, library) for one in change.files]
     only_logs = all(words.is_change_log(one.path) for one in change.files)
-    if not only_logs:
-        for one in logs:
-            said.extend(words.of_change_log(one.path, _added_lines(one), (one.new or b"").decode("utf-8", "replace")))
+    told = (fact for pair in pairs for fact in pair if not (only_logs and fact.fact == "break_marked"))
+    found.extend(contents.follow_moves(change, told))
+    found.extend(_breaks([*words.of_message(change.message), *words.of_labels(change.labels)]))
+    return tuple(found)
+
+
+def pair_facts(one: ChangedFile, library: bool) -> tuple[Fact, ...]:
+    """What one changed file says by itself, whatever tree it is in save for ``library``: whether others install it."""
+    return (*contents.facts(one), *effects.facts(one, library), *_change_log(one))
+
+
+def _change_log(one: ChangedFile) -> Iterator[Fact]:
+    if one.new_path and one.new and words.is_change_log(one.new_path):
+        text = one.new.decode("utf-8", "replace")
+        yield from _breaks(words.of_change_log(one.path, _added_lines(one), text))
+
+
+def _breaks(said: Iterable[words.Word]) -> Iterator[Fact]:
     for word in said:
         if word.says == "breaking":
             yield Fact("break_marked", word.source, word.line, word.text[:120], None, word.text, kind="words")
@@ -80,7 +96,8 @@ class _Judged:
     fact: Fact
 
 
-def _verdict(facts: Iterable[Fact], rules: Rules) -> Classification:
+def judge(facts: Iterable[Fact], rules: Rules) -> Classification:
+    """What ``rules`` make of what was observed."""
     judged: list[_Judged] = []
     for fact in facts:
         found = rules.rule_for(fact.fact, fact.subject, fact.ecosystem, fact.path)

@@ -213,13 +213,15 @@ class ChangeCommit(Base):
 
 
 class ClassificationRow(Base):
-    """What the rules say of a change at its present content; ``policy`` is the digest of the rules that said so."""
+    """What the rules say of a change at its present content. ``about`` are the names of the facts that were judged,
+    in one text; ``policy`` is the digest of the rules about these."""
 
     __tablename__ = "classifications"
 
     change_id: Mapped[str] = mapped_column(ForeignKey("changes.id", ondelete="CASCADE"), primary_key=True)
     content: Mapped[str]
     policy: Mapped[str]
+    about: Mapped[str] = mapped_column(server_default="")
     level: Mapped[str]
     kind: Mapped[str]
     needs_review: Mapped[bool]
@@ -249,7 +251,7 @@ class OverrideRow(Base):
 
 
 class ClassificationCache(Base):
-    """Evidence by content (both trees and the policy), shared by every process; rows may be deleted at any time."""
+    """What blobs, pairs of blobs and whole changes say, by content; rows may be deleted at any time."""
 
     __tablename__ = "classification_cache"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from release_mgmt.core.classification import effects
-from release_mgmt.core.classification.change import ChangedFile, ChangeInput
+from release_mgmt.core.classification.change import ChangedFile
 from release_mgmt.core.classification.fact import Fact
 
 
@@ -16,7 +16,7 @@ def told(
         old.encode() if old is not None else None,
         new.encode() if new is not None else None,
     )
-    found: list[Fact] = list(effects.facts(ChangeInput((file,)), library))
+    found: list[Fact] = list(effects.facts(file, library))
     return [(one.fact, one.subject, one.old, one.new) for one in found]
 
 
