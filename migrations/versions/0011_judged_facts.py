@@ -2,14 +2,14 @@
 
 Verdicts without them are made again at the next sync.
 
-Revision: 0009_judged_facts, after 0008_insight
+Revision: 0011_judged_facts, after 0010_incidents
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009_judged_facts"
-down_revision = "0008_insight"
+revision = "0011_judged_facts"
+down_revision = "0010_incidents"
 branch_labels = None
 depends_on = None
 
