@@ -21,7 +21,7 @@ def definition(one: Definition) -> dict[str, Any]:
     """What a figure means."""
     return {
         "id": one.id, "title": one.title, "group": one.group, "unit": one.unit, "better": one.better.value,
-        "over": one.over, "meaning": one.meaning, "send": one.send, "source": one.source,
+        "over": one.over, "meaning": one.meaning, "send": " ".join(one.send), "source": one.source,
     }  # fmt: skip
 
 
@@ -81,18 +81,22 @@ def _cell(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-_SHORT = {"percent": "%", "hours": " hours", "days": " days", "per week": " per week"}
+_SHORT = {"hours": " hours", "days": " days", "per week": " per week"}
 
 
 def words(one: Figure) -> str:
-    """The value with its unit: ``12.5 %``, ``3 moves``; "not measured" without one."""
-    value, unit = one.result.value, one.definition.unit
+    """The value of a figure with its unit."""
+    return value_words(one.definition, one.result.value)
+
+
+def value_words(one: Definition, value: float | None) -> str:
+    """A value with its unit: ``12.5 %``, ``3``, ``4 hours``; "not measured" without one."""
     if value is None:
         return "not measured"
     number = f"{value:.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.1f}"
-    if unit == "percent":
+    if one.unit == "percent":
         return f"{number} %"
-    return f"{number}{_SHORT.get(unit, '')}"
+    return f"{number}{_SHORT.get(one.unit, '')}"
 
 
 def basis(one: Figure) -> str:

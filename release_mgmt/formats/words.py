@@ -92,8 +92,8 @@ class Words:
                 text = found.string[form]
         return text
 
-    def number(self, value: int) -> str:
-        """A whole number with the thousands apart: ``12,345``, ``12.345``."""
+    def number(self, value: float) -> str:
+        """A number with the thousands apart: ``12,345``, ``12.345``."""
         return format_decimal(value, locale=self._locale)
 
     def listing(self, items: Iterable[str]) -> str:

@@ -31,7 +31,7 @@ def places(found: Demo) -> Mapping[str | None, tuple[str, ...]]:
             "/mine", "/repositories", "/repositories/pricing-model", "/repositories/pricing-model/releases/v1.2.0",
             "/changelogs", "/changelogs/pricing-model", "/changelogs/pricing-model?audience=engineering&text=trees",
             "/subscribe", "/search?q=fraud", "/search", "/me", "/freezes", "/freezes/releases/inventory", "/plans",
-            "/weekly",
+            "/weekly", "/insight", "/insight?days=28&repository=pricing-model", "/insight/release_frequency",
         ),
         "ben": (
             "/", "/board", window, f"{window}/edit", f"{major}/move", f"{major}/move?to={there}", f"{major}/swap",

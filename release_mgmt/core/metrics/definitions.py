@@ -24,7 +24,7 @@ class Better(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One figure. ``over`` names what its population counts, ``send`` what to do when it is empty."""
+    """One figure. ``over`` names what its population counts, ``send`` what to do when it is empty, a sentence each."""
 
     id: str
     title: str
@@ -33,7 +33,7 @@ class Definition:
     better: Better
     over: str
     meaning: str
-    send: str
+    send: tuple[str, ...]
     source: str = OWN
 
 
@@ -47,70 +47,70 @@ _WINDOWS = "Give the repository a calendar: changes are then placed in windows a
 DEFINITIONS: tuple[Definition, ...] = (
     Definition(
         "deployment_frequency", "Deployment frequency", "delivery", "per week", Better.MORE, "deployments",
-        "Deployments that were done in production, for each seven days.", _STAGES, DORA,
+        "Deployments that were done in production, for each seven days.", (_STAGES,), DORA,
     ),
     Definition(
         "lead_time", "Lead time for changes", "delivery", "hours", Better.LESS, "changes",
-        "From a change's oldest commit to its first deployment in production; the median.", _STAGES, DORA,
+        "From a change's oldest commit to its first deployment in production; the median.", (_STAGES,), DORA,
     ),
     Definition(
         "change_failure_rate", "Change failure rate", "delivery", "percent", Better.LESS, "deployments",
         "Deployments in production that failed, were rolled back or caused an incident, of all.",
-        f"{_STAGES} {_INCIDENTS}", DORA,
+        (_STAGES, _INCIDENTS), DORA,
     ),
     Definition(
         "recovery_time", "Failed deployment recovery time", "delivery", "hours", Better.LESS, "failed deployments",
         "From the failure of a deployment in production until it was put right; the median.",
-        f"{_STAGES} {_INCIDENTS}", DORA,
+        (_STAGES, _INCIDENTS), DORA,
     ),
     Definition(
         "release_frequency", "Release frequency", "delivery", "per week", Better.MORE, "version tags",
-        "Version tags, for each seven days.", _TAGS,
+        "Version tags, for each seven days.", (_TAGS,),
     ),
     Definition(
         "lead_time_to_release", "Lead time to a release", "delivery", "hours", Better.LESS, "changes",
-        "From a change's oldest commit to the first version tag that holds it; the median.", _TAGS,
+        "From a change's oldest commit to the first version tag that holds it; the median.", (_TAGS,),
     ),
     Definition(
         "dates_kept", "Announced dates kept", "predictability", "percent", Better.MORE, "announced dates",
         "Changes that reached production in the window that was announced first, of those announced for it.",
-        f"{_WINDOWS} {_STAGES}",
+        (_WINDOWS, _STAGES),
     ),
     Definition(
         "notice_given", "Notice given", "predictability", "days", Better.MORE, "announced dates",
-        "From the announcement of a date to that date; the median.", _WINDOWS,
+        "From the announcement of a date to that date; the median.", (_WINDOWS,),
     ),
     Definition(
         "notice_met", "Notice as agreed", "predictability", "percent", Better.MORE, "announced dates",
-        "Dates announced at least as early as the calendar's notice asks, of all.", _WINDOWS,
+        "Dates announced at least as early as the calendar's notice asks, of all.", (_WINDOWS,),
     ),
     Definition(
         "moves", "Moves", "predictability", "moves", Better.LESS, "moves",
-        "Announced dates that moved, by the first reason recorded.", _WINDOWS,
+        "Announced dates that moved, by the first reason recorded.", (_WINDOWS,),
     ),
     Definition(
         "majors_coordinated", "Majors coordinated in time", "predictability", "percent", Better.MORE, "major changes",
         "Major changes that had their notice and every approval and sign-off before their window began, of all.",
-        _WINDOWS,
+        (_WINDOWS,),
     ),
     Definition(
         "freezes_respected", "Freezes respected", "predictability", "percent", Better.MORE, "changes deployed",
-        "Changes that reached production outside every hard freeze that held them, of all.", f"{_STAGES} {_WINDOWS}",
+        "Changes that reached production outside every hard freeze that held them, of all.", (_STAGES, _WINDOWS),
     ),
     Definition(
         "gate_respected", "Gate respected", "predictability", "percent", Better.MORE, "changes deployed",
         "Changes whose last answer of the gate before production was not a denial, of those that asked.",
-        "Ask the gate before each deployment: release-mgmt gate, or GET /api/v1/gate.",
+        ("Ask the gate before each deployment: release-mgmt gate, or GET /api/v1/gate.",),
     ),
     Definition(
         "break_glass", "Break-glass permissions", "predictability", "permissions", Better.LESS, "permissions",
         "Permissions to break named blockers that were granted.",
-        "Nothing: an empty count means that nobody needed one.",
+        ("Nothing: an empty count means that nobody needed one.",),
     ),
     Definition(
         "level_overrides", "Levels corrected", "predictability", "percent", Better.LESS, "classified changes",
         "Changes merged whose level a person corrected, of all that were classified.",
-        "Let the repository be read: its changes are then classified.",
+        ("Let the repository be read: its changes are then classified.",),
     ),
 )  # fmt: skip
 

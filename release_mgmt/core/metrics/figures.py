@@ -32,7 +32,7 @@ class Figure:
     @property
     def missing(self) -> str | None:
         """What to send, when there is nothing to measure."""
-        return self.definition.send if self.result.value is None else None
+        return " ".join(self.definition.send) if self.result.value is None else None
 
 
 def figures(facts: Facts, span: Span, definitions: Iterable[Definition] = DEFINITIONS) -> tuple[Figure, ...]:

@@ -12,8 +12,6 @@ from release_mgmt.services import Store
 from release_mgmt.services.metrics.loading import load
 from release_mgmt.services.metrics.scope import Asked, Scope
 
-DAYS = 91  # thirteen weeks
-
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -41,4 +39,4 @@ def measure(
 
 def _span(asked: Asked, now: datetime, zone: str) -> Span:
     last = asked.until or days_back(now, 1, zone).last
-    return span(asked.since or last - timedelta(days=DAYS - 1), last, zone)
+    return span(asked.since or last - timedelta(days=asked.days - 1), last, zone)

@@ -19,10 +19,15 @@ from release_mgmt.store.models.people import Team
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, CalendarVersion, PlacementRow
 
+DAYS = 91  # thirteen weeks
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """By what figures are narrowed, and the local days ``since`` and ``until``, both included (None: the last 91)."""
+    """By what figures are narrowed, and the local days ``since`` and ``until``, both included.
+
+    Without ``since`` they are the last ``days``, without ``until`` up to today.
+    """
 
     repository: str | None = None
     team: str | None = None
@@ -30,6 +35,7 @@ class Asked:
     environment: str | None = None
     since: date | None = None
     until: date | None = None
+    days: int = DAYS
 
 
 class Scope:

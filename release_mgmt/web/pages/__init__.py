@@ -29,6 +29,7 @@ MODULES = (
     "plans",
     "weekly",
     "repositories",
+    "insight",
     "changelogs",
     "subscribe",
     "search",

@@ -16,7 +16,7 @@ from release_mgmt.web.pages.parts import Person
 
 _OPTIONAL = (
     "admin_repositories", "admin_calendars", "subscribe", "weekly", "changelogs", "calendar", "board", "freezes",
-    "new_freeze",
+    "new_freeze", "insight", "maturity",
 )  # fmt: skip
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "theme"
@@ -45,6 +45,7 @@ _NAV: tuple[tuple[str, str, Action], ...] = (
     (mark("History"), "pages.plans", Action.READ_PLAN),
     (mark("Changelogs"), "pages.changelogs", Action.READ_CHANGELOG),
     (mark("Repositories"), "pages.repositories", Action.READ_REPOSITORY),
+    (mark("Insight"), "pages.insight", Action.READ_METRICS),
     (mark("Subscribe"), "pages.subscribe", Action.SUBSCRIBE),
     (mark("Admin"), "pages.admin", Action.MANAGE_REPOSITORIES),
 )

@@ -20,4 +20,5 @@ def test_every_definition_tells_its_meaning_population_and_what_to_send() -> Non
         assert one.title, one.id
         assert one.meaning.endswith("."), one.id
         assert one.over, one.id
-        assert one.send.endswith("."), one.id
+        assert one.send, one.id
+        assert all(sentence.endswith(".") for sentence in one.send), one.id

@@ -13,6 +13,7 @@ from jinja2 import Environment, nodes
 
 from release_mgmt import resources
 from release_mgmt.core.audience import Annotation, Audience, view
+from release_mgmt.core.metrics import DEFINITIONS
 from release_mgmt.core.planning.model import MESSAGES
 from release_mgmt.formats import html, words
 from release_mgmt.formats.words import DEFAULT_LANGUAGE, Words, catalogue, languages, negotiate
@@ -28,6 +29,8 @@ def messages() -> tuple[set[str], dict[str, str]]:
     """Every message that code and templates say: alone, and as one and several."""
     single: set[str] = set(MESSAGES.values())  # a plan's reasons, told by their code
     single |= {str(one.metadata["help"]) for one in settings_fields()}
+    for one in DEFINITIONS:  # figures tell their definition
+        single |= {one.title, one.meaning, one.unit, one.over, *one.send}
     single |= {step for one in PROVIDERS for step in webhook_help.setup(one, "", secret_set=False).steps}
     plural: dict[str, str] = {}
 
