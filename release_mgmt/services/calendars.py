@@ -16,10 +16,10 @@ from release_mgmt.core.messages import Kind
 from release_mgmt.core.permissions import Action, Actor, Via, allows, require
 from release_mgmt.core.text import clean
 from release_mgmt.core.windows import ReleaseCalendar, periods
-from release_mgmt.services import Store, audit, outbox, plans, secret
+from release_mgmt.services import Store, audit, calendar_rows, outbox, plans, secret
 from release_mgmt.services.calendar_rows import find, known_names
 from release_mgmt.services.plans import Difference
-from release_mgmt.sources.calendars import read_document
+from release_mgmt.sources.calendars import keep_identities, read_document
 from release_mgmt.store.models.scheduling import CalendarRow, CalendarVersion
 
 FREEZES_AHEAD = timedelta(days=731)
@@ -141,6 +141,9 @@ def apply(
             if version is not None and version != row.version:
                 raise StaleVersion("Somebody else changed this calendar in the meantime.")
         before = row.document if row is not None else {}
+        if row is not None and before != plain:
+            plain = keep_identities(calendar_rows.value(row, now), plain, calendar, now)
+            calendar = read_document(plain, now.year, known_names(session))
         edits = tuple(difference(before, plain))
         if dry_run:
             effects = plans.effects(session, now, row, calendar) if row is not None else Difference()

@@ -8,9 +8,10 @@ from release_mgmt.core.windows import ReleaseCalendar
 from release_mgmt.sources.calendars.document import read
 from release_mgmt.sources.calendars.files import load_yaml, read_file
 from release_mgmt.sources.calendars.holiday import HolidaySource
+from release_mgmt.sources.calendars.identities import keep_identities
 from release_mgmt.sources.calendars.stops import Known
 
-__all__ = ["HolidaySource", "Known", "load_file", "load_yaml", "read", "read_document", "read_file"]
+__all__ = ["HolidaySource", "Known", "keep_identities", "load_file", "load_yaml", "read", "read_document", "read_file"]
 
 
 def read_document(data: object, year: int, known: Known | None = None) -> ReleaseCalendar:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 
 from release_mgmt.core.errors import FieldError, InvalidInput
 from release_mgmt.core.windows import (
@@ -248,12 +248,15 @@ def _retimings(fields: Fields, series: WindowSeries) -> tuple[Retiming, ...]:
         shift = begin - series.start
         finish = shift
         if part.has("end") and series.end is not None:
-            end = datetime.combine(series.end.date(), part.clock("end", series.end.time()))
-            finish = end - series.end
-            if end <= begin:
-                part.fault("end", "is not after start")
+            finish = _end_after(begin, part.clock("end", series.end.time()), series.length) - series.end
         found.append(Retiming(since, shift, finish))
     return tuple(sorted(found, key=lambda each: each.since))
+
+
+def _end_after(begin: datetime, clock: time, length: timedelta) -> datetime:
+    """The end at that time of day: as many midnights later as in ``length``, for shorter windows the next one."""
+    end = datetime.combine(begin.date() + timedelta(days=length.days), clock)
+    return end if end > begin else end + timedelta(days=1)
 
 
 def _exceptions(fields: Fields, series: WindowSeries, zone: tzinfo) -> WindowSeries:
