@@ -19,6 +19,7 @@ from release_mgmt.core.planning import Plan
 from release_mgmt.core.windows import ReleaseCalendar, periods
 from release_mgmt.services import feed_events, visibility
 from release_mgmt.services.candidates import DONE, Loaded
+from release_mgmt.services.feed_events import teams
 from release_mgmt.services.plan_rows import LANE
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, WindowRow
@@ -39,8 +40,7 @@ def tell_feeds(
         )
     )
     emergencies = {each.id for each in loaded.candidates if each.emergency}
-    hidden = visibility.kept(session)
-    went = _went(session, now, row, emergencies, hidden)
+    went = _went(session, now, row, emergencies)
     facts = [
         WindowFact(
             identity=planned.window.key,
@@ -52,7 +52,7 @@ def tell_feeds(
                     *(
                         _fact(loaded.changes[change], loaded.repositories, emergency=change in emergencies)
                         for change in planned.changes
-                        if change in announced and loaded.changes[change].repository_id not in hidden
+                        if change in announced
                     ),
                     # Nothing is called released before its window is over.
                     *(_early(change) for change in went.get(planned.window.key, ())),
@@ -65,15 +65,20 @@ def tell_feeds(
         for planned in made.windows
     ]
     facts += _past(session, now, row, went, {fact.identity for fact in facts})
+    shared, for_teams = teams.split(facts, visibility.kept(session))
     feed_events.refresh(
-        session, now, calendar=row.slug, name=calendar.name, time_zone=calendar.time_zone, windows=facts,
+        session, now, calendar=row.slug, name=calendar.name, time_zone=calendar.time_zone,
+        windows=[fact for fact in shared if fact.changes or not fact.identity.startswith(f"{LANE}@")],
         freezes=_freeze_facts(calendar, row.slug, now), identity=row.id,
     )  # fmt: skip
+    for team in sorted(teams.told(session, row.slug) | set(for_teams)):
+        feed_events.refresh(
+            session, now, calendar=teams.own(row.slug, team), name=calendar.name, time_zone=calendar.time_zone,
+            windows=for_teams.get(team, ()), freezes=(), identity=teams.own(row.id, team),
+        )  # fmt: skip
 
 
-def _went(
-    session: Session, now: datetime, row: CalendarRow, emergencies: Collection[str], hidden: Collection[str]
-) -> dict[str, list[ChangeFact]]:
+def _went(session: Session, now: datetime, row: CalendarRow, emergencies: Collection[str]) -> dict[str, list[ChangeFact]]:
     """Window -> the changes that went out in it, also those that were rolled back since."""
     statement = (
         select(PlacementRow.window, Change, Repository.name)
@@ -89,9 +94,8 @@ def _went(
     )
     found: dict[str, list[ChangeFact]] = {}
     for window, change, name in session.execute(statement):
-        if change.repository_id not in hidden:
-            fact = _fact(change, {change.repository_id: name}, emergency=change.id in emergencies)
-            found.setdefault(str(window), []).append(fact)
+        fact = _fact(change, {change.repository_id: name}, emergency=change.id in emergencies)
+        found.setdefault(str(window), []).append(fact)
     return found
 
 

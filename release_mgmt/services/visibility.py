@@ -52,10 +52,10 @@ def changes(actor: Actor) -> ColumnElement[bool]:
     return or_(*_open(actor), *theirs, *own)
 
 
-def kept(session: Session) -> frozenset[str]:
-    """Ids and names of the repositories kept for their teams: feeds, which many people share, leave them out whole."""
-    query = select(Repository.id, Repository.name).where(~_open(ANONYMOUS)[0])
-    return frozenset(text for row in session.execute(query) for text in row)
+def kept(session: Session) -> dict[str, str | None]:
+    """The repositories kept for their teams by name, with the team that owns each: feeds show them to teams alone."""
+    query = select(Repository.name, Repository.owner_team).where(~_open(ANONYMOUS)[0])
+    return {row.name: row.owner_team for row in session.execute(query)}
 
 
 def subjects(actor: Actor, subject: InstrumentedAttribute[str]) -> ColumnElement[bool]:

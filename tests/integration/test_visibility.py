@@ -234,4 +234,4 @@ def test_every_route_answers_as_if_it_were_not_there(world: Store, settings: Set
 
 def test_feeds_leave_what_is_kept_out(world: Store) -> None:
     with world.read() as session:
-        assert visibility.kept(session) == {"kept"}
+        assert visibility.kept(session) == {"kept": "secret"}

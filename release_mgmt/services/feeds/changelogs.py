@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -21,14 +22,19 @@ from release_mgmt.store.models.publishing import PublicationRow, SubscriptionRow
 MOST_RELEASES = 1_000
 
 
-def atom_page(session: Session, subscription: str, site: str, token: str, page: int) -> tuple[bytes, datetime]:
-    """One page of the feed and when its data last changed. Raises NotFound beyond the last page."""
+def atom_page(
+    session: Session, subscription: str, site: str, token: str, page: int, teams: Collection[str] = ()
+) -> tuple[bytes, datetime]:
+    """One page of the feed, as these teams may see it, and when its data last changed.
+
+    Raises NotFound beyond the last page.
+    """
     row = session.get(SubscriptionRow, subscription)
     if row is None:
         raise NotFound("There is no such feed.")
     filters, say = Filters.of(row.filters), Words(row.language)
     sections: list[tuple[datetime, str, SectionView]] = []
-    for repository in _repositories(session, filters):
+    for repository in _repositories(session, filters, teams):
         record, known, yanked, changed = record_of(session, repository)
         shown = view(record, Audience(row.audience), say, known, yanked=yanked)
         for section in shown.sections:
@@ -73,11 +79,11 @@ def atom_page(session: Session, subscription: str, site: str, token: str, page: 
     return body, max((at for at, _, _ in named), default=heads.START)
 
 
-def _repositories(session: Session, filters: Filters) -> list[str]:
+def _repositories(session: Session, filters: Filters, teams: Collection[str]) -> list[str]:
     statement = select(PublicationRow.repository).distinct().where(PublicationRow.state != "draft")
     if filters.repositories:
         statement = statement.where(PublicationRow.repository.in_(filters.repositories))
-    hidden = visibility.kept(session)
+    hidden = {name for name, owner in visibility.kept(session).items() if owner not in teams}
     return sorted(name for name in session.scalars(statement) if name not in hidden)
 
 

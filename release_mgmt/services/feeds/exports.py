@@ -13,6 +13,7 @@ from release_mgmt.core.errors import NotFound
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.formats import aws
 from release_mgmt.formats.words import Words
+from release_mgmt.services.feed_events import teams
 from release_mgmt.services.feeds.rendering import AHEAD
 from release_mgmt.store.models.publishing import FeedEventRow, FeedHeadRow
 from release_mgmt.store.session import Store
@@ -26,7 +27,7 @@ def export_aws(
     audience = Audience.BUSINESS.value
     say = Words()
     with store.read() as session:
-        head = session.get(FeedHeadRow, (audience, calendar)) if calendar else None
+        head = session.get(FeedHeadRow, (audience, calendar)) if teams.is_readable(calendar, ()) and calendar else None
         if head is None:
             raise NotFound("There is no such calendar, or it has no events yet.")
         rows = session.scalars(

@@ -16,7 +16,7 @@ from release_mgmt.core.errors import Unavailable
 from release_mgmt.store.session import Store
 
 _QUERY = """
-SELECT s.id, s.version, s.audience, coalesce(h.version, 0), coalesce(h.epoch, 0)
+SELECT s.id, s.version, s.audience, coalesce(h.version, 0), coalesce(h.epoch, 0), {teams}
 FROM subscriptions s
 LEFT JOIN feed_heads h ON h.audience = s.audience AND h.calendar = ''
 LEFT JOIN persons p ON p.id = s.person_id
@@ -28,18 +28,26 @@ WHERE s.token_hash = {mark} AND s.revoked_at IS NULL
             OR (s.audience = 'engineering' AND r.role = 'engineer'))))))
 """
 
-_SQLITE, _POSTGRESQL = _QUERY.format(mark="?"), _QUERY.format(mark="%s")
+_TEAMS = "(SELECT {0} FROM (SELECT team FROM team_members WHERE person_id = s.person_id ORDER BY team) m)"
+_SQLITE = _QUERY.format(mark="?", teams=_TEAMS.format("group_concat(m.team)"))
+_POSTGRESQL = _QUERY.format(mark="%s", teams=_TEAMS.format("string_agg(m.team, ',')"))
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A token that holds now: whose feed, and at which version its data stands."""
+    """A token that holds now: whose feed, of which teams, and at which version its data stands."""
 
     subscription: str
     edit: int
     audience: str
     version: int
     epoch: int
+    team_names: str | None = None
+
+    @property
+    def teams(self) -> tuple[str, ...]:
+        """The teams of the person whose feed it is."""
+        return tuple(self.team_names.split(",")) if self.team_names else ()
 
 
 def look_up(store: Store, token: str) -> Ticket | None:

@@ -19,7 +19,7 @@ from release_mgmt.core.calendar import KEEP_CANCELLED, FeedHead, Kept, Shown, wr
 from release_mgmt.core.errors import NotFound
 from release_mgmt.formats import ical
 from release_mgmt.formats.words import Words
-from release_mgmt.services.feed_events import heads
+from release_mgmt.services.feed_events import heads, teams
 from release_mgmt.services.feeds.subscriptions import Filters
 from release_mgmt.store.models.publishing import FeedEventRow, FeedHeadRow, SubscriptionRow
 
@@ -28,7 +28,10 @@ BACK, AHEAD = timedelta(days=90), timedelta(days=365)
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A subscription as it is rendered. ``key`` is the same for feeds with the same events and texts."""
+    """A subscription as it is rendered. ``key`` is the same for feeds with the same events and texts.
+
+    ``teams`` are those whose own events it holds too.
+    """
 
     key: str
     name: str
@@ -38,6 +41,7 @@ class Feed:
     site: str
     time_zone: str
     changed_at: datetime
+    teams: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,8 @@ class Rendered:
     last_modified: datetime
 
 
-def feed_of(session: Session, subscription: str, site: str) -> Feed:
-    """The feed of a subscription."""
+def feed_of(session: Session, subscription: str, site: str, mine: tuple[str, ...] = ()) -> Feed:
+    """The feed of a subscription, whose person is in the teams ``mine``."""
     row = session.get(SubscriptionRow, subscription)
     if row is None:
         raise NotFound("There is no such feed.")
@@ -62,13 +66,15 @@ def feed_of(session: Session, subscription: str, site: str) -> Feed:
         )
         if head.calendar
         and head.calendar != heads.CHANGELOG
-        and (not filters.calendars or head.calendar in filters.calendars)
+        and teams.is_readable(head.calendar, mine)
+        and (not filters.calendars or head.calendar.partition(teams.MARK)[0] in filters.calendars)
     ]
+    theirs = tuple(team for team in mine if any(head.calendar.endswith(teams.MARK + team) for head in own))
     zone = own[0].time_zone if own else "UTC"
     changed = max((head.changed_at for head in own), default=heads.START)
-    named = json.dumps([row.audience, row.language, asdict(filters), site, zone, row.name], sort_keys=True)
+    named = json.dumps([row.audience, row.language, asdict(filters), site, zone, row.name, theirs], sort_keys=True)
     key = hashlib.sha256(named.encode()).hexdigest()
-    return Feed(key, row.name, Audience(row.audience), Words(row.language), filters, site, zone, changed)
+    return Feed(key, row.name, Audience(row.audience), Words(row.language), filters, site, zone, changed, theirs)
 
 
 def head_of(feed: Feed, last_modified: datetime, source: str | None) -> FeedHead:
@@ -167,7 +173,11 @@ class Parts:
 
 
 def _in_calendars(feed: Feed) -> list[ColumnElement[bool]]:
-    return [FeedEventRow.calendar.in_(feed.filters.calendars)] if feed.filters.calendars else []
+    readable = [teams.readable(FeedEventRow.calendar, feed.teams)]
+    named = feed.filters.calendars
+    if not named:
+        return readable
+    return [FeedEventRow.calendar.in_([*named, *(teams.own(one, team) for one in named for team in feed.teams)])]
 
 
 def _day_after(value: datetime) -> datetime:

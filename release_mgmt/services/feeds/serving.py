@@ -71,7 +71,7 @@ class Feeds:
         if ticket is None:
             return None
         day = now.astimezone(UTC).date().isoformat()
-        stamp = (ticket.edit, ticket.version, ticket.epoch, day)
+        stamp = (ticket.edit, ticket.version, ticket.epoch, ticket.team_names, day)
         place = (token, f"{document}:{page}")
         kept = self._answers.get(place)
         if kept is not None and kept.stamp == stamp:
@@ -89,13 +89,15 @@ class Feeds:
     ) -> Answer:
         if document == "changelog.atom":
             with self._store.read() as session:
-                body, changed = changelogs.atom_page(session, ticket.subscription, self._site, token, page)
+                body, changed = changelogs.atom_page(
+                    session, ticket.subscription, self._site, token, page, ticket.teams
+                )
             return Answer.of(stamp, body, changed, "application/atom+xml; charset=utf-8", "changelog.atom")
         return self._calendar(ticket, token, now, stamp)
 
     def _calendar(self, ticket: Ticket, token: str, now: datetime, stamp: tuple[object, ...]) -> Answer:
         with self._store.read() as session:
-            feed = rendering.feed_of(session, ticket.subscription, self._site)
+            feed = rendering.feed_of(session, ticket.subscription, self._site, ticket.teams)
             mark = f"{ticket.version}:{ticket.epoch}:{stamp[-1]}"
             shared = session.get(FeedBodyRow, feed.key)
             if shared is not None and shared.stamp == mark:

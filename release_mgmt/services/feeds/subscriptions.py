@@ -16,6 +16,7 @@ from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import one_line
 from release_mgmt.formats.words import languages
 from release_mgmt.services import audiences, audit, secret
+from release_mgmt.services.feed_events.teams import readable
 from release_mgmt.store.models.publishing import FeedEventRow, SubscriptionRow
 from release_mgmt.store.session import Store
 
@@ -244,6 +245,7 @@ def preview(
             select(FeedEventRow)
             .where(
                 FeedEventRow.audience == reader.value,
+                readable(FeedEventRow.calendar, actor.teams),
                 FeedEventRow.ends_at > now,
                 FeedEventRow.starts_at < now + timedelta(days=365),
                 or_(FeedEventRow.cancelled_at.is_(None), FeedEventRow.cancelled_at > now - KEEP_CANCELLED),
