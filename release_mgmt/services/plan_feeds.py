@@ -78,7 +78,9 @@ def tell_feeds(
         )  # fmt: skip
 
 
-def _went(session: Session, now: datetime, row: CalendarRow, emergencies: Collection[str]) -> dict[str, list[ChangeFact]]:
+def _went(
+    session: Session, now: datetime, row: CalendarRow, emergencies: Collection[str]
+) -> dict[str, list[ChangeFact]]:
     """Window -> the changes that went out in it, also those that were rolled back since."""
     statement = (
         select(PlacementRow.window, Change, Repository.name)
