@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from release_mgmt.core.errors import Unavailable
 from release_mgmt.store.session import Store
@@ -58,7 +58,7 @@ def look_up(store: Store, token: str) -> Ticket | None:
     digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
     try:
         connection = store.engine.raw_connection()
-    except (DBAPIError, OSError) as error:
+    except _errors(store) as error:  # the driver's own: raw connections are not wrapped by SQLAlchemy
         raise _away() from error
     try:
         row = _ask(connection, _SQLITE if store.sqlite else _POSTGRESQL, digest)
@@ -79,10 +79,10 @@ def _ask(connection: Any, query: str, digest: str) -> Any:
         cursor.close()
 
 
-def _errors(store: Store) -> tuple[type[Exception], ...]:
+def _errors(store: Store) -> tuple[type[Exception], type[DBAPIError], type[OSError]]:
     error = store.engine.dialect.loaded_dbapi.Error
     assert issubclass(error, Exception)
-    return (error, OperationalError)
+    return (error, DBAPIError, OSError)
 
 
 def _away() -> Unavailable:

@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
+import structlog
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from release_mgmt.core.errors import ReleaseMgmtError
+from release_mgmt.core.errors import NotFound, ReleaseMgmtError
 from release_mgmt.services.feeds import changelogs, rendering
 from release_mgmt.services.feeds.lookup import Ticket, look_up
 from release_mgmt.services.feeds.rendering import Parts
 from release_mgmt.store.models.publishing import FeedBodyRow
 from release_mgmt.store.session import Store
+
+log = structlog.get_logger(__name__)
 
 KEPT_ANSWERS = 256
 KEPT_PARTS = 16
@@ -64,8 +67,9 @@ class Feeds:
     def answer(self, token: str, document: str, page: int, now: datetime) -> Answer | None:
         """What to send for ``calendar.ics`` or ``changelog.atom``; None when the token is not (or no longer) good.
 
-        The token is checked every time. Raises Unavailable when the database is away, NotFound for a page beyond the
-        last.
+        The token is checked every time. What was sent last is sent again when the token holds and something newer
+        cannot be made: a calendar program copes better with yesterday's plan than with none. Raises Unavailable when
+        the database is away, NotFound for a page beyond the last.
         """
         ticket = look_up(self._store, token)
         if ticket is None:
@@ -76,7 +80,15 @@ class Feeds:
         kept = self._answers.get(place)
         if kept is not None and kept.stamp == stamp:
             return kept
-        made = self._make(ticket, token, document, page, now, stamp)
+        try:
+            made = self._make(ticket, token, document, page, now, stamp)
+        except NotFound:
+            raise
+        except Exception:
+            if kept is None or (kept.stamp[0], kept.stamp[2]) != (ticket.edit, ticket.epoch):
+                raise  # nothing was sent yet, or its filters or its reader's rights were others
+            log.exception("feed_kept", document=document)
+            return kept
         with self._lock:
             self._answers[place] = made
             self._answers.move_to_end(place)

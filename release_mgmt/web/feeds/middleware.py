@@ -51,6 +51,7 @@ class FeedMiddleware:
         path: str = environ.get("PATH_INFO", "")
         if not path.startswith(PREFIX):
             return self._app(environ, start_response)
+        structlog.contextvars.clear_contextvars()  # the last request's of this thread
         began = perf_counter()
         status, headers, body = self._respond(environ, path)
         start_response(status, headers)

@@ -151,6 +151,25 @@ def test_a_fault_in_the_middle_is_503_and_never_half_a_calendar(site: Site, monk
 
 
 @pytest.mark.acceptance("FEED-8")
+def test_what_was_sent_last_is_sent_again_while_its_token_holds(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan moved on and cannot be rendered: the last good bytes go out, and end with the token."""
+    made = feeds.create(site.store, OPERATOR, clock.now(), name="x")
+    path = f"/feeds/{made.token}/calendar.ics"
+    good = site.fetch(path)
+    put(site.store, [])
+
+    def broken(*arguments: object, **named: object) -> bytes:
+        raise RuntimeError("rendering is broken")
+
+    monkeypatch.setattr(rendering, "whole", broken)
+    again = site.fetch(path)
+    assert (again.status, again.body, again.headers["ETag"]) == (200, good.body, good.headers["ETag"])
+    assert site.fetch(subscribe(site.store)).status == 503  # nothing was sent for this one yet
+    feeds.revoke(site.store, OPERATOR, clock.now(), made.id)
+    assert site.fetch(path).status == 404
+
+
+@pytest.mark.acceptance("FEED-8")
 def test_a_database_that_is_away_is_503(site: Site, sqlite_url: str) -> None:
     path = subscribe(site.store)
     assert site.fetch(path).status == 200
