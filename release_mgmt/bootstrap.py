@@ -42,7 +42,7 @@ def create_app(chosen: Settings | None = None, store: Store | None = None) -> Fl
     clock.use_packaged_zones()
     if chosen is None:
         chosen = load_settings()
-        logs.configure(chosen.log_level, chosen.log_format)
+        logs.configure(chosen.log_level, chosen.log_format, chosen.log_path)
     templates = resources.folder("templates")
     app = Flask("release_mgmt", template_folder=str(templates), static_folder=str(templates / "static"))
     https = chosen.site.startswith("https://")

@@ -10,10 +10,13 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import structlog
 
+_STEM, _SUFFIX = "release-mgmt-", ".log"
 _SECRET = re.compile(r"(?i)(secret|password|token|authorization|cookie)")
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+@")
 
@@ -28,8 +31,37 @@ def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> Mutable
     return event
 
 
-def configure(level: str = "info", form: str = "json") -> None:
-    """Log from ``level`` up, as JSON lines or (``console``) for people; the standard library's loggers join in."""
+class DailyFile(logging.Handler):
+    """A file a day (UTC) in a folder, to which any number of processes append whole lines."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append one line; a folder that cannot be written is told on standard error, once a line."""
+        try:
+            day = datetime.fromtimestamp(record.created, UTC).date()
+            with (self.folder / f"{_STEM}{day}{_SUFFIX}").open("a", encoding="utf-8") as file:
+                file.write(self.format(record) + "\n")
+        except OSError:
+            self.handleError(record)
+
+
+def drop_before(folder: Path, day: date) -> int:
+    """Retention: delete the files of days before ``day``; how many."""
+    old = [one for one in folder.glob(f"{_STEM}*{_SUFFIX}") if one.name < f"{_STEM}{day}{_SUFFIX}"]
+    for one in old:
+        one.unlink(missing_ok=True)
+    return len(old)
+
+
+def configure(level: str = "info", form: str = "json", folder: Path | None = None) -> None:
+    """Log from ``level`` up, as JSON lines or (``console``) for people; the standard library's loggers join in.
+
+    To standard error, and with ``folder`` also to a file a day there.
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -54,15 +86,18 @@ def configure(level: str = "info", form: str = "json") -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if folder is not None:
+        handlers.append(DailyFile(folder))
+    for handler in handlers:
+        handler.setFormatter(
+            structlog.stdlib.ProcessorFormatter(
+                foreign_pre_chain=shared,
+                processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+            )
         )
-    )
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = handlers
     root.setLevel(level.upper())
     for chatty in ("alembic", "dbos", "httpx", "urllib3", "sqlalchemy"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

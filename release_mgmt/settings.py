@@ -105,6 +105,7 @@ class Settings:
     log_level: str = _value(
         "info", kinds.String(validate=OneOf(["debug", "info", "warning", "error"])), "least level that is logged"
     )
+    log_dir: str = _value("", kinds.String(), "folder for a log file a day, beside standard error; empty: none")
     log_format: str = _value("json", kinds.String(validate=OneOf(["json", "console"])), "how a log line looks")
     metrics_public: bool = _value(False, _switch(), "whether /metrics answers anybody and not only this machine")
 
@@ -192,12 +193,16 @@ class Settings:
         "worker-1", kinds.String(), "name of a worker; each that lives at the same time needs its own"
     )
     worker_threads: int = _value(2, _number(1, 64), "jobs that one worker runs at once")
+    worker_metrics_port: int = _value(
+        0, _number(0, 65535), "port at which a worker that runs alone tells its metrics (on `host`); 0: nowhere"
+    )
     sync_every: int = _value(300, _number(10), "time between two syncs of a repository")
     reconcile_every: int = _value(1, _number(1), "time between two looks for work that is due")
 
     # Retention
     keep_jobs_days: int = _value(30, _number(1), "finished jobs")
     keep_gate_decisions_days: int = _value(400, _number(1), "answers of the gate")
+    keep_logs_days: int = _value(30, _number(1), "files of `log_dir`")
     keep_deliveries_days: int = _value(30, _number(1), "bodies of webhooks")
 
     origins: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
@@ -210,6 +215,11 @@ class Settings:
     def data_path(self) -> Path:
         """``data_dir`` as an absolute path."""
         return Path(self.data_dir).expanduser().resolve()
+
+    @property
+    def log_path(self) -> Path | None:
+        """``log_dir`` as an absolute path, if there is one."""
+        return Path(self.log_dir).expanduser().resolve() if self.log_dir else None
 
     @property
     def database(self) -> str:

@@ -66,50 +66,84 @@ def _programs() -> Path | None:
     return Path(found).parent if found else None
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The URL (without a database's name) of a PostgreSQL started for this run only.
+@dataclass
+class PostgresCluster:
+    """A PostgreSQL server on a folder and a port of its own; ``stop`` and ``start`` it as often as you like.
 
     ``initdb --no-sync`` on a temporary folder takes about a second; the server refuses root, so root runs it as the
     user ``postgres``.
     """
-    programs = _programs()
-    if programs is None:
-        pytest.skip(MISSING_POSTGRES)
-    user: str | None = None
-    if os.geteuid() == 0:
-        try:
-            user = pwd.getpwnam("postgres").pw_name
-        except KeyError:
-            pytest.skip(MISSING_POSTGRES + " (there is no user postgres to run it as)")
-    folder = Path(tempfile.mkdtemp(prefix="release-mgmt-pg-"))
-    if user:
-        shutil.chown(folder, user)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
 
-    def run(*command: str) -> None:
+    programs: Path
+    user: str | None
+    folder: Path
+    port: int
+
+    @classmethod
+    def make(cls) -> PostgresCluster:
+        """A cluster that was initialised and does not run yet; skips the test where there is no PostgreSQL."""
+        programs = _programs()
+        if programs is None:
+            pytest.skip(MISSING_POSTGRES)
+        user: str | None = None
+        if os.geteuid() == 0:
+            try:
+                user = pwd.getpwnam("postgres").pw_name
+            except KeyError:
+                pytest.skip(MISSING_POSTGRES + " (there is no user postgres to run it as)")
+        folder = Path(tempfile.mkdtemp(prefix="release-mgmt-pg-"))
+        if user:
+            shutil.chown(folder, user)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        made = cls(programs, user, folder, port)
+        made._run("initdb", "--no-sync", "-U", "tester", "-A", "trust", "-E", "UTF8", "-D", str(folder / "data"))
+        return made
+
+    @property
+    def url(self) -> str:
+        """The URL without a database's name."""
+        return f"postgresql+psycopg://tester@127.0.0.1:{self.port}"
+
+    def _run(self, program: str, *arguments: str) -> None:
         environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "UTC"}
         done = subprocess.run(
-            command, user=user, group=user, extra_groups=[] if user else None, cwd=folder, env=environment,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            [str(self.programs / program), *arguments], user=self.user, group=self.user,
+            extra_groups=[] if self.user else None, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout
 
-    data = folder / "data"
-    options = (
-        f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} "
-        "-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_connections=200"
-    )
-    try:
-        run(str(programs / "initdb"), "--no-sync", "-U", "tester", "-A", "trust", "-E", "UTF8", "-D", str(data))
-        run(str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
-        yield f"postgresql+psycopg://tester@127.0.0.1:{port}"
-    finally:
+    def start(self, more: str = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off") -> None:
+        """Start the server and wait until it answers."""
+        options = (
+            f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self.folder} "
+            f"-c max_connections=200 {more}"
+        )
+        data, log = str(self.folder / "data"), str(self.folder / "log")
+        self._run("pg_ctl", "-D", data, "-w", "-l", log, "-o", options, "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop it; ``immediate`` is a crash: every connection breaks, nothing is tidied up."""
+        self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", mode, "stop")
+
+    def remove(self) -> None:
+        """Stop it if it runs, and delete its folder."""
         with suppress(AssertionError):
-            run(str(programs / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
+            self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL (without a database's name) of a PostgreSQL started for this run only."""
+    cluster = PostgresCluster.make()
+    try:
+        cluster.start()
+        yield cluster.url
+    finally:
+        cluster.remove()
 
 
 @pytest.fixture(scope="session")

@@ -74,8 +74,7 @@ class Supervisor:
         self._command = [sys.executable, "-m", "release_mgmt", "worker", "--with-parent", "--id", settings.worker_id]
         if config:
             self._command += ["--config", str(config)]
-        self._environment = {**os.environ}
-        self._environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
+        self._environment = {**os.environ}  # with the folder of metrics: the worker's are told by the web processes
         if log_level:
             self._environment["RELEASE_MGMT_LOG_LEVEL"] = log_level
         self._stopping = threading.Event()
@@ -142,7 +141,7 @@ def make_server(settings: Settings) -> Any:
             from release_mgmt import logs
             from release_mgmt.bootstrap import create_app
 
-            logs.configure(settings.log_level, settings.log_format)
+            logs.configure(settings.log_level, settings.log_format, settings.log_path)
             return create_app(settings)
 
     return Web()

@@ -25,12 +25,16 @@ def worker(config: Path | None, name: str | None, *, with_parent: bool) -> None:
 
     installation = opened(config)
     settings = replace(installation.settings, worker_id=name) if name else installation.settings
-    logs.configure(settings.log_level, settings.log_format)
+    logs.configure(settings.log_level, settings.log_format, settings.log_path)
     stop = threading.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, lambda *_: stop.set())
     if with_parent:
         threading.Thread(target=_watch, args=(os.getppid(), stop), daemon=True).start()
+    if settings.worker_metrics_port:
+        from release_mgmt.jobs import meters
+
+        meters.tell(settings.host, settings.worker_metrics_port)
     work(settings, installation.store, stop)
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
-from release_mgmt import clock
+from release_mgmt import clock, logs
 from release_mgmt.core import pipeline
 from release_mgmt.core.errors import ReleaseMgmtError
 from release_mgmt.core.permissions import Actor, Via, trusted
@@ -184,7 +184,11 @@ def drop(work: Work) -> Mapping[str, Any]:
     """Retention."""
     chosen = work.settings
     keep = tending.Keep(chosen.keep_jobs_days, chosen.keep_deliveries_days, chosen.keep_gate_decisions_days)
-    return tending.drop_old(work.store, clock.now(), keep)
+    dropped = tending.drop_old(work.store, clock.now(), keep)
+    if chosen.log_path is not None:
+        oldest = (clock.now() - timedelta(days=chosen.keep_logs_days)).date()
+        dropped["log_files"] = logs.drop_before(chosen.log_path, oldest)
+    return dropped
 
 
 HANDLERS: dict[str, Handler] = {

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from release_mgmt import __version__, clock
 from release_mgmt.core import pipeline
 from release_mgmt.core.errors import ReleaseMgmtError, Unavailable
+from release_mgmt.jobs import meters
 from release_mgmt.jobs.engine import Engine, Plan
 from release_mgmt.jobs.handlers import ACTOR, HANDLERS, Cancelled, Handler, Work
 from release_mgmt.services import Store, tending
@@ -21,7 +24,8 @@ from release_mgmt.settings import Settings
 log = structlog.get_logger(__name__)
 
 BEAT = 5.0
-SILENCE = timedelta(seconds=30)
+SILENCE = 30.0
+LONG_SILENT = 3 * BEAT
 HOUR = timedelta(hours=1)
 
 
@@ -48,11 +52,15 @@ class Runner:
             return False
         kind, subject = begun
         bound = log.bind(job_id=job, kind=kind, subject=subject, step=step)
+        begun_at, outcome = time.perf_counter(), "failed"
         try:
             work = Work(self.store, self.settings, job, subject, kind)
             work.enter(step)
-            services.keep(self.store, clock.now(), job, step, self.handlers[step](work))
+            result = self.handlers[step](work)
+            services.keep(self.store, clock.now(), job, step, result)
+            outcome = "failed" if result.get("error") else "done"  # a source that is down fails no job of its own
         except Cancelled:
+            outcome = "cancelled"
             services.cancelled(self.store, clock.now(), job)
             bound.info("job cancelled")
             return False
@@ -66,6 +74,8 @@ class Runner:
             state = services.fail(self.store, clock.now(), job, told, passing=False)
             bound.error("job failed", state=state, exc_info=error)
             return False
+        finally:
+            meters.ended(kind, step, outcome, time.perf_counter() - begun_at)
         bound.info("step done")
         return True
 
@@ -105,9 +115,36 @@ def reconcile(store: Store, engine: Engine, settings: Settings) -> int:
     return sent
 
 
-def take_over(store: Store, engine: Engine) -> None:
+@dataclass(slots=True)
+class Watch:
+    """Which workers are silent, judged by the steps of their heartbeat and not by wall clocks.
+
+    Clocks are set, and those of two machines differ: a worker is silent when its heartbeat did not move for half a
+    minute of our own steady clock; for a quarter of one where it was old already when we looked first (the worker had
+    ended before we began).
+    """
+
+    steady: Callable[[], float] = time.monotonic
+    seen: dict[str, tuple[datetime, float]] = field(default_factory=dict)
+
+    def silent(self, beats: Mapping[str, datetime], now: datetime) -> list[str]:
+        """The silent ones among ``beats`` (worker -> last heartbeat), at ``now``."""
+        at = self.steady()
+        before, self.seen = self.seen, {}
+        found = []
+        for worker, beat in beats.items():
+            known = before.get(worker)
+            since = known[1] if known is not None and known[0] == beat else at
+            self.seen[worker] = (beat, since)
+            patience = LONG_SILENT if now - beat > timedelta(seconds=SILENCE) else SILENCE
+            if at - since >= patience:
+                found.append(worker)
+        return found
+
+
+def take_over(store: Store, engine: Engine, watch: Watch) -> None:
     """Resume what workers without a sign of life had begun."""
-    silent = services.silent_workers(store, clock.now(), SILENCE)
+    silent = watch.silent(services.heartbeats(store), clock.now())
     if silent:
         taken = engine.resume(silent)
         services.forget_workers(store, silent)
@@ -133,17 +170,18 @@ def work(settings: Settings, store: Store, stop: threading.Event, handlers: dict
     beating.start()
     engine = Engine(settings.jobs_database, worker=settings.worker_id, threads=settings.worker_threads, plan=plan)
     log.info("worker started", worker=settings.worker_id)
+    watch = Watch()
     cleaned = clock.now() - HOUR
     try:
         while not stop.is_set():
             try:
-                take_over(store, engine)
+                take_over(store, engine, watch)
                 reconcile(store, engine, settings)
-                if clock.now() - cleaned >= HOUR:
+                if abs(clock.now() - cleaned) >= HOUR:
                     cleaned = clock.now()
                     engine.forget_before(cleaned - timedelta(days=settings.keep_jobs_days))
-            except Unavailable as error:  # the database is away for a moment: look again at the next turn
-                log.warning("cannot look for work", error=error.message)
+            except (Unavailable, DBAPIError) as error:  # the database is away for a moment: look at the next turn
+                log.warning("cannot look for work", error=type(error).__name__)
             stop.wait(settings.reconcile_every)
     finally:
         engine.close()

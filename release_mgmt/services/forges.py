@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.changes import Labelling, PullRequest
@@ -32,6 +32,7 @@ OVERLAP = timedelta(minutes=10)  # forges stamp an update some time before they 
 BATCH = 100
 MOST_DETAILS = 500  # how many reviews, and how many lists of commits, one poll asks for; the rest comes with the next
 DEGRADED_AFTER = 3
+LONGEST_TURN = timedelta(days=1)
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
 
 
@@ -170,11 +171,16 @@ def states(store: Store, actor: Actor, now: datetime) -> list[SourceState]:
 
 
 def due(store: Store, now: datetime, limit: int = 100) -> tuple[str, ...]:
-    """The ids of the repositories whose forge is to be read now, longest due first."""
+    """The ids of the repositories whose forge is to be read now, longest due first.
+
+    No forge asks for more than a day: a turn further ahead was set before the clock went back.
+    """
     query = (
         select(ForgeSource.repository_id)
         .join(Repository, Repository.id == ForgeSource.repository_id)
-        .where(ForgeSource.due_at <= now, Repository.archived_at.is_(None))
+        .where(
+            or_(ForgeSource.due_at <= now, ForgeSource.due_at > now + LONGEST_TURN), Repository.archived_at.is_(None)
+        )
         .order_by(ForgeSource.due_at, ForgeSource.repository_id)
         .limit(limit)
     )

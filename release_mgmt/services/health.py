@@ -17,8 +17,15 @@ Gauges = dict[str, tuple[str, Series]]
 
 
 def check_ready(store: Store) -> None:
-    """Return when the database answers and has the schema of this code; else raise Conflict or Unavailable."""
-    migrate.require_current(store.url)
+    """Return when the database answers and has the schema of this code, or a newer one; else raise Conflict or
+    Unavailable.
+
+    A newer one only while an upgrade runs: nothing starts on it (``migrate.require_current``), and migrations keep what
+    the version before them uses, so that a process that runs already goes on until it is replaced.
+    """
+    found = migrate.standing(store.url)
+    if found.state != "newer":
+        migrate.require_current(store.url)
 
 
 def gauges(store: Store, now: datetime) -> Gauges:
@@ -29,6 +36,7 @@ def gauges(store: Store, now: datetime) -> Gauges:
         failing = session.scalar(
             select(func.count()).where(Repository.archived_at.is_(None), Repository.sync_error.is_not(None))
         )
+        waiting = session.scalar(select(func.min(Job.created_at)).where(Job.state == "queued"))
         oldest = session.scalar(select(func.min(Repository.synced_at)).where(Repository.archived_at.is_(None)))
         beats = session.execute(select(Worker.id, Worker.heartbeat_at)).all()
         sources = session.execute(
@@ -55,6 +63,8 @@ def gauges(store: Store, now: datetime) -> Gauges:
         "Webhook deliveries that are kept, by state",
         {(("forge", forge), ("state", state)): n for forge, state, n in deliveries},
     )
+    waited = max(0.0, (now - waiting).total_seconds()) if waiting else 0.0
+    found["release_mgmt_oldest_queued_seconds"] = ("Time that the job that waits longest has waited", {(): waited})
     if oldest is not None:
         age = max(0.0, (now - oldest).total_seconds())
         found["release_mgmt_oldest_sync_seconds"] = ("Time since the sync that is longest ago", {(): age})

@@ -152,9 +152,12 @@ def enqueue(store: Store, actor: Actor, now: datetime, kind: str, subject: str) 
 def take_due(store: Store, now: datetime, every: timedelta) -> list[str]:
     """Make a job for each repository that is due, and move its next turn by ``every``; the ids of the new jobs.
 
-    Many workers may call this at once: each turn is taken by one.
+    Many workers may call this at once: each turn is taken by one. A turn that lies further ahead than any is ever set
+    was set before the clock went back: it is due too.
     """
-    due = (Repository.sync_due_at <= now, Repository.archived_at.is_(None))
+    beyond = now + max(every, pipeline.LONGEST_WAIT) + timedelta(minutes=1)
+    turn = or_(Repository.sync_due_at <= now, Repository.sync_due_at > beyond)
+    due = (turn, Repository.archived_at.is_(None))
     with store.read() as session:
         if session.execute(select(Repository.id).where(*due).limit(1)).first() is None:
             return []
@@ -277,10 +280,10 @@ def heartbeat(store: Store, now: datetime, worker: str, version: str) -> None:
             row.version = version
 
 
-def silent_workers(store: Store, now: datetime, silence: timedelta) -> list[str]:
-    """Workers whose last sign of life is older than ``silence``."""
+def heartbeats(store: Store) -> dict[str, datetime]:
+    """The last sign of life that each worker gave, by its own clock."""
     with store.read() as session:
-        return list(session.scalars(select(Worker.id).where(Worker.heartbeat_at < now - silence)))
+        return {name: beat for name, beat in session.execute(select(Worker.id, Worker.heartbeat_at))}  # noqa: C416 - rows
 
 
 def a_worker_lives(store: Store, now: datetime, silence: timedelta = timedelta(seconds=15)) -> bool:

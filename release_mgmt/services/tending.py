@@ -42,6 +42,7 @@ def plans_due(store: Store, now: datetime) -> list[str]:
     old = or_(
         CalendarRow.planned_at.is_(None),
         CalendarRow.planned_at <= now - PLAN_AT_LEAST_EVERY,
+        CalendarRow.planned_at > now + PLAN_AT_LEAST_EVERY,  # planned before the clock went back
         CalendarRow.planned_at <= edited,
     )
     with store.read() as session:
@@ -56,7 +57,7 @@ def enqueue_due(store: Store, actor: Actor, now: datetime, every: timedelta) -> 
     for repository in forges.due(store, now):
         jobs.enqueue(store, actor, now, pipeline.POLL, repository)
     last = jobs.last_of(store, pipeline.RETENTION)
-    if last is None or last <= now - DROP_EVERY:
+    if last is None or abs(now - last) >= DROP_EVERY:
         jobs.enqueue(store, actor, now, pipeline.RETENTION, INSTALLATION)
 
 

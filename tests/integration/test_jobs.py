@@ -17,6 +17,7 @@ from sqlalchemy import func, select, update
 from release_mgmt import clock
 from release_mgmt.core import pipeline
 from release_mgmt.core.permissions import Via, trusted
+from release_mgmt.jobs.worker import Watch
 from release_mgmt.services import jobs
 from release_mgmt.store.models.jobs import Job, Worker
 from release_mgmt.store.models.repositories import Repository
@@ -28,13 +29,21 @@ ROOT = Path(__file__).resolve().parents[2]
 # A worker with steps that count their effect in the database: transactional, so that a repeated step counts once.
 WORKER = """
 import signal, sys, threading, time
+from datetime import timedelta
 from sqlalchemy import update
 from release_mgmt.jobs.worker import work
 from release_mgmt.settings import Settings
 from release_mgmt.store.models.repositories import Repository
 from release_mgmt.store.session import Store
 
-database, engine, worker, pause = sys.argv[1:5]
+from release_mgmt import clock
+from release_mgmt.jobs import worker as module
+
+database, engine, worker, pause, step = sys.argv[1:6]
+module.BEAT, module.SILENCE, module.LONG_SILENT = 0.5, 6.0, 3.0  # all that waits for a worker, five times as fast
+if step != "0":  # this machine's clock is set, a second after the worker began
+    true, begun = clock.now, time.monotonic()
+    clock.now = lambda: true() + timedelta(seconds=float(step) if time.monotonic() > begun + 1 else 0)
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
 store = Store(database)
@@ -47,6 +56,13 @@ def touch(task):
             row.diagnostics = [*row.diagnostics, task.job]
     return {"touched": task.subject}
 
+def once(task):
+    with store.write() as session:
+        row = session.get(Repository, task.subject)
+        row.diagnostics = [*row.diagnostics, f"{worker} {task.job}"]
+    time.sleep(float(pause))
+    return {}
+
 def slow(task):
     for done in range(600):
         task.report(done, 600)
@@ -54,7 +70,8 @@ def slow(task):
     return {}
 
 settings = Settings(database_url=database, jobs_database_url=engine, worker_id=worker, worker_threads=4)
-work(settings, store, stop, {"sync": slow if worker == "slow" else touch, "classify": touch})
+begin = {"slow": slow, "touch": touch}.get(worker, once if step != "0" else touch)
+work(settings, store, stop, {"sync": begin, "classify": touch})
 """
 
 
@@ -89,8 +106,10 @@ def no_worker_stays() -> Iterator[None]:
             kill(process)
 
 
-def start(store: Store, engine_url: str, worker: str = "w1", pause: float = 0.02) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", WORKER, store.url, engine_url, worker, str(pause)]
+def start(
+    store: Store, engine_url: str, worker: str = "w1", pause: float = 0.02, step: int = 0
+) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", WORKER, store.url, engine_url, worker, str(pause), str(step)]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     made = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     STARTED.append(made)
@@ -143,7 +162,7 @@ def test_no_job_is_lost_or_doubled_when_workers_are_killed(store: Store, engine_
 
 
 def test_what_a_dead_worker_had_begun_is_taken_over(store: Store, engine_url: str) -> None:
-    """A worker that never returns loses its job to another once it was silent for half a minute."""
+    """A worker that never returns loses its job to another once it was silent long enough."""
     add_repositories(store, 1)
     process = start(store, engine_url, "lost", pause=30)
     wait_for(store, "running", 1)
@@ -155,6 +174,45 @@ def test_what_a_dead_worker_had_begun_is_taken_over(store: Store, engine_url: st
         wait_for(store, "done", 1)
     finally:
         stop(other)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [3600, pytest.param(-3600, marks=pytest.mark.long)])
+def test_a_clock_that_is_set_takes_no_job_from_a_worker_that_lives(
+    sqlite_store: Store, tmp_path: Path, step: int
+) -> None:
+    """Two workers whose clocks are set an hour, each another way: a long job stays where it is and runs once."""
+    store, engine_url = sqlite_store, f"sqlite:///{tmp_path / 'jobs.db'}"
+    add_repositories(store, 1)
+    first = start(store, engine_url, "first", pause=7, step=step)
+    wait_for(store, "running", 1)
+    second = start(store, engine_url, "second", pause=0.1, step=-step)
+    try:
+        wait_for(store, "done", 1)
+    finally:
+        kill(first)
+        kill(second)
+    with store.read() as session:
+        ran = session.scalars(select(Repository.diagnostics)).one()
+    runs = [one.split() for one in ran if " " in one]
+    assert runs[0][0] == "first"
+    assert len({job for _, job in runs}) == len(runs), "each job ran once; the later ones are turns of a set clock"
+
+
+def test_who_is_silent_is_judged_by_a_steady_clock() -> None:
+    """Only a heartbeat that does not move is silence; what the wall clocks say of it shortens the wait at most."""
+    at = 0.0
+    watch = Watch(lambda: at)
+    now = clock.now()
+    moving, future, old = now, now + timedelta(days=1), now - timedelta(hours=1)
+    seen: dict[str, float] = {}
+    for second in range(40):
+        at = float(second)
+        moving += timedelta(seconds=1)
+        wall = now + timedelta(hours=5 if second > 20 else 0)  # the clock is set
+        for worker in watch.silent({"moving": moving, "future": future, "old": old}, wall):
+            seen.setdefault(worker, at)
+    assert seen == {"old": 15.0, "future": 30.0}
 
 
 def test_losing_the_engines_tables_loses_nothing(sqlite_store: Store, tmp_path: Path) -> None:
@@ -205,6 +263,18 @@ def test_due_repositories_are_taken_once(store: Store) -> None:
     second = jobs.take_due(store, now + timedelta(seconds=30), timedelta(minutes=5))
     assert len(second) == 1
     assert jobs.get(store, OPERATOR, second[0]).attempts == 1
+
+
+def test_turns_that_were_set_before_the_clock_went_back_are_due(store: Store) -> None:
+    """The clock was a day ahead and is set right: work goes on at once, not in a day."""
+    add_repositories(store, 1)
+    now = clock.now()
+    ahead = now + timedelta(days=1)
+    (job,) = jobs.take_due(store, ahead, timedelta(minutes=5))
+    jobs.begin(store, ahead, job)
+    jobs.finish(store, ahead, job)
+    assert len(jobs.take_due(store, now, timedelta(minutes=5))) == 1
+    assert jobs.take_due(store, now, timedelta(minutes=5)) == []
 
 
 def test_what_cannot_pass_by_itself_ends_dead_and_stays_until_replayed(sqlite_store: Store) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from release_mgmt import clock
 from release_mgmt.core import pipeline
@@ -14,9 +15,10 @@ from release_mgmt.jobs.worker import run_here
 from release_mgmt.services import calendars, jobs, tending
 from release_mgmt.settings import Settings
 from release_mgmt.sources.calendars.files import load_yaml, read_file
+from release_mgmt.store.models.ingest import WebhookDelivery
 from release_mgmt.store.models.jobs import IdempotencyKey, Job
 from release_mgmt.store.models.repositories import Change, Repository
-from release_mgmt.store.models.scheduling import CalendarRow
+from release_mgmt.store.models.scheduling import CalendarRow, GateDecisionRow
 from release_mgmt.store.session import Store
 
 OPERATOR = trusted("operator", Via.CLI)
@@ -57,6 +59,44 @@ def test_an_edit_of_a_change_or_time_alone_makes_a_plan_due(store: Store, settin
         session.execute(update(CalendarRow).values(planned_at=later))
     assert tending.plans_due(store, later + timedelta(minutes=9)) == []
     assert tending.plans_due(store, later + timedelta(minutes=10)) == [slug]
+
+
+def test_the_retention_job_keeps_each_thing_as_long_as_its_setting_says(
+    store: Store, settings: Settings, tmp_path: Path
+) -> None:
+    """Jobs, bodies of webhooks, gate decisions and log files: each has a setting of its own, and the job obeys it."""
+    now = clock.now()
+    ages = {"keep_jobs_days": 3, "keep_deliveries_days": 5, "keep_gate_decisions_days": 7, "keep_logs_days": 9}
+    chosen = replace(settings, log_dir=str(tmp_path / "logs"), **ages)  # type: ignore[arg-type]
+    calendars.apply(store, OPERATOR, now, load_yaml(read_file(ROOT / "config" / "calendar.example.yaml"))[0])
+    (tmp_path / "logs").mkdir()
+    with store.write() as session:
+        calendar = session.scalars(select(CalendarRow.id)).one()
+        for days in range(1, 12):
+            at = now - timedelta(days=days) + timedelta(minutes=1)
+            (tmp_path / "logs" / f"release-mgmt-{at.date()}.log").write_text("{}\n")
+            session.add(Job(id=f"j{days}", kind="refresh", subject="x", state="done", created_at=at, finished_at=at))
+            session.add(
+                GateDecisionRow(
+                    id=f"g{days}", calendar_id=calendar, repository="x", environment="prod", at=at, evaluated_at=at,
+                    decision="allow", reasons=[], asked_by="ci",
+                )
+            )  # fmt: skip
+            session.add(
+                WebhookDelivery(
+                    id=f"d{days}", provider="github", delivery_key=str(days), event="push", body=b"{}",
+                    status="done", received_at=at,
+                )
+            )  # fmt: skip
+    run_here(store, chosen, jobs.enqueue(store, OPERATOR, now, pipeline.RETENTION, "installation"), lambda _: None)
+    with store.read() as session:
+        kept = (
+            session.scalar(select(func.count()).where(Job.kind == "refresh")),
+            session.scalar(select(func.count()).where(WebhookDelivery.body.is_not(None))),
+            session.scalar(select(func.count(GateDecisionRow.id))),
+            len(list((tmp_path / "logs").iterdir())),
+        )
+    assert kept == (3, 5, 7, 9)
 
 
 def test_old_rows_go_and_dead_jobs_stay(store: Store) -> None:
