@@ -57,7 +57,7 @@ test-long: $(VENV)/.dev
 
 lock: $(VENV)/.dev
 	$(BIN)/$(COMPILE) pyproject.toml -o requirements.lock
-	$(BIN)/$(COMPILE) pyproject.toml --group dev --extra redis --extra notify -c requirements.lock -o requirements-dev.lock
+	$(BIN)/$(COMPILE) pyproject.toml --group dev --extra redis --extra notify --extra telemetry -c requirements.lock -o requirements-dev.lock
 	echo "hatchling>=1.27" | $(BIN)/$(COMPILE) -c requirements.lock - -o .ci/build.lock
 
 clean:
