@@ -188,6 +188,33 @@ class Settings:
         False, _switch(), "whether GitLab's old unsigned X-Gitlab-Token is accepted beside signed deliveries"
     )
 
+    # Messages
+    smtp_host: str = _value("", kinds.String(), "mail server by which messages leave; empty: no mail is sent")
+    smtp_port: int = _value(587, _number(1, 65535), "port of the mail server")
+    smtp_security: str = _value(
+        "starttls", kinds.String(validate=OneOf(["starttls", "tls", "none"])), "how the line to the mail server is kept"
+    )
+    smtp_user: str = _value("", kinds.String(), "name at the mail server; empty: none is asked")
+    smtp_password: str = _value("", kinds.String(), "password at the mail server", secret=True)
+    mail_from: str = _value(
+        "", kinds.String(), "sender of mails, `Name <address>`; empty: release-mgmt at the host of public_url"
+    )
+    message_settle: int = _value(
+        120, _number(0, 3600), "how long something must rest before it is told, so that ten moves are one message"
+    )
+    message_hosts: tuple[str, ...] = _value(
+        (), _Words(), "hosts that outgoing webhooks may reach although they are not public"
+    )
+    slack_signing_secret: str = _value(
+        "",
+        kinds.String(),
+        "signing secret of the Slack app with our command; empty: its commands are refused",
+        secret=True,
+    )
+    mattermost_command_token: str = _value(
+        "", kinds.String(), "token of Mattermost's slash command; empty: its commands are refused", secret=True
+    )
+
     # Jobs
     worker_id: str = _value(
         "worker-1", kinds.String(), "name of a worker; each that lives at the same time needs its own"

@@ -138,13 +138,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("event_id", "target_id", name=op.f("pk_message_items")),
     )
     op.create_index(op.f("ix_message_items_delivery_id"), "message_items", ["delivery_id"], unique=False)
-    op.create_index(op.f("ix_message_items_due_at"), "message_items", ["due_at"], unique=False)
+    op.create_index(
+        "ix_message_items_waiting",
+        "message_items",
+        ["due_at"],
+        unique=False,
+        sqlite_where=sa.text("delivery_id IS NULL AND dropped IS NULL"),
+        postgresql_where=sa.text("delivery_id IS NULL AND dropped IS NULL"),
+    )
     op.create_index(op.f("ix_message_items_target_id"), "message_items", ["target_id"], unique=False)
 
 
 def downgrade() -> None:
     op.drop_index(op.f("ix_message_items_target_id"), table_name="message_items")
-    op.drop_index(op.f("ix_message_items_due_at"), table_name="message_items")
+    op.drop_index("ix_message_items_waiting", table_name="message_items")
     op.drop_index(op.f("ix_message_items_delivery_id"), table_name="message_items")
     op.drop_table("message_items")
     op.drop_table("message_attempts")

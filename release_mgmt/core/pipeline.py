@@ -12,6 +12,8 @@ REFRESH = "refresh"
 REPLAN = "replan"
 POLL = "poll"
 RETENTION = "retention"
+MESSAGES = "messages"
+DELIVER = "deliver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ STEPS: dict[str, tuple[Step, ...]] = {
     ),
     REPLAN: (Step("plan", "Placing changes in release windows"),),
     POLL: (Step("poll", "Reading pull requests of the forge"),),
+    MESSAGES: (Step("tell", "Finding out who is told what"),),
+    DELIVER: (Step("deliver", "Sending messages"),),
     RETENTION: (Step("drop", "Dropping what is older than it is kept"),),
 }
 

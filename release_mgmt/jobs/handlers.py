@@ -19,6 +19,7 @@ from release_mgmt.services import (
     forges,
     mirrored,
     ownership,
+    plan_messages,
     refresh,
     repositories,
     sync,
@@ -27,6 +28,7 @@ from release_mgmt.services import (
 )
 from release_mgmt.services import jobs as services
 from release_mgmt.services.history import forge_of
+from release_mgmt.services.messages import delivery, posting
 from release_mgmt.settings import Settings
 
 PROVIDERS = ("github", "gitlab", "gitea", "bitbucket", "bitbucket_server", "azure")
@@ -146,7 +148,9 @@ def classify(work: Work) -> Mapping[str, Any]:
 def plan(work: Work) -> Mapping[str, Any]:
     """Plan every calendar that takes the repository's changes again."""
     slugs = [work.subject] if work.kind == pipeline.REPLAN else refresh.calendars_of(work.store, work.subject)
-    return refresh.replan(work.store, ACTOR, clock.now(), slugs)
+    done = refresh.replan(work.store, ACTOR, clock.now(), slugs)
+    plan_messages.tell_tomorrow(work.store, clock.now(), slugs)
+    return done
 
 
 def publish(work: Work) -> Mapping[str, Any]:
@@ -180,6 +184,17 @@ def poll(work: Work) -> Mapping[str, Any]:
     return asdict(forges.poll(work.store, _line(work), work.subject))
 
 
+def tell(work: Work) -> Mapping[str, Any]:
+    """Make deliveries of what happened, for whom it concerns."""
+    return posting.tell(work.store, clock.now(), posting.post_of(work.settings), work.settings.message_settle)
+
+
+def deliver(work: Work) -> Mapping[str, Any]:
+    """Send what is due for one target, or all mail."""
+    post = posting.post_of(work.settings)
+    return {"taken": delivery.deliver(work.store, clock.now, work.subject, post, work.report)}
+
+
 def drop(work: Work) -> Mapping[str, Any]:
     """Retention."""
     chosen = work.settings
@@ -199,5 +214,7 @@ HANDLERS: dict[str, Handler] = {
     "publish": publish,
     "answer": answer,
     "poll": poll,
+    "tell": tell,
+    "deliver": deliver,
     "drop": drop,
 }

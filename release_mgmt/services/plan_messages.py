@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import and_, select
@@ -12,11 +12,15 @@ from sqlalchemy.orm import Session
 from release_mgmt.core.approvals import State, Status
 from release_mgmt.core.messages import Kind
 from release_mgmt.core.permissions import Actor
-from release_mgmt.core.windows import ReleaseCalendar
-from release_mgmt.services import proposals
+from release_mgmt.core.windows import ReleaseCalendar, zone
+from release_mgmt.core.windows.localtime import to_local
+from release_mgmt.services import Store, proposals
 from release_mgmt.services.outbox import iso, tell
 from release_mgmt.store.models.repositories import Change
-from release_mgmt.store.models.scheduling import CalendarRow, DependencyRow, MoveRow, PlacementRow
+from release_mgmt.store.models.scheduling import CalendarRow, DependencyRow, MoveRow, PlacementRow, WindowRow
+
+TOLD_FROM = time(9)
+"""Wall time in the calendar's zone from which it is told what starts the day after."""
 
 Places = Mapping[str, tuple[str, str | None, str | None]]
 """Change -> (window, start, end) as announced; instants as ISO text."""
@@ -122,3 +126,46 @@ def tell_withdrawn(session: Session, actor: Actor, now: datetime, change: Change
         fold = f"needs:{one.id}:{change.id}"
         tell(session, now, Kind.DEPENDENCY_WITHDRAWN, fold=fold, facts=facts, actor=actor, calendar=slug,
              change=one.id)  # fmt: skip
+
+
+def tell_tomorrow(store: Store, now: datetime, slugs: Iterable[str]) -> None:
+    """Tell, from nine o'clock of the calendar's day before on, that a window with announced changes starts."""
+    for slug in slugs:
+        with store.write() as session:
+            row = session.scalar(select(CalendarRow).where(CalendarRow.slug == slug))
+            if row is not None:
+                _tell_tomorrow(session, now, row)
+
+
+def _tell_tomorrow(session: Session, now: datetime, row: CalendarRow) -> None:
+    rules = zone(row.time_zone)
+    local = to_local(now, rules)
+    if local.time() < TOLD_FROM:
+        return
+    tomorrow = local.date() + timedelta(days=1)
+    windows = session.scalars(
+        select(WindowRow)
+        .where(
+            WindowRow.calendar_id == row.id,
+            WindowRow.starts_at > now,
+            WindowRow.starts_at < now + timedelta(days=2),
+            WindowRow.state != "cancelled",
+        )
+        .order_by(WindowRow.starts_at, WindowRow.key)
+    )
+    for window in [one for one in windows if to_local(one.starts_at, rules).date() == tomorrow]:
+        changes = session.scalars(
+            select(PlacementRow.change_id)
+            .join(Change, Change.id == PlacementRow.change_id)
+            .where(
+                PlacementRow.calendar_id == row.id,
+                PlacementRow.announced_window == window.key,
+                Change.state.in_(("announced", "approved")),
+            )
+            .order_by(PlacementRow.position, PlacementRow.change_id)
+        ).all()
+        if changes:
+            facts = {"window": window.key, "changes": list(dict.fromkeys(changes))}
+            start = iso(window.starts_at)
+            tell(session, now, Kind.TOMORROW, fold=f"tomorrow:{row.slug}:{window.key}", facts=facts, calendar=row.slug,
+                 once=f"tomorrow {row.id} {window.key} {start}")  # fmt: skip

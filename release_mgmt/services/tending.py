@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, or_, select
 from release_mgmt.core import pipeline
 from release_mgmt.core.permissions import Actor
 from release_mgmt.services import Store, forges, gate, jobs, webhooks
+from release_mgmt.services.messages import assembly, delivery, fanout, posting
 from release_mgmt.store.models.jobs import IdempotencyKey, Job
 from release_mgmt.store.models.repositories import Change, ClassificationCache, Repository
 from release_mgmt.store.models.scheduling import CalendarRow
@@ -61,6 +62,14 @@ def enqueue_due(store: Store, actor: Actor, now: datetime, every: timedelta) -> 
         jobs.enqueue(store, actor, now, pipeline.RETENTION, INSTALLATION)
 
 
+def enqueue_messages(store: Store, actor: Actor, now: datetime, settle: timedelta) -> None:
+    """Make a job where something waits to be told, and one for each target that something is to be sent to."""
+    if fanout.events_due(store, now, settle) or assembly.items_due(store, now):
+        jobs.enqueue(store, actor, now, pipeline.MESSAGES, INSTALLATION)
+    for subject in delivery.subjects_due(store, now):
+        jobs.enqueue(store, actor, now, pipeline.DELIVER, subject)
+
+
 def process_deliveries(store: Store, now: datetime) -> int:
     """Make what is to be made of the webhooks that came in; how many were done."""
     return sum(webhooks.process(store, now, delivery) for delivery in webhooks.due(store, now))
@@ -77,5 +86,6 @@ def drop_old(store: Store, now: datetime, keep: Keep) -> dict[str, int]:
     with store.write() as session:
         for name, statement in old:
             dropped[name] = session.execute(statement).rowcount  # type: ignore[attr-defined] # it is a CursorResult
+        dropped["messages"] = posting.forget_before(session, now - timedelta(days=keep.deliveries))
         dropped["gate_decisions"] = gate.forget_before(session, now - timedelta(days=keep.gate_decisions))
     return dropped

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from release_mgmt.store.models.base import Base
@@ -106,7 +106,15 @@ class MessageItem(Base):
     delivery_id: Mapped[str | None] = mapped_column(ForeignKey("message_deliveries.id", ondelete="CASCADE"), index=True)
     dropped: Mapped[str | None]
 
-    __table_args__ = (Index(None, "due_at"), Index(None, "target_id"))
+    __table_args__ = (
+        Index(
+            "ix_message_items_waiting",
+            "due_at",
+            sqlite_where=text("delivery_id IS NULL AND dropped IS NULL"),
+            postgresql_where=text("delivery_id IS NULL AND dropped IS NULL"),
+        ),
+        Index(None, "target_id"),
+    )
 
 
 class MessageAttempt(Base):

@@ -1,0 +1,128 @@
+"""Outgoing webhooks, signed as the Standard Webhooks specification says; never to a machine of a private network.
+
+The name is looked up once, every address behind it is judged, and the connection is made to one of those that were
+judged: a second look-up cannot answer differently. Redirects are not followed.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+import certifi
+import urllib3
+
+from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError
+from release_mgmt.core.text import one_line
+from release_mgmt.sources import addresses
+from release_mgmt.sources.addresses import Address, AddressPolicy, Resolver
+from release_mgmt.sources.channels.model import Outcome
+from release_mgmt.sources.forge.transport import retry_after
+
+TIMEOUT = urllib3.Timeout(connect=5.0, read=15.0)
+LONGEST_ANSWER = 4096
+PREFIX = "whsec_"
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One delivery: ``secrets`` newest first, each of them signs."""
+
+    id: str
+    url: str
+    body: bytes
+    secrets: tuple[str, ...]
+
+
+def make_secret() -> str:
+    """A fresh secret: 32 random bytes in the form of the specification."""
+    return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def sign(secret: str, key: str, timestamp: int, body: bytes) -> str:
+    """One signature: ``v1,`` and the base64 of HMAC-SHA256 over ``id.timestamp.body``."""
+    signed = f"{key}.{timestamp}.".encode() + body
+    made = hmac.new(base64.b64decode(secret.removeprefix(PREFIX)), signed, hashlib.sha256).digest()
+    return "v1," + base64.b64encode(made).decode()
+
+
+def headers(hook: Hook, now: datetime) -> dict[str, str]:
+    """The headers by which a receiver knows the message and that it is ours."""
+    timestamp = int(now.timestamp())
+    return {
+        "Content-Type": "application/json; charset=utf-8",
+        "User-Agent": "release-mgmt",
+        "webhook-id": hook.id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": " ".join(sign(one, hook.id, timestamp, hook.body) for one in hook.secrets),
+    }
+
+
+def judged(url: str, hosts: Sequence[str]) -> Address:
+    """The address of a webhook; InvalidInput says what is wrong. ``hosts`` may be private, and plain http."""
+    parts = urlsplit(url)
+    own = (parts.hostname or "").lower() in hosts
+    policy = AddressPolicy(allow_http=own, allowed_hosts=frozenset(hosts))
+    if "#" in url:
+        raise InvalidInput.at("address", "a webhook's address has no fragment")
+    return addresses.parse(url.partition("?")[0], policy)
+
+
+def post(hook: Hook, now: datetime, hosts: Sequence[str] = (), resolver: Resolver = socket.getaddrinfo) -> Outcome:
+    """Send one delivery. Anything but 2xx is to be tried again; 410 says that nobody wants them any more."""
+    try:
+        address = judged(hook.url, hosts)
+        found = addresses.resolve(address, AddressPolicy(allowed_hosts=frozenset(hosts)), resolver)
+    except InvalidInput as error:
+        return Outcome(False, error=one_line(error.message, 300), final=True)
+    except ReleaseMgmtError as error:
+        return Outcome(False, error=one_line(error.message, 300))
+    try:
+        with _pool(address, found[0]) as pool:
+            return _exchange(pool, hook, address, now)
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        return Outcome(False, error=one_line(f"{address.host} did not answer ({_name(error)})", 200))
+
+
+def _pool(address: Address, ip: str) -> urllib3.HTTPConnectionPool:
+    port = address.port or 443
+    if address.kind == "http":
+        return urllib3.HTTPConnectionPool(ip, port)
+    return urllib3.HTTPSConnectionPool(
+        ip, port, cert_reqs="CERT_REQUIRED", ca_certs=certifi.where(), server_hostname=address.host,
+        assert_hostname=address.host,
+    )  # fmt: skip
+
+
+def _exchange(pool: urllib3.HTTPConnectionPool, hook: Hook, address: Address, now: datetime) -> Outcome:
+    parts = urlsplit(hook.url)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    sent = {**headers(hook, now), "Host": parts.netloc}
+    answer = pool.urlopen(
+        "POST", path, body=hook.body, headers=sent, redirect=False, retries=False, timeout=TIMEOUT,
+        preload_content=False,
+    )  # fmt: skip
+    try:
+        answer.read(LONGEST_ANSWER)  # enough to have it answered; what it says is not kept
+    finally:
+        answer.close()
+    status = answer.status
+    if 200 <= status < 300:
+        return Outcome(True, status)
+    asked = retry_after(answer.headers.get("Retry-After"), now) if status in {429, 503} else None
+    wait = timedelta(seconds=min(asked, 86400.0)) if asked is not None else None
+    return Outcome(
+        False, status, f"{address.host} answered {status}", final=status == 410, gone=status == 410, wait=wait
+    )
+
+
+def _name(error: Exception) -> str:
+    reason = getattr(error, "reason", None)
+    return type(reason if isinstance(reason, Exception) else error).__name__
