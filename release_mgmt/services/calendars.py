@@ -122,11 +122,13 @@ def apply(
     reason: str | None = None,
     dry_run: bool = False,
     action: Action = Action.EDIT_CALENDAR,
+    reverts: int | None = None,
 ) -> Applied:
     """Make or replace a calendar by its document, then plan again; with ``dry_run`` tell what that would do.
 
-    ``slug`` names the calendar to replace (else the name in the document does); ``version`` is the one that was seen.
-    Raises InvalidInput with every fault by path, StaleVersion when somebody else edited it in between.
+    ``slug`` names the calendar to replace (else the name in the document does); ``version`` is the one that was seen,
+    ``reverts`` the one whose edit this takes back. Raises InvalidInput with every fault by path, StaleVersion when
+    somebody else edited it in between.
     """
     plain = json.loads(json.dumps(document, default=str))
     with store.write(lock=plans.LOCK) as session:
@@ -171,10 +173,13 @@ def apply(
         effects = plans.make(session, actor, now, row, calendar, reason=reason)
         if not created:
             _tell_freezes(session, actor, now, row.slug, calendar, edits)
+        told: dict[str, object] = {"version": row.version, "edits": [edit.path for edit in edits][:100]}
+        if reverts is not None:
+            told["reverts"] = reverts
         audit.record(
             session, actor, now, action=Action.CREATE_CALENDAR if created else action,
             subject=f"calendar:{row.slug}", reason=reason,
-            after={"version": row.version, "edits": [edit.path for edit in edits][:100]},
+            after=told,
         )  # fmt: skip
         return Applied(row.slug, created, False, edits, effects, row.version)
 

@@ -95,11 +95,13 @@ def move(
     reason: str,
     override: bool = False,
     dry_run: bool = False,
+    reverts: str | None = None,
 ) -> Moved:
     """Put a change into another window by a release manager's decision; then the rest is planned around it.
 
     What a hard freeze, the window's environment or a dependency forbids stays forbidden. Notice, capacity, cut-off
-    and soft freezes can be overridden (``override``), with the reason kept. Raises Conflict with every check.
+    and soft freezes can be overridden (``override``), with the reason kept. ``reverts``: the move that this
+    one takes back. Raises Conflict with every check.
     """
     with store.write(lock=plans.LOCK) as session:
         found, row = planned_by(session, change)
@@ -124,10 +126,13 @@ def move(
         request(session, actor, now, row, candidate, target, reason, [each.code for each in checks])
         session.flush()
         told = plans.make(session, actor, now, row, calendar, reason=reason)
+        after: dict[str, object] = {"window": window, "overridden": [each.code for each in checks]}
+        if reverts is not None:
+            after["reverts"] = reverts
         audit.record(
             session, actor, now, action=Action.MOVE_CHANGE, subject=f"change:{change}", reason=reason,
             before={"window": candidate.announced.window if candidate.announced else None},
-            after={"window": window, "overridden": [each.code for each in checks]},
+            after=after,
         )  # fmt: skip
         return Moved(found.id, window, False, checks, told)
 

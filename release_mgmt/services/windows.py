@@ -107,7 +107,8 @@ class MoveView:
     actor: str
     at: datetime
     teams: tuple[str, ...]
-    level: str | None = None
+    level: str | None
+    id: str
 
 
 def _visible(statement: Any, actor: Actor, calendar: str | None) -> Any:
@@ -278,6 +279,7 @@ def moves(
     since: datetime | None = None,
     calendar: str | None = None,
     change: str | None = None,
+    move: str | None = None,
     limit: int = 100,
 ) -> list[MoveView]:
     """What moved and why, newest first."""
@@ -294,14 +296,16 @@ def moves(
         statement = statement.where(MoveRow.at >= since)
     if change is not None:
         statement = statement.where(MoveRow.change_id == change)
+    if move is not None:
+        statement = statement.where(MoveRow.id == move)
     with store.read() as session:
         return [
             MoveView(
-                move.change_id, found.title, slug, move.plan_version, move.from_window, move.from_start,
-                move.to_window, move.to_start, tuple(move.reasons), move.actor, move.at,
-                tuple(found.affected_teams or ()), found.level,
+                row.change_id, found.title, slug, row.plan_version, row.from_window, row.from_start, row.to_window,
+                row.to_start, tuple(row.reasons), row.actor, row.at, tuple(found.affected_teams or ()), found.level,
+                row.id,
             )
-            for move, found, slug in session.execute(_visible(statement, actor, calendar))
+            for row, found, slug in session.execute(_visible(statement, actor, calendar))
         ]  # fmt: skip
 
 

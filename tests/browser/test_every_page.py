@@ -6,34 +6,9 @@ import pytest
 
 from tests.browser.conftest import Site, Visit
 from tests.browser.demo import HOSTILE
+from tests.support.places import places
 
 pytestmark = pytest.mark.browser
-
-
-def pages(site: Site) -> dict[str | None, tuple[str, ...]]:
-    """The addresses of every kind of page, by who sees it."""
-    major, window = site.change("Fraud model on LightGBM"), site.window("Fraud model on LightGBM")
-    return {
-        None: ("/sign-in", "/components"),
-        "ana": (
-            "/", "/calendar", "/calendar?shape=week", "/calendar?shape=agenda", "/calendar?shape=quarter", window,
-            "/changes", "/changes?level=major&team=pricing", major, site.change("Explain each price with SHAP"),
-            "/mine", "/repositories", "/repositories/pricing-model", "/repositories/pricing-model/releases/v1.2.0",
-            "/changelogs", "/changelogs/pricing-model", "/changelogs/pricing-model?audience=engineering&text=trees",
-            "/subscribe", "/search?q=fraud", "/search", "/me", "/freezes", "/freezes/releases/inventory", "/plans",
-            "/weekly",
-        ),
-        "ben": (
-            "/board", window, f"{window}/edit", f"{major}/move", major, "/freezes/new",
-            "/emergencies", f"{major}/emergency", "/freezes/releases/inventory/edit", "/plans",
-        ),
-        "dora": (
-            "/admin", "/admin/people", "/admin/repositories", "/admin/repositories/pricing-model", "/admin/teams",
-            "/admin/repositories/pricing-model/forge",
-            "/admin/teams/pricing", "/admin/jobs", "/admin/audit", "/admin/audit?verify=1", "/admin/settings",
-            "/admin/calendars", "/admin/calendars/releases", "/admin/calendars/new", "/admin/rules", "/admin/sources",
-        ),
-    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("size", "theme"), [("desktop", "light"), ("phone", "dark")])
@@ -41,7 +16,7 @@ def pages(site: Site) -> dict[str | None, tuple[str, ...]]:
 def test_every_page_is_sound(visitor: Visit, site: Site, login: str | None, size: str, theme: str) -> None:
     """axe finds nothing, nothing is wider than the window, the console is silent and no other host is asked."""
     window = visitor(login, size=size, theme=theme)
-    for number, path in enumerate(pages(site)[login]):
+    for number, path in enumerate(places(site.demo)[login]):
         window.visit(path)
         name = path.split("?")[0].strip("/").replace("/", "-").replace(":", "") or "home"
         window.check(f"{login or 'nobody'}-{number:02}-{name[:60]}-{size}-{theme}")

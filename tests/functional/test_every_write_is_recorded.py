@@ -25,6 +25,7 @@ ICS = (
     "DTSTART;VALUE=DATE:20271224\r\nDTEND;VALUE=DATE:20271225\r\nSUMMARY:Closed\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
 )
 
+REVERSAL = "/calendars/pricing/versions/3/reversal"
 VOTES = f"/calendars/pricing/windows/{KEY}/approvals"
 
 CALLS: list[tuple[str, str, str, str, object]] = [
@@ -67,6 +68,7 @@ CALLS: list[tuple[str, str, str, str, object]] = [
     ("m1", "POST", "/changes/<change>/withdrawal", "/changes/c1/withdrawal", WHY),
     ("m1", "PUT", "/calendars/<calendar>/freezes/<identity>", "/calendars/pricing/freezes/f1", FREEZE),
     ("m1", "DELETE", "/calendars/<calendar>/freezes/<identity>", "/calendars/pricing/freezes/f1", None),
+    ("m1", "POST", "/calendars/<calendar>/versions/<int:version>/reversal", REVERSAL, WHY),
     ("m1", "PUT", "/calendars/<calendar>/series/<identity>", "/calendars/pricing/series/s1", SERIES),
     ("m1", "DELETE", "/calendars/<calendar>/series/<identity>", "/calendars/pricing/series/s1", None),
     ("m1", "POST", "/calendars/<calendar>/imports", "/calendars/pricing/imports", {"source": "x", "content": ICS}),
@@ -91,6 +93,8 @@ ELSEWHERE = {
     "DELETE /gate/leases/<lease>": "needs a lease",
     "POST /calendars/<calendar>/plan": "writes a row only when the plan differs; each edit above plans again",
     "PUT /changes/<change>/placement": "needs a plan with room; its audit row is tried with the scheduling services",
+    "POST /changes/<change>/swap": "needs two placed changes; its audit rows are tried with the scheduling API",
+    "POST /moves/<move>/reversal": "needs an announced change that moved; tried with the scheduling API",
     "POST /deliveries/<delivery>/replay": "needs a forge's delivery",
     "POST /jobs/<job>/cancel": "needs a worker",
     "POST /jobs/<job>/replay": "needs a worker",

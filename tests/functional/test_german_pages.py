@@ -17,7 +17,7 @@ from release_mgmt.store.models.base import Base
 from release_mgmt.web.auth import cookie_name
 from release_mgmt.web.context import EXTENSION
 from tests.browser.demo import Demo, demo
-from tests.support.places import places
+from tests.support.places import missed, places
 
 ATTRIBUTES = {"aria-label", "placeholder", "title", "data-label", "alt"}
 UNTRANSLATED = {"code", "pre", "textarea", "script", "style", "kbd"}
@@ -123,6 +123,11 @@ def test_every_page_speaks_german_and_leaves_no_english_over(shown: Demo) -> Non
         and not all(word in held for word in LETTERS.findall(part))
     ]  # fmt: skip
     assert "\n".join(map(str, left)) == ""
+
+
+def test_no_page_is_forgotten(shown: Demo) -> None:
+    """What walks over every page (here, in the browser, for the queries) finds each in the map of routes."""
+    assert missed(shown.app, [path for paths in places(shown).values() for path in paths]) == []
 
 
 def test_a_day_is_written_as_the_language_writes_it(shown: Demo) -> None:

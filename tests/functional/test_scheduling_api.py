@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy import select
 from release_mgmt.core.errors import Conflict
 from release_mgmt.core.permissions import Role, Via, trusted
 from release_mgmt.services import swapping
+from release_mgmt.store.models.people import AuditRow
 from release_mgmt.store.models.scheduling import PlacementRow
 from release_mgmt.store.session import Store
 from tests.functional.conftest import client_as
@@ -152,6 +154,90 @@ def test_two_changes_swap_windows_with_one_reason_and_without_any_overbooking(ma
     beside = next(change for change, window in held().items() if window == held()[first] and change != first)
     with pytest.raises(Conflict, match="same window"):
         swapping.swap(planned, actor, NOW, first, beside, reason="again")
+
+
+def test_a_swap_and_its_preview_over_rest(manager: FlaskClient, engineer: FlaskClient, planned: Store):
+    held = {one["id"]: one["window"] for one in _placed(manager)}
+    body = {"other": "m5", "reason": "Pricing asked first"}
+    assert engineer.post("/api/v1/changes/m1/swap", json=body).status_code == 403
+    shown = manager.post("/api/v1/changes/m1/swap", json=body | {"dry_run": True})
+    assert shown.json["windows"] == [held["m5"], held["m1"]], shown.text
+    assert {one["id"]: one["window"] for one in _placed(manager)} == held
+    assert manager.post("/api/v1/changes/m1/swap", json=body).json["dry_run"] is False
+    after = {one["id"]: one["window"] for one in _placed(manager)}
+    assert after == held | {"m1": held["m5"], "m5": held["m1"]}
+    assert manager.post("/api/v1/changes/m1/swap", json={"other": "m1", "reason": "x"}).status_code == 422
+    rows = _audit(planned, "change.move")
+    assert [json.loads(row.after)["swapped_with"] for row in rows[-2:]] == ["m5", "m1"]
+
+
+def test_a_move_is_taken_back_by_a_new_move_with_its_own_reason(manager: FlaskClient, planned: Store):
+    [before] = manager.get("/api/v1/changes/m5/placement").json["items"]
+    elsewhere = next(
+        one["key"] for one in manager.get("/api/v1/windows").json["items"] if one["key"] > before["window"]
+    )
+    moved = {"window": elsewhere, "reason": "They asked", "override": True}
+    assert manager.put("/api/v1/changes/m5/placement", json=moved).status_code == 200
+    [move] = [one for one in manager.get("/api/v1/calendars/releases/moves").json["items"] if one["change"] == "m5"]
+    path = f"/api/v1/moves/{move['id']}/reversal"
+    assert manager.post(path, json={}).status_code == 422
+    shown = manager.post(path, json={"reason": "They asked again", "dry_run": True, "override": True})
+    assert [hit["to"] for hit in shown.json["effects"]["hits"] if hit["change"] == "m5"] == [before["window"]]
+    assert manager.get("/api/v1/changes/m5/placement").json["items"][0]["window"] == elsewhere
+    done = manager.post(path, json={"reason": "They asked again", "override": True})
+    assert done.status_code == 200, done.text
+    assert manager.get("/api/v1/changes/m5/placement").json["items"][0]["window"] == before["window"]
+    told = manager.get("/api/v1/calendars/releases/moves").json["items"]
+    assert "They asked again" in [one["reasons"][0]["message"] for one in told]
+    assert move["id"] in {one["id"] for one in told}, "the move that was taken back stays in the history"
+    assert json.loads(_audit(planned, "change.move")[-1].after)["reverts"] == move["id"]
+    again = manager.post(path, json={"reason": "once more", "override": True})
+    assert (again.status_code, again.json["code"]) == (409, "moved_since")
+
+
+def test_a_freeze_a_lift_and_a_policy_are_taken_back_and_later_edits_stay(manager: FlaskClient, planned: Store):
+    """Each version can be taken back on its own, in any order, as long as nobody edited the same part since."""
+    calendar = "/api/v1/calendars/releases"
+    freeze = {"days": ["2026-12-01"], "reason": "audit"}
+    assert manager.put(f"{calendar}/freezes/F1", json=freeze).status_code == 200
+    frozen = manager.get(calendar).json["version"]
+    other = {"days": ["2027-02-01"], "reason": "stock"}
+    assert manager.put(f"{calendar}/freezes/F2", json=other).status_code == 200
+    path = f"{calendar}/versions/{frozen}/reversal"
+    shown = manager.post(path, json={"reason": "wrong week", "dry_run": True}).json
+    assert [(one["path"], one["after"]) for one in shown["edits"]] == [("freezes[F1]", None)]
+    assert len(manager.get(calendar).json["document"]["freezes"]) == 2
+    stale = manager.post(path, json={"reason": "wrong week"}, headers={"If-Match": f'"{frozen}"'})
+    assert stale.status_code == 412
+    assert manager.post(path, json={"reason": "wrong week"}).status_code == 200
+    assert [one["id"] for one in manager.get(calendar).json["document"]["freezes"]] == ["F2"]
+    row = _audit(planned, "freeze.edit")[-1]
+    assert (row.reason, json.loads(row.after)["reverts"]) == ("wrong week", frozen)
+    lifted = manager.get(calendar).json["version"]
+    assert manager.post(path, json={"reason": "again"}).json["code"] == "nothing_to_revert"
+    assert manager.post(f"{calendar}/versions/{lifted}/reversal", json={"reason": "right after all"}).status_code == 200
+    assert {one["id"] for one in manager.get(calendar).json["document"]["freezes"]} == {"F1", "F2"}
+    changed = manager.get(calendar).json["document"] | {"horizon_days": 200}
+    assert manager.put(calendar, json=changed).status_code == 200
+    policy = manager.get(calendar).json["version"]
+    assert manager.put(calendar, json=changed | {"horizon_days": 300}).status_code == 200
+    refused = manager.post(f"{calendar}/versions/{policy}/reversal", json={"reason": "x"})
+    assert (refused.status_code, refused.json["code"]) == (409, "edited_since")
+    assert "horizon_days" in refused.json["detail"]
+    assert manager.post(f"{calendar}/versions/{policy + 1}/reversal", json={"reason": "x"}).status_code == 200
+    assert manager.get(calendar).json["document"]["horizon_days"] == 200
+    assert manager.post(f"{calendar}/versions/1/reversal", json={"reason": "x"}).json["code"] == "first_version"
+    assert manager.post(f"{calendar}/versions/99/reversal", json={"reason": "x"}).status_code == 404
+
+
+def _placed(client: FlaskClient) -> list[dict[str, str]]:
+    return [one for window in client.get("/api/v1/windows").json["items"] for one in window["changes"]]
+
+
+def _audit(store: Store, action: str) -> list[AuditRow]:
+    with store.read() as session:
+        query = select(AuditRow).where(AuditRow.action == action).order_by(AuditRow.number)
+        return list(session.scalars(query))
 
 
 @pytest.mark.acceptance("SCH-C5")

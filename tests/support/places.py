@@ -12,6 +12,7 @@ MAJOR = "Fraud model on LightGBM"
 OTHER = "Learning rate 0.01 to 0.02"
 
 UNSEEN = {
+    "pages.revert_move": "needs a move; a browser test makes one and takes it back",
     "pages.welcome": "behind a one-time link; a browser test follows one",
 }
 """Pages that have no address of their own to walk to, and why."""
@@ -36,7 +37,7 @@ def places(found: Demo) -> Mapping[str | None, tuple[str, ...]]:
         "ben": (
             "/", "/board", window, f"{window}/edit", f"{major}/move", f"{major}/move?to={there}", f"{major}/swap",
             f"{major}/swap?other={other}", major, "/freezes/new", "/emergencies", f"{major}/emergency",
-            "/freezes/releases/inventory/edit", "/plans",
+            "/freezes/releases/inventory/edit", "/plans", "/calendars/releases/versions/1/revert",
         ),
         "dora": (
             "/admin", "/admin/people", f"/admin/people/{found.ids['ana']}", "/admin/repositories",

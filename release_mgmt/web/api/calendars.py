@@ -11,7 +11,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.permissions import Action
-from release_mgmt.services import calendars, imports, plans, windows
+from release_mgmt.services import calendars, imports, plans, reverting, windows
 from release_mgmt.web import etags
 from release_mgmt.web.answers import json_answer
 from release_mgmt.web.api.common import instant, text
@@ -187,6 +187,28 @@ class Versions(MethodView):
     def get(self, calendar: str) -> Response:
         """Who changed it when and why, newest first."""
         return json_answer({"items": calendars.versions(context.store, context.actor, calendar), "next": None})
+
+
+class EditReversalSchema(Schema):
+    """Why an edit is taken back."""
+
+    reason = fields.String(required=True, validate=validate.Length(1, 2000))
+    dry_run = fields.Boolean(load_default=False, metadata={"description": "Only tell what it would do."})
+
+
+@blueprint.route("/<calendar>/versions/<int:version>/reversal")
+class EditReversal(MethodView):
+    """An edit of a calendar that is taken back: a freeze, a window, the policy."""
+
+    @needs(Action.EDIT_FREEZE)
+    @blueprint.arguments(EditReversalSchema)
+    @blueprint.alt_response(200, schema=AppliedSchema)
+    def post(self, body: dict[str, Any], calendar: str, version: int) -> Response:
+        """Change back what that version changed, as a new version; what was edited again since is refused (409)."""
+        made = reverting.revert_edit(
+            context.store, context.actor, context.now, calendar, version, seen=etags.expected(), **body
+        )
+        return json_answer(made, 200, etags.header(made.version))
 
 
 class CalendarItemSchema(Schema):

@@ -11,7 +11,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.permissions import Action
-from release_mgmt.services import placing, stages, windows
+from release_mgmt.services import placing, reverting, stages, swapping, visibility, windows
 from release_mgmt.web import etags
 from release_mgmt.web.answers import json_answer
 from release_mgmt.web.api.calendars import PlanDifferenceSchema
@@ -114,6 +114,37 @@ class MovedSchema(Schema):
     effects = fields.Nested(PlanDifferenceSchema, required=True)
 
 
+class SwapSchema(Schema):
+    """With which change, and why."""
+
+    other = fields.String(required=True, validate=validate.Length(1, 200))
+    reason = fields.String(required=True, validate=_REASON)
+    override = fields.Boolean(
+        load_default=False, metadata={"description": "Override notice, capacity, cut-off and soft freezes."}
+    )
+    dry_run = fields.Boolean(load_default=False)
+
+
+class SwappedSchema(Schema):
+    """What a swap did, or would do; ``windows`` are those that the changes come into, in their order."""
+
+    changes = fields.List(fields.String(), required=True)
+    windows = fields.List(fields.String(), required=True)
+    dry_run = fields.Boolean(required=True)
+    checks = fields.List(fields.Dict(), required=True)
+    effects = fields.Nested(PlanDifferenceSchema, required=True)
+
+
+class ReversalSchema(Schema):
+    """Why a move is taken back."""
+
+    reason = fields.String(required=True, validate=_REASON)
+    override = fields.Boolean(
+        load_default=False, metadata={"description": "Override notice, capacity, cut-off and soft freezes."}
+    )
+    dry_run = fields.Boolean(load_default=False)
+
+
 class TermsSchema(Schema):
     """When and how a change goes. ``minutes`` is how long it takes; what is left out stays."""
 
@@ -211,6 +242,31 @@ class Placement(MethodView):
     def put(self, body: dict[str, Any], change: str) -> Response:
         """Move it to another window; ``dry_run`` tells what else would move."""
         return json_answer(placing.move(context.store, context.actor, context.now, change, **body))
+
+
+@blueprint.route("/changes/<change>/swap")
+class Swap(MethodView):
+    """Two changes that go in each other's place."""
+
+    @needs(Action.MOVE_CHANGE)
+    @blueprint.arguments(SwapSchema)
+    @blueprint.alt_response(200, schema=SwappedSchema)
+    def post(self, body: dict[str, Any], change: str) -> Response:
+        """Swap the windows of two changes with one reason; ``dry_run`` tells what else would move."""
+        visibility.require_seen(context.store, context.actor, changes_of=[body["other"]])
+        return json_answer(swapping.swap(context.store, context.actor, context.now, change, **body))
+
+
+@blueprint.route("/moves/<move>/reversal")
+class MoveReversal(MethodView):
+    """A move that is taken back."""
+
+    @needs(Action.MOVE_CHANGE)
+    @blueprint.arguments(ReversalSchema)
+    @blueprint.alt_response(200, schema=MovedSchema)
+    def post(self, body: dict[str, Any], move: str) -> Response:
+        """Put the change back where it was: a new move with its own reason; ``dry_run`` tells what else would move."""
+        return json_answer(reverting.revert_move(context.store, context.actor, context.now, move, **body))
 
 
 @blueprint.route("/changes/<change>/terms")

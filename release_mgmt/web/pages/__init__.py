@@ -19,6 +19,7 @@ MODULES = (
     "calendar",
     "windows",
     "window_edit",
+    "reverts",
     "freezes",
     "changes",
     "change_page",

@@ -223,4 +223,7 @@ def move_change_now(change_id: str) -> tuple[str, int] | Response:
     others = sum(one.change != change_id for one in done.effects.hits)
     also = many("{count} other change moved with it.", "{count} other changes moved with it.", others)
     calendar = service.of_change(context.store, context.actor, change_id)[0].calendar
-    return forms.done(f"{say('Moved.')} {also}" if others else say("Moved."), url_for("pages.board", calendar=calendar))
+    kept = service.moves(context.store, context.actor, change=change_id, limit=1)
+    undo = schedule.undo_of(kept[0]) if kept and kept[0].to_window == to else None
+    told = f"{say('Moved.')} {also}" if others else say("Moved.")
+    return forms.done(told, url_for("pages.board", calendar=calendar), undo=undo)

@@ -22,6 +22,7 @@ from release_mgmt.web.context import context
 from release_mgmt.web.pages import forms, preview
 from release_mgmt.web.pages.language import say, term
 from release_mgmt.web.pages.parts import Problem
+from release_mgmt.web.pages.reverts import undo
 from release_mgmt.web.pages.schedule import FLAGS
 from release_mgmt.web.pages.site import blueprint, draw
 
@@ -165,7 +166,11 @@ def _edit(held: CalendarView | None) -> tuple[str, int] | Response:
     if done.dry_run:
         shown = _editor(held, text, version=version, edits=done.edits, effects=preview.of(done.effects))
         return draw("admin_calendar", shown), 200
-    return forms.done(say("The calendar is saved and planned again."), url_for("pages.calendar", calendar=done.slug))
+    return forms.done(
+        say("The calendar is saved and planned again."),
+        url_for("pages.calendar", calendar=done.slug),
+        undo=None if done.created else undo(done.slug, done.version),
+    )
 
 
 def _editor(

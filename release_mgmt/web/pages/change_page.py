@@ -33,7 +33,17 @@ from release_mgmt.web.pages import lines, schedule
 from release_mgmt.web.pages import windows as window_pages
 from release_mgmt.web.pages.forge_links import commit_url, safe
 from release_mgmt.web.pages.language import mark, say
-from release_mgmt.web.pages.parts import STAGES, ChangeLine, EvidenceRow, Problem, Quorum, Reason, StageState, StageStep
+from release_mgmt.web.pages.parts import (
+    STAGES,
+    ChangeLine,
+    EvidenceRow,
+    PlanMove,
+    Problem,
+    Quorum,
+    Reason,
+    StageState,
+    StageStep,
+)
 from release_mgmt.web.pages.sentences import again
 from release_mgmt.web.pages.site import blueprint, draw
 
@@ -150,6 +160,7 @@ class ChangePage:
     note: NoteView | None
     may: May
     depends_on: tuple[str, ...]
+    moved: tuple[PlanMove, ...] = ()
     problem: Problem | None = None
 
 
@@ -206,8 +217,16 @@ def change_page(detail: ChangeDetail, problem: Problem | None = None) -> ChangeP
         note=note,
         may=_may(found, calendar),
         depends_on=placing.terms(store, actor, found.id).depends_on,
+        moved=_moves(found, names),
         problem=problem,
     )
+
+
+def _moves(found: ChangeView, names: Directory) -> tuple[PlanMove, ...]:
+    """Where its announced date was, the newest move first; only that one can be taken back."""
+    kept = windows.moves(context.store, context.actor, change=found.id, limit=5)
+    shown = [schedule.plan_move(one, names) for one in kept]
+    return tuple(one if index == 0 else replace(one, undo=None) for index, one in enumerate(shown))
 
 
 def _may(found: ChangeView, calendar: str | None) -> May:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flask import flash, redirect, request
+from markupsafe import Markup, escape
 from werkzeug.wrappers import Response
 
 from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError, StaleVersion
@@ -77,7 +78,8 @@ def status(error: ReleaseMgmtError | None) -> int:
     return 200 if error is None else status_of(error)
 
 
-def done(message: str, address: str) -> Response:
-    """Say what was done on the page that follows (303: a reload never repeats it)."""
-    flash(message)
+def done(message: str, address: str, *, undo: str | None = None) -> Response:
+    """Say what was done on the page that follows (303: a reload never repeats it); ``undo`` leads to taking it back."""
+    link = Markup(' <a href="{}">{}</a>').format(undo, say("Take it back…")) if undo else ""
+    flash(escape(message) + link)
     return redirect(address, 303)

@@ -12,12 +12,14 @@ from werkzeug.wrappers import Response
 
 from release_mgmt.core.errors import InvalidInput, NotFound, ReleaseMgmtError
 from release_mgmt.core.permissions import Action, allows
-from release_mgmt.services import calendars, windows
+from release_mgmt.services import calendars, reverting, windows
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import forms, preview, schedule
 from release_mgmt.web.pages.language import many, say
 from release_mgmt.web.pages.parts import Problem
+from release_mgmt.web.pages.preview import Preview
+from release_mgmt.web.pages.reverts import undo
 from release_mgmt.web.pages.site import blueprint, draw
 
 AHEAD = timedelta(days=370)
@@ -60,9 +62,11 @@ def freeze(calendar: str, identity: str) -> str:
         if any(one.start < band.end and one.end > band.start for band in ahead)
     ]
     editable = context.actor.signed_in and allows(context.actor, Action.EDIT_FREEZE, calendar=calendar)
+    last = reverting.last_edit(context.store, context.actor, calendar, "freezes", identity) if editable else None
     return draw(
-        "freeze", first=ahead[0], bands=ahead, closed=closed, slug=calendar, identity=identity, editable=editable
-    )
+        "freeze", first=ahead[0], bands=ahead, closed=closed, slug=calendar, identity=identity, editable=editable,
+        undo=undo(calendar, last) if last else None,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,9 @@ class FreezeForm:
     version: int | None
     problem: Problem | None
     errors: Mapping[str, str]
-    preview: preview.Preview | None
+    preview: Preview | None
+    lifting: Preview | None
+    lift_reason: str
 
 
 def _choices() -> tuple[tuple[str, str], ...]:
@@ -102,10 +108,16 @@ def new_freeze() -> str:
 def edit_freeze(calendar: str, identity: str) -> str:
     """The form of a freeze that is there."""
     held = calendars.get(context.store, context.actor, calendar)
-    item = next((one for one in held.document.get("freezes") or () if one.get("id") == identity), None)
+    return _form_page(_given(calendar, _item_of(held, identity)), editing=True, version=held.version)
+
+
+def _item_of(held: calendars.CalendarView, identity: str) -> Mapping[str, Any]:
+    item: Mapping[str, Any] | None = next(
+        (one for one in held.document.get("freezes") or () if one.get("id") == identity), None
+    )
     if item is None:
         raise NotFound("There is no such freeze.")
-    return _form_page(_given(calendar, item), editing=True, version=held.version)
+    return item
 
 
 def _given(calendar: str, item: Mapping[str, Any]) -> dict[str, str]:
@@ -131,6 +143,7 @@ def _form_page(
     version: int | None = None,
     error: ReleaseMgmtError | None = None,
     seen: preview.Preview | None = None,
+    lifting: preview.Preview | None = None,
 ) -> str:
     slug, identity = given["calendar"], given["id"]
     again = url_for("pages.save_freeze_again", calendar=slug, identity=identity) if editing else ""
@@ -144,6 +157,8 @@ def _form_page(
         problem=forms.problem_of(error, say("The freeze was not saved")) if error else None,
         errors={**forms.errors_of(error), **({"start": e} if (e := forms.errors_of(error).get("days")) else {})},
         preview=seen,
+        lifting=lifting,
+        lift_reason=forms.text("reason") if lifting else "",
     )
     return draw("freeze_form", view)
 
@@ -180,6 +195,7 @@ def _save(*, editing: bool) -> tuple[str, int] | Response:
     return forms.done(
         say("Frozen: {freezes}.", freezes=given["reason"] or identity),
         url_for("pages.freeze", calendar=slug, identity=identity),
+        undo=undo(slug, done.version),
     )
 
 
@@ -213,10 +229,20 @@ def _item(given: Mapping[str, str]) -> dict[str, Any]:
 
 @blueprint.post("/freezes/<calendar>/<identity>/lift")
 @needs(Action.EDIT_FREEZE)
-def lift_freeze(calendar: str, identity: str) -> Response:
-    """Take a freeze away; what it moved stays where it is, and the board suggests going back."""
-    calendars.edit(
-        context.store, context.actor, context.now, calendar, "freezes", None, identity=identity,
-        reason=forms.text("reason"),
-    )  # fmt: skip
-    return forms.done(say("The freeze is lifted. The board suggests what could go earlier."), url_for("pages.freezes"))
+def lift_freeze(calendar: str, identity: str) -> tuple[str, int] | Response:
+    """Show what taking a freeze away would do, or do it; what it moved stays, and the board suggests going back."""
+    try:
+        done = calendars.edit(
+            context.store, context.actor, context.now, calendar, "freezes", None, identity=identity,
+            version=forms.number("version"), reason=forms.text("reason"), dry_run=forms.text("do") != "lift",
+        )  # fmt: skip
+        if done.dry_run:
+            held = calendars.get(context.store, context.actor, calendar)
+            return _form_page(_given(calendar, _item_of(held, identity)), editing=True, version=held.version,
+                              lifting=preview.of(done.effects)), 200  # fmt: skip
+    except ReleaseMgmtError as error:
+        held = calendars.get(context.store, context.actor, calendar)
+        given = _given(calendar, _item_of(held, identity))
+        return _form_page(given, editing=True, version=held.version, error=error), forms.status(error)
+    told = say("The freeze is lifted. The board suggests what could go earlier.")
+    return forms.done(told, url_for("pages.freezes"), undo=undo(calendar, done.version))

@@ -301,7 +301,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class PlanMove:
-    """A change of placement between two plans; None means "no window"."""
+    """A change of placement between two plans; None means "no window". ``undo`` leads to taking it back."""
 
     change: ChangeLine
     kind: Literal["moved", "placed", "unplaced", "kept", "withdrawn"]
@@ -309,6 +309,7 @@ class PlanMove:
     new: datetime | None
     reasons: tuple[Reason, ...] = ()
     by: str | None = None
+    undo: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

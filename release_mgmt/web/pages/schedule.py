@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from flask import url_for
 
+from release_mgmt.core.permissions import Action, allows
 from release_mgmt.services import calendars, directory, windows
 from release_mgmt.services.directory import Directory
 from release_mgmt.services.windows import FreezeView, MoveView, PlacedChange, WindowView
@@ -212,7 +213,19 @@ def plan_move(found: MoveView, names: Directory) -> PlanMove:
     line = ChangeLine(found.change, found.title, found.level or "minor", _change_href(found.change), "")
     why = reasons(found.reasons)
     kind: Literal["moved", "unplaced"] = "moved" if found.to_start else "unplaced"
-    return PlanMove(line, kind, found.from_start, found.to_start, why, say("the planner") if by == "planner" else by)
+    return PlanMove(
+        line, kind, found.from_start, found.to_start, why, say("the planner") if by == "planner" else by, undo_of(found)
+    )
+
+
+def undo_of(found: MoveView) -> str | None:
+    """Where a move can be taken back, for who may move in its calendar; not once its window has begun."""
+    actor = context.actor
+    if found.to_start is None or found.to_start <= context.now or not actor.signed_in:
+        return None
+    if not allows(actor, Action.MOVE_CHANGE, calendar=found.calendar):
+        return None
+    return url_for("pages.revert_move", move=found.id)
 
 
 def _change_href(change: str) -> str:

@@ -74,6 +74,15 @@ FORMS = (
     mark("This change is not planned any more."),
     mark("No calendar plans this change."),
     mark("Overridden."),
+    # taking back
+    mark("There is nothing before this version."),
+    mark("What this version changed is as it was before already."),
+    mark("{part} was edited again since."),
+    mark("Edit it by hand instead."),
+    mark("The change went elsewhere since."),
+    mark("Move it by hand instead."),
+    mark("This calendar has no such version."),
+    mark("There is no such move."),
     # forms
     mark("must not be empty"),
     mark("this is not a day"),

@@ -16,6 +16,7 @@ from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import forms, preview, schedule
 from release_mgmt.web.pages.language import say
+from release_mgmt.web.pages.reverts import undo
 from release_mgmt.web.pages.site import blueprint, draw
 
 _LOCAL = "%Y-%m-%dT%H:%M"
@@ -83,7 +84,9 @@ def window_change(calendar: str, key: str) -> tuple[str, int] | Response:
     if done.dry_run:
         return _page(calendar, key, seen=preview.of(done.effects)), 200
     return forms.done(
-        say("The window is changed; who subscribes sees it."), url_for("pages.calendar", calendar=calendar)
+        say("The window is changed; who subscribes sees it."),
+        url_for("pages.calendar", calendar=calendar),
+        undo=undo(calendar, done.version),
     )
 
 
