@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
+import requests
 import yaml
+from flask import request
+from flask.testing import FlaskClient
+from prometheus_client import generate_latest
+from werkzeug.serving import make_server
 
+from release_mgmt.bootstrap import create_app
 from release_mgmt.cli import COMMANDS
-from release_mgmt.settings import PREFIX, settings_fields
+from release_mgmt.jobs import meters
+from release_mgmt.settings import PREFIX, Settings, settings_fields
+from release_mgmt.store.session import Store
+from tests.support.served import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -65,26 +81,129 @@ def test_selectors_find_their_pods() -> None:
     labels = by_kind["Deployment"]["spec"]["template"]["metadata"]["labels"]
     assert by_kind["Service"]["spec"]["selector"].items() <= labels.items()
     assert by_kind["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"].items() <= labels.items()
-    target = by_kind["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]
-    assert target["name"] == by_kind["Deployment"]["metadata"]["name"]
+    scaled = [one["spec"]["scaleTargetRef"] for one in manifests() if one["kind"] == "HorizontalPodAutoscaler"]
+    assert {(one["kind"], one["name"]) for one in scaled} == {
+        (kind, by_kind[kind]["metadata"]["name"]) for kind in ("Deployment", "StatefulSet")
+    }
 
 
-def test_alerts_use_metrics_that_the_guide_explains() -> None:
-    """No alert waits for a metric that is not there."""
+@pytest.mark.parametrize("name", ["prometheus/alerts.yml", "prometheus/adapter.yml", "grafana/release-mgmt.json"])
+def test_only_metrics_are_asked_for_that_the_guide_explains(name: str) -> None:
+    """No alert, panel or autoscaler waits for a metric that is not there (test_operations: the guide's are)."""
     guide = (ROOT / "docs" / "operations.md").read_text()
-    for metric in re.findall(r"release_mgmt_[a-z_]+", TEXTS["prometheus/alerts.yml"]):
+    scaled = set(re.findall(r"as: (release_mgmt_\w+)", TEXTS["prometheus/adapter.yml"]))
+    named = set(re.findall(r"release_mgmt_[a-z_]+", TEXTS[name])) - scaled
+    assert named
+    for metric in named:
         assert f"`{metric.removesuffix('_bucket')}`" in guide, metric
+    asked = set(re.findall(r"name: (release_mgmt_\w+)", TEXTS["kubernetes/release-mgmt.yaml"]))
+    assert asked == scaled
 
 
-def test_nginx_takes_its_site(tmp_path: Path) -> None:
-    """``nginx -t`` finds nothing wrong."""
+def promtool() -> str:
+    program = shutil.which("promtool")
+    if program is None:
+        pytest.skip("NOT RUN: no promtool here (Debian: apt-get install prometheus)")
+    return program
+
+
+def test_prometheus_takes_its_configuration_and_rules() -> None:
+    """``promtool check`` finds nothing wrong, neither in the alerts nor in the expressions of the panels."""
+    for kind, name in (("rules", "alerts.yml"), ("config", "prometheus.yml")):
+        done = subprocess.run(
+            [promtool(), "check", kind, str(DEPLOY / "prometheus" / name)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_dashboard_shows_rate_errors_and_duration_of_each_part(tmp_path: Path) -> None:
+    """Each panel's expression is one that Prometheus understands, and every part has panels."""
+    dashboard = json.loads(TEXTS["grafana/release-mgmt.json"])
+    assert len({one["id"] for one in dashboard["panels"]}) == len(dashboard["panels"])
+    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    for part in ("request", "feeds", "sync|poll", 'step=\\"plan\\"', "jobs"):
+        assert any(part in json.dumps(one) for one in expressions), part
+    rules = tmp_path / "panels.yml"
+    listed = [{"record": f"panel_{number}", "expr": one} for number, one in enumerate(expressions)]
+    rules.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": listed}]}))
+    done = subprocess.run([promtool(), "check", "rules", str(rules)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_is_exposed_is_what_prometheus_reads(client: FlaskClient) -> None:
+    """``promtool check metrics`` finds nothing wrong with our lines."""
+    client.get("/healthz")
+    meters.ended("refresh", "plan", "done", 0.1)
+    for told in (client.get("/metrics").data, generate_latest(meters.REGISTRY)):
+        done = subprocess.run([promtool(), "check", "metrics"], input=told, capture_output=True, check=False)
+        assert (done.returncode, done.stderr.decode()) == (0, "")
+
+
+def test_the_container_file_has_no_faults() -> None:
+    """hadolint finds nothing but what is explained there."""
+    program = Path(sys.executable).with_name("hadolint")
+    done = subprocess.run([program, str(DEPLOY / "Containerfile")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_kubernetes_takes_the_manifests() -> None:
+    """Each object is one that Kubernetes knows, without a field that it does not."""
+    for one in manifests():
+        kubernetes_validate.validate(one, "1.33", strict=True)
+
+
+def nginx() -> str:
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
         pytest.skip("NOT RUN: no nginx here (Debian: apt-get install nginx-light)")
+    return program
+
+
+def test_requests_go_through_nginx_as_the_site_says(tmp_path: Path, settings: Settings, sqlite_store: Store) -> None:
+    """Debian's nginx with our site before the application: answers pass, /metrics does not, the client is known."""
+    program = nginx()
+    app = create_app(replace(settings, trusted_proxies=1, public_url="https://releases.example.org"), sqlite_store)
+    seen = []
+
+    @app.before_request
+    def look() -> None:
+        seen.append((request.remote_addr, request.host, request.headers.get("X-Forwarded-Proto")))
+
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    port = free_port()
+    site = TEXTS["nginx.conf"].replace("127.0.0.1:8000", f"127.0.0.1:{server.server_port}")
+    site = site.replace("listen 8080", f"listen 127.0.0.1:{port}")
     whole = tmp_path / "nginx.conf"
-    whole.write_text(f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ {TEXTS['nginx.conf']} }}")
-    done = subprocess.run([program, "-t", "-c", str(whole)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    folders = "".join(
+        f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    whole.write_text(
+        f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/errors; events {{}} http {{ {folders} {site} }}"
+    )
+    checked = subprocess.run([program, "-t", "-c", str(whole)], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    process = subprocess.Popen([program, "-c", str(whole)], stderr=subprocess.DEVNULL)
+    try:
+        limit = time.monotonic() + 20
+        while True:
+            with suppress(requests.ConnectionError):
+                answer = requests.get(
+                    f"http://127.0.0.1:{port}/healthz", headers={"Host": "releases.example.org"}, timeout=5
+                )
+                break
+            assert time.monotonic() < limit
+            time.sleep(0.05)
+        assert answer.json()["status"] == "ok"
+        assert seen == [("127.0.0.1", "releases.example.org", "http")]
+        assert requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).status_code == 403
+        assert requests.post(f"http://127.0.0.1:{port}/x", data=b"x" * 3_000_000, timeout=5).status_code == 413
+        spec = requests.get(f"http://127.0.0.1:{port}/api/v1/openapi.json", timeout=10)
+        assert spec.json()["openapi"].startswith("3.1")
+    finally:
+        process.terminate()
+        process.wait(20)
+        server.shutdown()
 
 
 @pytest.mark.parametrize("name", ["release-mgmt-web.service", "release-mgmt-worker@.service"])
