@@ -98,7 +98,12 @@ def renew(store: Store, actor: Actor, now: datetime, key: str) -> LeaseView:
         found = gate.decide_in(session, _asked(session, row.change_id, row.environment), now, now)
         if found.decision == "deny" and not _may_overrun(session, row, found, now):
             raise _refused(found)
+        before = row.expires_at
         row.expires_at = min(max(row.expires_at, now + _RENEWED), row.taken_at + LONGEST)
+        audit.record(
+            session, actor, now, action="lease.renew", subject=f"change:{row.change_id}",
+            before={"lease": row.id, "until": before}, after={"lease": row.id, "until": row.expires_at},
+        )  # fmt: skip
         return _view(row)
 
 
@@ -120,5 +125,8 @@ def release(store: Store, actor: Actor, now: datetime, key: str) -> LeaseView:
     require(actor, Action.TAKE_LEASE)
     with store.write() as session:
         row = _find(session, actor, key)
-        row.released_at = row.released_at or now
+        if row.released_at is None:
+            row.released_at = now
+            after = {"lease": row.id, "environment": row.environment}
+            audit.record(session, actor, now, action="lease.release", subject=f"change:{row.change_id}", after=after)
         return _view(row)
