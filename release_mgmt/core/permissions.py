@@ -146,6 +146,7 @@ class Action(StrEnum):
     ASK_GATE = "gate.ask"
     SIGN_OFF = "signoff.create"  # for a team one belongs to, never for one's own change
     DELEGATE = "approval.delegate"  # name who votes while one is absent
+    WRITE_REQUEST = "request.write"  # ask for an outcome; edited by who asked, its owner, managers, administrators
 
     # Engineers.
     EDIT_CHANGE = "change.edit"  # notes, rollback plan, dependencies, affected teams
@@ -227,7 +228,7 @@ def _table() -> dict[Action, Rule]:
             reading,
         ),
         a.MANAGE_SELF: Rule(_SIGNED_IN, Scope.ADMIN),  # a leaked token must not make more tokens
-        a.SUBSCRIBE: Rule(_SIGNED_IN, Scope.WRITE),
+        **dict.fromkeys((a.SUBSCRIBE, a.WRITE_REQUEST), Rule(_SIGNED_IN, Scope.WRITE)),
         a.ASK_GATE: Rule(_SIGNED_IN, Scope.GATE),
         **dict.fromkeys((a.SIGN_OFF, a.DELEGATE), Rule(_SIGNED_IN, Scope.APPROVE)),
         **dict.fromkeys((a.EDIT_CHANGE, a.HAND_OVER, a.RAISE_LEVEL, a.WITHDRAW_CHANGE), engineering),

@@ -22,6 +22,7 @@ from release_mgmt.services import (
     classification,
     forges,
     mirrored,
+    outcomes,
     people,
     publications,
     refresh,
@@ -249,12 +250,17 @@ def _read(store: Store, folder: Path, path: Path, team: str, now: datetime) -> N
 
 
 def _words(found: Demo) -> None:
-    """A note for the business and a plan for when it goes wrong."""
+    """A note for the business, a request of theirs, and a plan for when it goes wrong."""
     change = change_id(found, "Fraud model on LightGBM")
     publications.set_note(
         found.store, OPERATOR, found.now, change, language="en",
         text="Scores are there an hour earlier each day. Cases near the limit may change sides.",
     )  # fmt: skip
+    asked = outcomes.create(
+        found.store, OPERATOR, found.now, title="Fewer false alarms in fraud", metric="precision", owner="ana",
+        expected_from="0.80", expected_to="0.90",
+    )  # fmt: skip
+    outcomes.link(found.store, OPERATOR, found.now, asked.id, change)
     approvals.put_plan(found.store, OPERATOR, found.now, change, how="Switch the flag `fraud_model` back to `forest`.")
 
 
@@ -277,3 +283,8 @@ def change_id(found: Demo, title: str) -> str:
 
     items = changes.search(found.store, OPERATOR, changes.Filter(text=title)).items
     return next(one.id for one in items if one.title == title)
+
+
+def request_id(found: Demo) -> str:
+    """The id of the newest business request."""
+    return outcomes.search(found.store, OPERATOR).items[0].id

@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from release_mgmt import clock
+from release_mgmt.store.models.insight import RequestRow
 from release_mgmt.store.models.people import AuditRow
 from release_mgmt.store.session import Store
 from tests.functional.test_approvals_api import Api
@@ -28,6 +29,9 @@ ICS = (
 
 REVERSAL = "/calendars/pricing/versions/3/reversal"
 VOTES = f"/calendars/pricing/windows/{KEY}/approvals"
+
+REQUEST = "/requests/rq_1"
+ANSWERED = f"{REQUEST}/changes/c1"
 
 CALLS: list[tuple[str, str, str, str, object]] = [
     # who, method, the route, the path ("{}" is the id that the call before answered), the body; in this order
@@ -63,6 +67,11 @@ CALLS: list[tuple[str, str, str, str, object]] = [
     ("m1", "PUT", "/changes/<path:change>/publicity", "/changes/c1/publicity", {"internal": True, **WHY}),
     ("m1", "POST", "/changes/<change>/stages", "/changes/c1/stages", {"stage": "verify", "state": "done"}),
     ("m1", "PUT", "/repositories/<repository>/incidents/<incident>", "/repositories/pricing/incidents/1", INCIDENT),
+    ("m1", "POST", "/requests", "/requests", {"title": "Fewer false alarms", "metric": "recall"}),
+    ("m1", "PATCH", "/requests/<request_id>", "/requests/{}", {"expected_to": "0.9"}),
+    ("m1", "PUT", "/requests/<request_id>/changes/<change>", ANSWERED, None),
+    ("m1", "PUT", "/requests/<request_id>/observations/<observation>", f"{REQUEST}/observations/1", {"value": "0.91"}),
+    ("m1", "DELETE", "/requests/<request_id>/changes/<change>", ANSWERED, None),
     ("m1", "POST", "/break-glass", "/break-glass", GLASS),
     ("m2", "POST", "/break-glass/<key>/decision", "/break-glass/{}/decision", {"grant": True}),
     ("m3", "POST", "/break-glass/<key>/review", "/break-glass/{}/review", {"note": "It was the cache."}),
@@ -89,6 +98,12 @@ UNRECORDED = {
 """Routes that write nothing people answer for."""
 
 
+def asked(store: Store) -> None:
+    """A request under a known id."""
+    with store.write() as session:
+        session.add(RequestRow(id="rq_1", title="x", made_by="m1", made_at=clock.now(), updated_at=clock.now()))
+
+
 def last(store: Store) -> int:
     with store.read() as session:
         return session.scalar(select(func.max(AuditRow.number))) or 0
@@ -98,6 +113,7 @@ def last(store: Store) -> int:
 def test_every_success_of_a_writing_route_leaves_an_audit_row(app: Flask, sqlite_store: Store) -> None:
     api = Api(app, sqlite_store)
     api.place("c1", author="author@example.org")
+    asked(sqlite_store)
     wrong, answered = [], ""
     for login, method, route, path, body in CALLS:
         before = last(sqlite_store)

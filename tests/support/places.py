@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from flask import Flask
 
-from tests.browser.demo import Demo, change_id, window_of
+from tests.browser.demo import Demo, change_id, request_id, window_of
 
 MAJOR = "Fraud model on LightGBM"
 OTHER = "Learning rate 0.01 to 0.02"
@@ -33,6 +33,7 @@ def places(found: Demo) -> Mapping[str | None, tuple[str, ...]]:
             "/changelogs", "/changelogs/pricing-model", "/changelogs/pricing-model?audience=engineering&text=trees",
             "/subscribe", "/search?q=fraud", "/search", "/me", "/freezes", "/freezes/releases/inventory", "/plans",
             "/weekly", "/insight", "/insight?days=28&repository=pricing-model", "/insight/release_frequency",
+            "/requests", f"/requests/{request_id(found)}",
         ),
         "ben": (
             "/", "/board", window, f"{window}/edit", f"{major}/move", f"{major}/move?to={there}", f"{major}/swap",

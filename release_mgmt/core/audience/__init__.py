@@ -15,6 +15,7 @@ from release_mgmt.core.audience.model import (
     Metric,
     Move,
     Note,
+    Promise,
     Say,
     SectionView,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "Metric",
     "Move",
     "Note",
+    "Promise",
     "Say",
     "SectionView",
     "anchor",

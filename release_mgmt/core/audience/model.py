@@ -47,11 +47,23 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class Promise:
+    """What a business request expects of a change: a metric, its values before and after, and what was measured."""
+
+    request: str
+    metric: str
+    old: str | None
+    new: str | None
+    measured: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Annotation:
     """What is known of a change beside the record.
 
     ``notes`` are a person's words for the business by language, ``action`` what the business must do. ``window`` is the
-    slot in UTC. ``approvals``, ``missing``, ``risk`` and ``moves`` are sentences for release managers.
+    slot in UTC. ``approvals``, ``missing``, ``risk`` and ``moves`` are sentences for release managers. ``promises`` are
+    joined when it is read and never stored: what was measured comes after the text.
     """
 
     internal: bool = False
@@ -67,6 +79,7 @@ class Annotation:
     missing: tuple[str, ...] = ()
     risk: tuple[str, ...] = ()
     moves: tuple[str, ...] = ()
+    promises: tuple[Promise, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

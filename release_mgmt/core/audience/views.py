@@ -17,6 +17,7 @@ from release_mgmt.core.audience.model import (
     EntryView,
     Move,
     Note,
+    Promise,
     Say,
     SectionView,
 )
@@ -219,6 +220,7 @@ class _Writer:
             effect = self.effect(entry, note, kind)
             if effect:
                 lines.append(effect)
+        lines += [line for promise in note.promises for line in self.promised(promise)]
         if note.action:
             lines.append(say("What you must do: {action}", action=one_line(note.action, DETAIL_LIMIT)))
         elif level == "major":
@@ -228,6 +230,16 @@ class _Writer:
         if note.owner:
             lines.append(say("{owner} answers for it.", owner=one_line(note.owner, 120)))
         return tuple(lines)
+
+    def promised(self, promise: Promise) -> tuple[str, ...]:
+        """What was promised, and what was measured since."""
+        say, metric = self.say, one_line(promise.metric, 120)
+        old, new = (one_line(one or "?", 80) for one in (promise.old, promise.new))
+        told = say("Promised by “{request}”: {metric} from {old} to {new}.", request=one_line(promise.request, 200),
+                   metric=metric, old=old, new=new)  # fmt: skip
+        if promise.measured is None:
+            return (told, say("Not measured yet."))
+        return (told, say("Measured: {metric} {value}.", metric=metric, value=one_line(promise.measured, 80)))
 
     def effect(self, entry: Entry, note: Annotation, kind: str) -> str | None:
         """One sentence for the business from the kind of the change: what it means, without words of the trade."""

@@ -18,7 +18,7 @@ from release_mgmt.core.permissions import EVERYWHERE, Action, Actor, require
 from release_mgmt.core.text import one_line
 from release_mgmt.formats import markdown
 from release_mgmt.formats.words import Words
-from release_mgmt.services import audit, publicity, secret, visibility
+from release_mgmt.services import audit, outcomes, publicity, secret, visibility
 from release_mgmt.services.audiences import require_audience
 from release_mgmt.services.feed_events import heads
 from release_mgmt.services.publications import stored
@@ -347,6 +347,8 @@ def _record(
     ids = {entry.id for section in sections for entry in section.entries}
     for key, state in publicity.states(session, ids).items():
         known[key] = replace(known.get(key, Annotation()), state=state)
+    for key, promises in outcomes.promises(session, ids).items():
+        known[key] = replace(known.get(key, Annotation()), promises=promises)
     yanked = {row.version: row.yanked for row, _ in rows if row.yanked}
     changed = {(row.package, row.version): row.updated_at for row, _ in rows}
     nothing = Section(None, None, None, (), None, None, None, None, False, Accounting(0, 0, 0, 0, 0, 0), ())

@@ -46,7 +46,10 @@ def _entry(data: Mapping[str, Any]) -> Entry:
 
 def annotations_data(annotations: Mapping[str, Annotation]) -> dict[str, Any]:
     """What is known of changes, as JSON data."""
-    found = _cleaned({key: asdict(value) for key, value in sorted(annotations.items())})
+    plain = {key: asdict(value) for key, value in sorted(annotations.items())}
+    for each in plain.values():
+        del each["promises"]
+    found = _cleaned(plain)
     assert isinstance(found, dict)
     return found
 

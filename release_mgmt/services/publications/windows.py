@@ -26,7 +26,7 @@ from release_mgmt.formats import atom, audience_json, markdown
 from release_mgmt.formats import html as pages
 from release_mgmt.formats.html import Style
 from release_mgmt.formats.words import Words
-from release_mgmt.services import calendars, directory, publicity, windows
+from release_mgmt.services import calendars, directory, outcomes, publicity, windows
 from release_mgmt.services.audiences import require_audience
 from release_mgmt.services.publications.notes import notes_of
 from release_mgmt.services.windows import PlacedChange, WindowView
@@ -137,6 +137,7 @@ def _record(
         commits = _commits(session, placed)
         verdicts = _verdicts(session, rows)
         notes, marks = notes_of(session, placed), publicity.marks(session, placed)
+        promised = outcomes.promises(session, set(placed))
         touched = session.execute(
             select(FeedEventRow.key, FeedEventRow.last_modified).where(
                 FeedEventRow.audience == audience.value,
@@ -153,6 +154,7 @@ def _record(
             owner=names.person(change.owner),
             teams=tuple(names.team(team) for team in change.teams),
             classification=verdicts.get(key),
+            promises=promised.get(key, ()),
         )
         for key, change in placed.items()
     }

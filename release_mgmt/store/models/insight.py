@@ -31,3 +31,56 @@ class IncidentRow(Base):
     updated_at: Mapped[datetime]
 
     __table_args__ = (Index(None, "repository_id", "opened_at"), Index(None, "opened_at"))
+
+
+class RequestRow(Base):
+    """A business request: what is asked, who answers for it, and the effect expected of it.
+
+    ``expected_*`` are the metric's values before and after as people write them. ``team`` keeps it for one team.
+    ``link`` is the ticket or work item elsewhere.
+    """
+
+    __tablename__ = "requests"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    text: Mapped[str | None]
+    link: Mapped[str | None]
+    owner: Mapped[str | None]
+    team: Mapped[str | None]
+    metric: Mapped[str | None]
+    expected_from: Mapped[str | None]
+    expected_to: Mapped[str | None]
+    closed_at: Mapped[datetime | None]
+    made_by: Mapped[str]
+    made_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1)
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy reads it from the class
+    __table_args__ = (Index(None, "made_at", "id"),)
+
+
+class RequestChangeRow(Base):
+    """A change that answers a request."""
+
+    __tablename__ = "request_changes"
+
+    request_id: Mapped[str] = mapped_column(ForeignKey("requests.id", ondelete="CASCADE"), primary_key=True)
+    change_id: Mapped[str] = mapped_column(ForeignKey("changes.id", ondelete="CASCADE"), primary_key=True, index=True)
+    linked_by: Mapped[str]
+    linked_at: Mapped[datetime]
+
+
+class ObservationRow(Base):
+    """An effect that was observed and reported; ``key`` is the reporter's id of it."""
+
+    __tablename__ = "observations"
+
+    request_id: Mapped[str] = mapped_column(ForeignKey("requests.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]
+    observed_at: Mapped[datetime]
+    note: Mapped[str | None]
+    reported_by: Mapped[str]
+    reported_at: Mapped[datetime]

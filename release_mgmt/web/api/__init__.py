@@ -26,6 +26,7 @@ RESOURCES: tuple[str, ...] = (
     "sources",
     "incidents",
     "metrics",
+    "requests",
 )
 
 

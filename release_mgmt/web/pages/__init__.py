@@ -31,6 +31,7 @@ MODULES = (
     "weekly",
     "repositories",
     "insight",
+    "requests",
     "changelogs",
     "subscribe",
     "search",

@@ -16,7 +16,7 @@ from release_mgmt.web.pages.parts import Person
 
 _OPTIONAL = (
     "admin_repositories", "admin_calendars", "subscribe", "weekly", "changelogs", "calendar", "board", "freezes",
-    "new_freeze", "insight", "maturity",
+    "new_freeze", "insight", "maturity", "requests",
 )  # fmt: skip
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "theme"
@@ -43,6 +43,7 @@ _NAV: tuple[tuple[str, str, Action], ...] = (
     (mark("Freezes"), "pages.freezes", Action.READ_CALENDAR),
     (mark("Emergencies"), "pages.emergencies", Action.GRANT_BREAK_GLASS),
     (mark("History"), "pages.plans", Action.READ_PLAN),
+    (mark("Requests"), "pages.requests", Action.READ_CHANGE),
     (mark("Changelogs"), "pages.changelogs", Action.READ_CHANGELOG),
     (mark("Repositories"), "pages.repositories", Action.READ_REPOSITORY),
     (mark("Insight"), "pages.insight", Action.READ_METRICS),
@@ -60,6 +61,7 @@ _BELONGS = {
     "pages.move": "pages.board",
     "pages.freeze": "pages.freezes",
     "pages.new": "pages.freezes",
+    "pages.request": "pages.requests",
 }
 
 
