@@ -129,6 +129,8 @@ class Action(StrEnum):
     READ_PUBLIC = "public.read"  # pages and calendars that a calendar makes public; the service filters
     READ_FEED = "feed.read"  # by the revocable token in the address
     RECEIVE_WEBHOOK = "webhook.receive"  # by the forge's signature
+    RECEIVE_COMMAND = "command.receive"  # by the chat's signature; answers what the linked person may see
+    UNSUBSCRIBE = "message.unsubscribe"  # by the signed token in the address
 
     # Any signed-in person; services show only what `sees` allows.
     MANAGE_SELF = "self.manage"  # own tokens, sessions, preferences, export of own data
@@ -180,6 +182,7 @@ class Action(StrEnum):
     MANAGE_PEOPLE = "people.manage"
     MANAGE_TEAMS = "team.manage"
     MANAGE_JOBS = "job.manage"
+    MANAGE_MESSAGES = "message.manage"  # webhooks, chats, addresses of teams, the log of deliveries
     READ_SETTINGS = "settings.read"
     EXPORT_AUDIT = "audit.export"
 
@@ -216,7 +219,7 @@ def _table() -> dict[Action, Rule]:
         **dict.fromkeys(
             (
                 a.READ_HEALTH, a.READ_ASSET, a.READ_DESCRIPTION, a.SET_DISPLAY, a.SIGN_IN, a.READ_PUBLIC, a.READ_FEED,
-                a.RECEIVE_WEBHOOK,
+                a.RECEIVE_WEBHOOK, a.RECEIVE_COMMAND, a.UNSUBSCRIBE,
             ),
             open_to_all
         ),
@@ -243,7 +246,7 @@ def _table() -> dict[Action, Rule]:
         **dict.fromkeys(
             (
                 a.CREATE_CALENDAR, a.MANAGE_REPOSITORIES, a.MANAGE_PEOPLE, a.MANAGE_TEAMS, a.MANAGE_JOBS,
-                a.READ_SETTINGS, a.EXPORT_AUDIT,
+                a.MANAGE_MESSAGES, a.READ_SETTINGS, a.EXPORT_AUDIT,
             ),
             administering,
         ),

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from release_mgmt.services import Store
+from release_mgmt.services.messages import log
 from release_mgmt.store import migrate
 from release_mgmt.store.models.ingest import ForgeSource, WebhookDelivery
 from release_mgmt.store.models.jobs import Job, Worker
@@ -49,7 +50,8 @@ def gauges(store: Store, now: datetime) -> Gauges:
                 WebhookDelivery.provider, WebhookDelivery.status
             )
         ).all()
-    found: Gauges = {
+        messages = log.gauges(session, now)
+    found: Gauges = messages | {
         "release_mgmt_jobs": ("Jobs by state", {(("kind", kind), ("state", state)): n for kind, state, n in jobs}),
         "release_mgmt_repositories": ("Repositories that are read", {(): float(repositories)}),
         "release_mgmt_repositories_failing": ("Repositories whose last sync failed", {(): float(failing or 0)}),

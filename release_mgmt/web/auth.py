@@ -45,7 +45,9 @@ SIGN_IN = "/sign-in"
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 BUILT_IN = {"static": Action.READ_ASSET, "api-docs.openapi_json": Action.READ_DESCRIPTION}
 """Routes that our libraries add and that therefore cannot be decorated."""
-_NOBODY_LOOKED_UP = {Action.READ_HEALTH, Action.READ_ASSET, Action.RECEIVE_WEBHOOK}
+_NOBODY_LOOKED_UP = {
+    Action.READ_HEALTH, Action.READ_ASSET, Action.RECEIVE_WEBHOOK, Action.RECEIVE_COMMAND, Action.UNSUBSCRIBE,
+}  # fmt: skip
 _MARK = "__needs__"
 
 csrf = CSRFProtect()

@@ -18,6 +18,7 @@ from tests.integration.test_approvals import DOCUMENT, KEY
 
 SOON = {"since": clock.now().isoformat(), "until": (clock.now() + timedelta(days=3)).isoformat()}
 WHY = {"reason": "because it is needed"}
+HOOK = {"channel": "webhook", "name": "CI", "address": "https://example.org/hook"}
 FREEZE = {"days": ["2027-12-24", "2027-12-26"], "reason": "year's end"}
 SERIES = {"start": "2027-01-05T18:00", "end": "2027-01-05T20:00", "rrule": "FREQ=WEEKLY"}
 GLASS = {"change": "c1", "environment": "prod", "ticket": "OPS-1", "blockers": [{"code": "outside_window"}], **WHY}
@@ -50,6 +51,11 @@ CALLS: list[tuple[str, str, str, str, object]] = [
     ("root", "POST", "/subscriptions/<key>/rotate", "/subscriptions/{}/rotate", None),
     ("root", "PUT", "/subscriptions/<key>", "/subscriptions/{}", {"name": "ours"}),
     ("root", "DELETE", "/subscriptions/<key>", "/subscriptions/{}", None),
+    ("root", "POST", "/messages/targets", "/messages/targets", HOOK),
+    ("root", "PATCH", "/messages/targets/<target>", "/messages/targets/{}", {"mode": "immediate"}),
+    ("root", "POST", "/messages/targets/<target>/rotate", "/messages/targets/{}/rotate", None),
+    ("root", "POST", "/messages/targets/<target>/test", "/messages/targets/{}/test", None),
+    ("root", "DELETE", "/messages/targets/<target>", "/messages/targets/{}", None),
     ("m1", "PUT", "/delegation", "/delegation", {"deputy": "m2", **SOON}),
     ("m1", "DELETE", "/delegation", "/delegation", None),
     ("m1", "PUT", "/changes/<change>/rollback-plan", "/changes/c1/rollback-plan", {"how": "Put the old model back."}),
@@ -102,6 +108,27 @@ def asked(store: Store) -> None:
     """A request under a known id."""
     with store.write() as session:
         session.add(RequestRow(id="rq_1", title="x", made_by="m1", made_at=clock.now(), updated_at=clock.now()))
+ELSEWHERE = {
+    "POST /gate/leases": "needs an open window at the real clock",
+    "DELETE /gate/leases/<lease>": "needs a lease",
+    "POST /calendars/<calendar>/plan": "writes a row only when the plan differs; each edit above plans again",
+    "PUT /changes/<change>/placement": "needs a plan with room; its audit row is tried with the scheduling services",
+    "POST /deliveries/<delivery>/replay": "needs a forge's delivery",
+    "POST /jobs/<job>/cancel": "needs a worker",
+    "POST /jobs/<job>/replay": "needs a worker",
+    "POST /publications/<key>/publish": "needs a draft made from git",
+    "POST /publications/<key>/revisions": "needs a publication made from git",
+    "POST /publications/<key>/yank": "needs a publication made from git",
+    "POST /repositories": "needs a git repository under an allowed root",
+    "POST /repositories/<repository>/adoption": "needs release texts of a repository with history",
+    "POST /repositories/<repository>/sync": "needs a worker",
+    "POST /repositories/<repository>/move": "needs a second place of the same git repository",
+    "PUT /sources/<repository>": "needs a forge",
+    "POST /messages/deliveries/<message>/replay": "needs a message; its audit row is tried with the webhooks",
+    "DELETE /sessions": "needs a browser's session",
+    "DELETE /sessions/<session>": "needs a browser's session",
+}
+"""Routes that this walk cannot bring to success with an API token and two tables of people and changes, and why."""
 
 
 def last(store: Store) -> int:

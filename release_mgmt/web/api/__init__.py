@@ -24,6 +24,7 @@ RESOURCES: tuple[str, ...] = (
     "changelogs",
     "overrides",
     "sources",
+    "messages",
     "incidents",
     "metrics",
     "requests",
