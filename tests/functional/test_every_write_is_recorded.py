@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from release_mgmt import clock
 from release_mgmt.store.models.insight import RequestRow
+from release_mgmt.store.models.messages import MessageDelivery, MessageTarget
 from release_mgmt.store.models.people import AuditRow
 from release_mgmt.store.session import Store
 from tests.functional.test_approvals_api import Api
@@ -56,6 +57,7 @@ CALLS: list[tuple[str, str, str, str, object]] = [
     ("root", "POST", "/messages/targets/<target>/rotate", "/messages/targets/{}/rotate", None),
     ("root", "POST", "/messages/targets/<target>/test", "/messages/targets/{}/test", None),
     ("root", "DELETE", "/messages/targets/<target>", "/messages/targets/{}", None),
+    ("root", "POST", "/messages/deliveries/<message>/replay", "/messages/deliveries/msg_1/replay", None),
     ("m1", "PUT", "/delegation", "/delegation", {"deputy": "m2", **SOON}),
     ("m1", "DELETE", "/delegation", "/delegation", None),
     ("m1", "PUT", "/changes/<change>/rollback-plan", "/changes/c1/rollback-plan", {"how": "Put the old model back."}),
@@ -105,30 +107,18 @@ UNRECORDED = {
 
 
 def asked(store: Store) -> None:
-    """A request under a known id."""
+    """A request and a message under known ids."""
+    now = clock.now()
     with store.write() as session:
-        session.add(RequestRow(id="rq_1", title="x", made_by="m1", made_at=clock.now(), updated_at=clock.now()))
-ELSEWHERE = {
-    "POST /gate/leases": "needs an open window at the real clock",
-    "DELETE /gate/leases/<lease>": "needs a lease",
-    "POST /calendars/<calendar>/plan": "writes a row only when the plan differs; each edit above plans again",
-    "PUT /changes/<change>/placement": "needs a plan with room; its audit row is tried with the scheduling services",
-    "POST /deliveries/<delivery>/replay": "needs a forge's delivery",
-    "POST /jobs/<job>/cancel": "needs a worker",
-    "POST /jobs/<job>/replay": "needs a worker",
-    "POST /publications/<key>/publish": "needs a draft made from git",
-    "POST /publications/<key>/revisions": "needs a publication made from git",
-    "POST /publications/<key>/yank": "needs a publication made from git",
-    "POST /repositories": "needs a git repository under an allowed root",
-    "POST /repositories/<repository>/adoption": "needs release texts of a repository with history",
-    "POST /repositories/<repository>/sync": "needs a worker",
-    "POST /repositories/<repository>/move": "needs a second place of the same git repository",
-    "PUT /sources/<repository>": "needs a forge",
-    "POST /messages/deliveries/<message>/replay": "needs a message; its audit row is tried with the webhooks",
-    "DELETE /sessions": "needs a browser's session",
-    "DELETE /sessions/<session>": "needs a browser's session",
-}
-"""Routes that this walk cannot bring to success with an API token and two tables of people and changes, and why."""
+        session.add(RequestRow(id="rq_1", title="x", made_by="m1", made_at=now, updated_at=now))
+        session.add(MessageTarget(id="mt_1", channel="webhook", name="x", created_at=now, updated_at=now))
+        session.flush()
+        session.add(
+            MessageDelivery(
+                id="msg_1", target_id="mt_1", channel="webhook", subject="x", content={}, state="failed", due_at=now,
+                created_at=now,
+            )
+        )  # fmt: skip
 
 
 def last(store: Store) -> int:
