@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -119,6 +120,9 @@ def translated(error: Exception) -> Exception:
     return error
 
 
+_TOGETHER: ContextVar[tuple[Store | None, Session | None]] = ContextVar("together", default=(None, None))
+
+
 class Store:
     """Sessions on one database. Safe to share between threads; make a new one after a fork."""
 
@@ -134,7 +138,14 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that only reads; nothing it does is kept."""
+        """A session that only reads; nothing it does is kept. Within :meth:`together` it is the one of the block."""
+        store, shared = _TOGETHER.get()
+        if store is self and shared is not None:
+            try:
+                yield shared
+            except (StatementError, StaleDataError) as error:
+                _raise(error)
+            return
         with self._read() as session:
             try:
                 yield session
@@ -143,6 +154,21 @@ class Store:
             finally:
                 session.expunge_all()  # what was loaded stays readable; a rollback would empty it
                 session.rollback()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let every ``read()`` of the block share one session: one page tells one state and loads no row twice.
+
+        Not for a block that writes in between: what is written after its first read is not seen in it.
+        """
+        with self.read() as session:
+            kept: list[object] = []  # a session alone forgets what nobody holds
+            event.listen(session, "loaded_as_persistent", lambda _session, one: kept.append(one))
+            token = _TOGETHER.set((self, session))
+            try:
+                yield
+            finally:
+                _TOGETHER.reset(token)
 
     @contextmanager
     def snapshot(self) -> Iterator[Session]:

@@ -31,6 +31,11 @@ def fill(folder: Path, changes: int) -> tuple[Flask, Store, tuple[str, str]]:
     mia = people.add(store, OPERATOR, now, name="Mia", login="mia", grants=tuple(Grant(one) for one in roles))
     for slug in ("pricing", "fraud"):
         teams.add(store, OPERATOR, now, slug=slug, name=slug.title(), kind="business")
+    for number in range(changes // 20):
+        made = people.add(store, OPERATOR, now, name=f"Person {number}", login=f"p{number}")
+        slug = f"team-{number}"
+        teams.add(store, OPERATOR, now, slug=slug, name=slug.title(), kind="engineering")
+        teams.change(store, OPERATOR, now, slug, members=[made.id])
     calendars.apply(store, OPERATOR, now, _calendar(now, changes))
     _rows(store, now, changes)
     plans.replan(store, OPERATOR, now, "releases")
@@ -51,6 +56,7 @@ def _calendar(now: datetime, changes: int) -> dict[str, object]:
         "calendar": "Releases", "time_zone": "Europe/Berlin", "environments": ["prod"],
         "policy": {"capacity": {"points": max(6, changes // EVERY // 2)}, "notice": {"minor": 1, "major": 1}},
         "series": [{"id": "weekly", "start": f"{tuesday}T18:00", "end": f"{tuesday}T22:00", "rrule": "FREQ=WEEKLY"}],
+        "freezes": [{"id": "stock", "days": [str((now + timedelta(days=200)).date())], "reason": "Stock"}],
     }  # fmt: skip
 
 

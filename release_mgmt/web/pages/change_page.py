@@ -168,7 +168,8 @@ class ChangePage:
 @needs(Action.READ_CHANGE)
 def change(change_id: str) -> str:
     """Everything about one change."""
-    return draw("change", change_page(service.get(context.store, context.actor, change_id)))
+    with context.store.together():
+        return draw("change", change_page(service.get(context.store, context.actor, change_id)))
 
 
 def change_page(detail: ChangeDetail, problem: Problem | None = None) -> ChangePage:

@@ -55,7 +55,8 @@ class WindowPage:
 @needs(Action.READ_PUBLIC)
 def window(calendar: str, key: str) -> str:
     """What goes out in one window."""
-    return draw("window", window_page(service.detail(context.store, context.actor, calendar, key)))
+    with context.store.together():
+        return draw("window", window_page(service.detail(context.store, context.actor, calendar, key)))
 
 
 def window_page(found: WindowView) -> WindowPage:
