@@ -12,10 +12,10 @@ from flask_limiter.util import get_remote_address
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from release_mgmt import clock, logs, resources
-from release_mgmt.services import Store
+from release_mgmt.services import Store, rates
 from release_mgmt.services.opening import load_settings, make_store, secret_key
 from release_mgmt.settings import Settings
-from release_mgmt.web import api, headers, health, parts, problems, requests
+from release_mgmt.web import api, deprecation, headers, health, parts, problems, requests
 from release_mgmt.web.api import spec
 from release_mgmt.web.context import EXTENSION, Installation
 
@@ -53,19 +53,23 @@ def create_app(chosen: Settings | None = None, store: Store | None = None) -> Fl
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SEND_FILE_MAX_AGE_DEFAULT=3600,
-        RATELIMIT_STORAGE_URI=chosen.rate_limit_storage,
+        RATELIMIT_STORAGE_URI=chosen.rate_counts,
         RATELIMIT_HEADERS_ENABLED=True,
         RATELIMIT_ENABLED=bool(chosen.rate_limit),
     )
     app.json = FastJson(app)
-    app.extensions[EXTENSION] = Installation(chosen, store or make_store(chosen))
+    store = store or make_store(chosen)
+    app.extensions[EXTENSION] = Installation(chosen, store)
     if chosen.trusted_proxies:
         hops = chosen.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     requests.register(app)
     headers.register(app, https=https)
+    deprecation.register(app)
     problems.register(app)
-    limiter = Limiter(get_remote_address, app=app, default_limits=[chosen.rate_limit] if chosen.rate_limit else [])
+    shared: Any = {"store": store, "now": clock.now} if chosen.rate_counts.startswith(f"{rates.SCHEME}:") else {}
+    limits = [chosen.rate_limit] if chosen.rate_limit else []
+    limiter = Limiter(get_remote_address, app=app, default_limits=limits, storage_options=shared)
     app.register_blueprint(health.blueprint)
     limiter.exempt(health.blueprint)
     api.register(spec.make_api(app))

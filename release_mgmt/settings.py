@@ -97,9 +97,10 @@ class Settings:
     max_body_bytes: int = _value(2_000_000, _number(1_000), "largest request body that is read")
     rate_limit: str = _value("1200/minute", kinds.String(), "requests allowed to one client; empty: no limit")
     rate_limit_storage: str = _value(
-        "memory://",
+        "",
         kinds.String(),
-        "where the counts are: memory:// for each process, redis://HOST shared",
+        "where the counts are: memory:// for each process; shared: database:// or redis://HOST; empty: memory:// with "
+        "SQLite, database:// with PostgreSQL",
         secret=True,
     )
     log_level: str = _value(
@@ -247,6 +248,12 @@ class Settings:
     def log_path(self) -> Path | None:
         """``log_dir`` as an absolute path, if there is one."""
         return Path(self.log_dir).expanduser().resolve() if self.log_dir else None
+
+    @property
+    def rate_counts(self) -> str:
+        """Where the counts of the rate limit are."""
+        shared = "memory://" if self.database.startswith("sqlite") else "database://"
+        return self.rate_limit_storage or shared
 
     @property
     def database(self) -> str:

@@ -11,7 +11,7 @@ from release_mgmt.core import pipeline
 from release_mgmt.core.permissions import Actor
 from release_mgmt.services import Store, forges, gate, jobs, webhooks
 from release_mgmt.services.messages import assembly, delivery, fanout, posting
-from release_mgmt.store.models.jobs import IdempotencyKey, Job
+from release_mgmt.store.models.jobs import IdempotencyKey, Job, RateCount
 from release_mgmt.store.models.repositories import Change, ClassificationCache, Repository
 from release_mgmt.store.models.scheduling import CalendarRow
 
@@ -80,6 +80,7 @@ def drop_old(store: Store, now: datetime, keep: Keep) -> dict[str, int]:
     dropped = {"deliveries": webhooks.forget(store, now, keep.deliveries)}
     old = (
         ("jobs", delete(Job).where(Job.finished_at < now - timedelta(days=keep.jobs), Job.state != "dead")),
+        ("rate_counts", delete(RateCount).where(RateCount.ends_at < now)),
         ("idempotency_keys", delete(IdempotencyKey).where(IdempotencyKey.created_at < now - timedelta(days=2))),
         ("cache", delete(ClassificationCache).where(ClassificationCache.used_at < now - CACHE_KEPT)),
     )

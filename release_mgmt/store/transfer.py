@@ -25,7 +25,15 @@ from release_mgmt.store.session import Store
 FORMAT = "release-mgmt/export/1"
 SEEDED = {"audit_head"}
 """Tables that a fresh installation has rows in."""
-PASSING = {"sessions", "one_time_links", "sign_in_throttles", "workers", "idempotency_keys", "classification_cache"}
+PASSING = {
+    "sessions",
+    "one_time_links",
+    "sign_in_throttles",
+    "workers",
+    "idempotency_keys",
+    "classification_cache",
+    "rate_counts",
+}
 """Tables that are of no use elsewhere, or that would let somebody in."""
 BATCH = 500
 

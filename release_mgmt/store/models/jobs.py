@@ -75,3 +75,13 @@ class IdempotencyKey(Base):
     status: Mapped[int | None]
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class RateCount(Base):
+    """How many requests a client made in the time that ends at ``ends_at``; old rows are of no use to anybody."""
+
+    __tablename__ = "rate_counts"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    ends_at: Mapped[datetime] = mapped_column(index=True)

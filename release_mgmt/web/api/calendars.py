@@ -52,7 +52,7 @@ class CalendarsSchema(Schema):
     next = fields.String(allow_none=True, required=True)
 
 
-class CalendarDocumentSchema(Schema):
+class CalendarFileSchema(Schema):
     """A calendar as in a calendar file: calendar, time_zone, policy, series, freezes ..."""
 
     class Meta:
@@ -146,7 +146,7 @@ class Calendars(MethodView):
         return json_answer({"items": calendars.every(context.store, context.actor), "next": None})
 
     @needs(Action.CREATE_CALENDAR)
-    @blueprint.arguments(CalendarDocumentSchema)
+    @blueprint.arguments(CalendarFileSchema)
     @blueprint.arguments(EditQuery, location="query")
     @blueprint.alt_response(201, schema=AppliedSchema)
     @blueprint.alt_response(200, schema=AppliedSchema)
@@ -167,7 +167,7 @@ class OneCalendar(MethodView):
         return _document(calendars.get(context.store, context.actor, calendar))
 
     @needs(Action.EDIT_CALENDAR)
-    @blueprint.arguments(CalendarDocumentSchema)
+    @blueprint.arguments(CalendarFileSchema)
     @blueprint.arguments(EditQuery, location="query")
     @blueprint.alt_response(200, schema=AppliedSchema)
     def put(self, body: dict[str, Any], query: dict[str, Any], calendar: str) -> Response:

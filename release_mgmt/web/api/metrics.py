@@ -140,7 +140,7 @@ class Export(MethodView):
 
     @needs(Action.READ_METRICS)
     @blueprint.arguments(MetricsQuery, location="query")
-    @blueprint.response(200, fields.String(), content_type="text/csv")
+    @blueprint.response(200, {"type": "string"}, content_type="text/csv")
     def get(self, query: dict[str, Any]) -> Response:
         """Every figure over what is asked for, one a line."""
         found = metrics.measure(context.store, context.actor, context.now, metrics.Asked(**query))
