@@ -68,7 +68,7 @@ def create_app(chosen: Settings | None = None, store: Store | None = None) -> Fl
     deprecation.register(app)
     problems.register(app)
     shared: Any = {"store": store, "now": clock.now} if chosen.rate_counts.startswith(f"{rates.SCHEME}:") else {}
-    limits = [chosen.rate_limit] if chosen.rate_limit else []
+    limits: list[Any] = [chosen.rate_limit] if chosen.rate_limit else []
     limiter = Limiter(get_remote_address, app=app, default_limits=limits, storage_options=shared)
     app.register_blueprint(health.blueprint)
     limiter.exempt(health.blueprint)

@@ -51,7 +51,7 @@ class DatabaseStorage(Storage):
         with self._store.write() as session:
             if not self._store.sqlite:  # a count that a crash of the database loses hurts nobody
                 session.execute(text("SET LOCAL synchronous_commit TO OFF"))
-            return session.scalars(statement).one()
+            return int(session.execute(statement).scalar_one())
 
     def get(self, key: str) -> int:
         """The count of the present window."""

@@ -1,13 +1,13 @@
 """How often clients asked, shared by all web processes.
 
-Revision: 0012_rates, after 0011_judged_facts
+Revision: 0013_rates, after 0012_requests
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012_rates"
-down_revision = "0011_judged_facts"
+revision = "0013_rates"
+down_revision = "0012_requests"
 branch_labels = None
 depends_on = None
 
