@@ -153,7 +153,8 @@ def changelog(repository: Path, rounds: int) -> None:
 def syncing(repository: Path, rounds: int) -> None:
     """A sync inside a running process, with nothing new and with 50 new commits."""
     from release_mgmt.core.permissions import Via, trusted
-    from release_mgmt.services.sync import Readings, store_history
+    from release_mgmt.services.history_growth import Readings
+    from release_mgmt.services.sync import store_history
     from release_mgmt.sources.git import open_repository
     from release_mgmt.store.migrate import upgrade
     from release_mgmt.store.models.repositories import Repository

@@ -28,6 +28,7 @@ from release_mgmt.services import (
 )
 from release_mgmt.services import jobs as services
 from release_mgmt.services.history import forge_of
+from release_mgmt.services.history_growth import Readings
 from release_mgmt.services.messages import delivery, posting
 from release_mgmt.settings import Settings
 
@@ -92,7 +93,7 @@ class Work:
 
 Handler = Callable[[Work], Mapping[str, Any]]
 
-_READINGS = sync.Readings()
+_READINGS = Readings()
 
 
 def read(work: Work) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from release_mgmt.core.changelog import Assembly, Changelog, History, Options
 from release_mgmt.core.changes import Facts, Provider, PullRequest, read_message
+from release_mgmt.core.changes.mailmap import Mailmap, read_mailmap
 from release_mgmt.core.errors import InvalidInput, RepositoryRefused
 from release_mgmt.core.history import Commit, Graph, TagAt
 from release_mgmt.core.history.releases import Prereleases, Releases
@@ -59,30 +60,52 @@ class Reading:
     def __init__(self, paths: Paths | None = None) -> None:
         self.parents: dict[str, tuple[str, ...]] = {}
         self.facts: dict[str, Facts] = {}
-        self.authors: dict[str, str] = {}
+        self.people: dict[str, tuple[str, str]] = {}  # commit -> its author's name and address
         self.names: dict[str, str] = {}
+        self.named: set[str] = set()  # addresses whose name is new since somebody emptied this
         self.tips: tuple[str, ...] = ()
         self.mailmap: str | None = None
+        self.aliases = Mailmap()
         self.with_files = bool(paths)
-        self._people: dict[str, str] = {}
+        self._people: dict[tuple[str, str], tuple[str, str]] = {}
         self._touching = _Touching(paths) if paths else None
 
     def take(self, commit: Commit) -> None:
         """Keep one commit. With paths, commits must come before their parents."""
         parents = commit.parents
-        author = self._people.get(commit.author)
-        if author is None:
-            author = self._people[commit.author] = one_line(commit.author, 200)
-            self.names.setdefault(commit.author_email.lower(), author)
+        signed = (commit.author, commit.author_email)
+        person = self._people.get(signed)
+        if person is None:
+            person = self._people[signed] = (one_line(commit.author, 200), commit.author_email.lower())
+            self._meet(person)
         self.parents[commit.sha] = parents
-        self.authors[commit.sha] = author
+        self.people[commit.sha] = person
         self.facts[commit.sha] = read_message(commit.message, merge=len(parents) > 1)
         if self._touching is not None:
             self._touching.take(commit)
 
+    def _meet(self, person: tuple[str, str]) -> None:
+        """Learn a name; of several under one address the longest is the one that co-authors are given."""
+        author, address = person
+        known = self.names.get(address)
+        if known is None or (len(author), author) > (len(known), known):
+            self.names[address] = author
+            self.named.add(address)
+
+    def prune(self, shas: Sequence[str]) -> None:
+        """Keep these commits alone: others are in the history no more, nor are their authors."""
+        if len(shas) == len(self.parents):
+            return
+        self.parents = {sha: self.parents[sha] for sha in shas}
+        self.facts = {sha: self.facts[sha] for sha in shas}
+        self.people = {sha: self.people[sha] for sha in shas}
+        self.names, self._people = {}, {}
+        for person in set(self.people.values()):
+            self._meet(person)
+
     def forget(self) -> None:
         """Let go of everything: the history that was made of it has its own."""
-        self.parents, self.facts, self.authors = {}, {}, {}
+        self.parents, self.facts, self.people = {}, {}, {}
         self.names, self._people = {}, {}
         self.tips = ()
 
@@ -133,13 +156,13 @@ def forge_of(url: str | None) -> Provider:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A changelog with what it was made of, and the merged pull requests whose commits nobody told so far."""
+    """A changelog with what it was made of."""
 
     record: Changelog
     refs: Refs
     history: History
     releases: Releases
-    unexplained: tuple[PullRequest, ...] = ()
+    made: Assembly
 
 
 def read_changelog(repository: Repository, request: Request, *, progress: Progress | None = None) -> Changelog:
@@ -160,7 +183,20 @@ def read_all(
     also: Callable[[Commit], None] | None = None,
 ) -> Found:
     """The changelog and what it was made of; ``reading`` holds what is known, ``also`` sees each commit read."""
-    found = refs or repository.refs()
+    with objects_of(repository) as objects:
+        return read_with(objects, repository, request, refs or repository.refs(), progress, reading, also)
+
+
+def read_with(
+    objects: Objects,
+    repository: Repository,
+    request: Request,
+    found: Refs,
+    progress: Progress | None = None,
+    reading: Reading | None = None,
+    also: Callable[[Commit], None] | None = None,
+) -> Found:
+    """As :func:`read_all`, through objects that are open already."""
     head = repository.resolve(request.end) if request.end else found.head.sha
     names = [tag.name for tag in found.tags]
     if request.tag_pattern:
@@ -187,13 +223,24 @@ def read_all(
     reading = reading if reading is not None else Reading(request.paths)
     if repository.partial:
         diagnostics.append("this is a partial clone: contents that it lacks are neither compared nor judged")
-    with objects_of(repository) as objects:
-        mailmap = objects.at_root(head, b".mailmap") if head and not own else None
-        if mailmap != reading.mailmap:
-            reading.forget()  # names of old commits may have changed
-        reading.mailmap = mailmap
-        read_commits(repository, objects, wanted, reading, progress, diagnostics, also)
-        return _assembled(request, reading, objects, found, named, head, base, wanted, diagnostics, own=own)
+    read_aliases(objects, found.head.sha, reading)
+    read_commits(repository, objects, wanted, reading, progress, diagnostics, also)
+    return _assembled(request, reading, objects, found, named, head, base, wanted, diagnostics, own=own)
+
+
+def read_aliases(objects: Objects, head: str | None, reading: Reading) -> bool:
+    """Read the mailmap that git translates names with; when it is another one, what was read is let go of.
+
+    Whether it is the one that was known.
+    """
+    blob = objects.at_root(head, b".mailmap") if head else None
+    same = blob == reading.mailmap
+    if not same:
+        reading.forget()  # names of old commits may have changed
+        reading.mailmap = blob
+        text = objects.read(blob) if blob else None
+        reading.aliases = read_mailmap((text or b"").decode("utf-8", "replace"))
+    return same
 
 
 def _assembled(
@@ -221,7 +268,7 @@ def _assembled(
         reading.forget()
     assembly = Assembly(history, options, Edits(objects))
     record = _selected(assembly.changelog(), request, head, found)
-    return Found(record, found, history, assembly.releases, tuple(assembly.book.unexplained))
+    return Found(record, found, history, assembly.releases, assembly)
 
 
 def read_commits(
@@ -274,6 +321,7 @@ def to_history(
 ) -> History:
     """Commits and tags as the core takes them: numbered, newest tags last."""
     graph = Graph(reading.parents, wanted, head)
+    reading.prune(graph.shas)
     tags = []
     for one in named:
         tag = at[one.tag]
@@ -283,12 +331,13 @@ def to_history(
         request.name,
         graph,
         [reading.facts[sha] for sha in graph.shas],
-        [reading.authors[sha] for sha in graph.shas],
+        [reading.people[sha][0] for sha in graph.shas],
         reading.names,
         tags,
         {},
         request.forge or "unknown",
         tuple(diagnostics),
+        reading.aliases,
     )
 
 

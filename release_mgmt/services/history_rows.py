@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Select, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from release_mgmt.core.changelog import Entry, Section
+from release_mgmt.core.changelog import Assembly, Entry, Section
 from release_mgmt.core.history import Commit as GitCommit
 from release_mgmt.core.permissions import Action, Actor
 from release_mgmt.core.text import clean
@@ -48,28 +48,31 @@ def store_commits(
 
     New commits are never ancestors of known ones, so counting on keeps parents first.
     """
-    base = len(known)
     ordered = [sha for sha in found.history.graph.shas if sha in fresh]
     for start in range(0, len(ordered), BATCH):
-        rows = [
-            _commit_row(repository_id, fresh[sha], base + start + at, found)
-            for at, sha in enumerate(ordered[start : start + BATCH])
-        ]
+        part = [fresh[sha] for sha in ordered[start : start + BATCH]]
         with store.write() as session:
-            present = set(
-                session.scalars(
-                    select(Commit.sha).where(
-                        Commit.repository_id == repository_id, Commit.sha.in_([row["sha"] for row in rows])
-                    )
-                )
-            )
-            missing = [row for row in rows if row["sha"] not in present]
-            if missing:
-                session.execute(insert(Commit), missing)
+            add_commits(session, repository_id, part, len(known) + start, found.made)
 
 
-def _commit_row(repository_id: str, commit: GitCommit, position: int, found: Found) -> dict[str, Any]:
-    number = found.history.graph.number[commit.sha]
+def add_commits(
+    session: Session, repository_id: str, commits: Sequence[GitCommit], position: int, made: Assembly
+) -> None:
+    """Those of ``commits`` that are not stored yet; the first of them all has the ``position``."""
+    shas = [commit.sha for commit in commits]
+    query = select(Commit.sha).where(Commit.repository_id == repository_id, Commit.sha.in_(shas))
+    present = set(session.scalars(query))
+    authors, number = made.book.authors, made.graph.number
+    missing = [
+        _commit_row(repository_id, commit, position + at, authors[number[commit.sha]])
+        for at, commit in enumerate(commits)
+        if commit.sha not in present
+    ]
+    if missing:
+        session.execute(insert(Commit), missing)
+
+
+def _commit_row(repository_id: str, commit: GitCommit, position: int, author: str) -> dict[str, Any]:
     subject, _, body = commit.message.strip().partition("\n")
     return {
         "repository_id": repository_id,
@@ -77,7 +80,7 @@ def _commit_row(repository_id: str, commit: GitCommit, position: int, found: Fou
         "position": position,
         "parents": " ".join(commit.parents),
         "tree": commit.tree,
-        "author": found.history.authors[number],
+        "author": author,
         "author_key": clean(commit.author_email.lower(), 200) or None,
         "authored_at": instant(commit.authored_at),
         "committed_at": instant(commit.committed_at),
@@ -97,6 +100,7 @@ class Writer:
         self.now = now
         self.repository = session.get_one(Repository, repository_id)
         self.found = found
+        self.graph = found.made.graph
         self.id = repository_id
         self.prefix = mirrored.change_prefix(repository_id)
 
@@ -110,42 +114,53 @@ class Writer:
         records = {**open_records, **records}
         releases = self._releases(record.releases, records)
         self._commits_to_releases()
-        changes, withdrawn = self._changes(holders, records)
-        row = self.repository
-        row.sync_cursor = {
-            "seen": seen,
-            "unreleased": section_of(record.unreleased),
-            "open": entries_of(record.unreleased, records),
-            "unexplained": self._unexplained(),
-        }
-        row.diagnostics = [
+        query = select(Commit.sha, Commit.committed_at, Commit.position).where(Commit.repository_id == self.id)
+        # Positions only ever grow, so a change keeps its rank whatever is added beside it.
+        places = {sha: (committed, position) for sha, committed, position in self.session.execute(query)}
+        changes, withdrawn = self._changes(holders, records, self._stored(), places)
+        self._unreleased(seen, section_of(record.unreleased), entries_of(record.unreleased, records))
+        self.repository.diagnostics = [
             *(f"tag {name!r} moved after it was read" for name in moved),
             *(f"tag {name!r} was deleted after it was read" for name in gone),
             *record.diagnostics,
         ]
-        row.head_sha, row.default_branch = self.found.refs.head.sha, self.found.refs.head.branch or row.default_branch
-        row.synced_at, row.sync_error = self.now, None
         synced = Synced(
             True, len(record.releases), len(holders), releases, changes, commits, withdrawn, tuple(moved), tuple(gone)
         )
-        told = {"commits": commits, "releases": releases, "changes": changes, "withdrawn": withdrawn,
-                "moved_tags": list(moved), "gone_tags": list(gone)}  # fmt: skip
+        self._audit(synced, {**moved, **gone})
+        return synced
+
+    def _unreleased(self, seen: str, section: dict[str, Any], entries: list[Any]) -> None:
+        """The repository's own row."""
+        row, head = self.repository, self.found.refs.head
+        row.sync_cursor = {
+            "seen": seen,
+            "unreleased": section,
+            "open": entries,
+            "unexplained": self._unexplained(),
+        }
+        row.head_sha, row.default_branch = head.sha, head.branch or row.default_branch
+        row.synced_at, row.sync_error = self.now, None
+
+    def _audit(self, synced: Synced, before: Mapping[str, str]) -> None:
+        told = {"commits": synced.commits, "releases": synced.new_releases, "changes": synced.new_changes,
+                "withdrawn": synced.withdrawn, "moved_tags": list(synced.moved_tags),
+                "gone_tags": list(synced.gone_tags)}  # fmt: skip
         audit.record(
             self.session,
             self.actor,
             self.now,
             action=Action.SYNC_REPOSITORY,
             subject=f"repository:{self.id}",
-            before={"tags": {**moved, **gone}} if moved or gone else None,
+            before={"tags": before} if before else None,
             after=told,
         )
-        return synced
 
     def _unexplained(self) -> list[int]:
         """Pull requests whose commits the forge is to be asked for, newest first; a healthy source is asked at once."""
-        wanted = sorted(
-            (pull.number for pull in self.found.unexplained if pull.provider == self.repository.provider), reverse=True
-        )
+        own = self.repository.provider
+        told = self.found.made.book.unexplained
+        wanted = sorted({pull.number for pull in told if pull.provider == own}, reverse=True)
         if wanted:
             forges.hasten(self.session, self.id, self.now)
         return wanted
@@ -232,13 +247,13 @@ class Writer:
                 )
 
     def _changes(
-        self, holders: Mapping[str, tuple[Entry, Section | None]], records: Mapping[str, dict[str, Any]]
+        self,
+        holders: Mapping[str, tuple[Entry, Section | None]],
+        records: Mapping[str, dict[str, Any]],
+        stored: dict[str, tuple[Any, ...]],
+        places: Mapping[str, tuple[datetime | None, int]],
     ) -> tuple[int, int]:
         """Insert new changes, update those that differ, withdraw those that are no longer there."""
-        stored = self._stored()
-        query = select(Commit.sha, Commit.committed_at, Commit.position).where(Commit.repository_id == self.id)
-        # Positions only ever grow, so a change keeps its rank whatever is added beside it.
-        places = {sha: (committed, position) for sha, committed, position in self.session.execute(query)}
         fresh: list[dict[str, Any]] = []
         commits: list[dict[str, Any]] = []
         other: dict[str, tuple[dict[str, Any], Entry, Section | None]] = {}
@@ -277,11 +292,13 @@ class Writer:
         for start in range(0, len(wanted), 500):
             yield from self.session.scalars(select(Change).where(Change.id.in_(wanted[start : start + 500]))).all()
 
+    def _columns(self) -> Select[Any]:
+        columns = [getattr(Change, name) for name in ("state", *_WRITTEN)]
+        return select(Change.id, *columns).where(Change.repository_id == self.id)
+
     def _stored(self) -> dict[str, tuple[Any, ...]]:
         """Change -> its state and what a sync may write of it: plain values, since nearly all stand as they are."""
-        columns = [getattr(Change, name) for name in ("state", *_WRITTEN)]
-        query = select(Change.id, *columns).where(Change.repository_id == self.id)
-        return {row[0]: tuple(row[1:]) for row in self.session.execute(query)}
+        return {row[0]: tuple(row[1:]) for row in self.session.execute(self._columns())}
 
     def _commit_rows(self, key: str, entry: Entry) -> list[dict[str, Any]]:
         return [
@@ -296,9 +313,9 @@ class Writer:
         record: dict[str, Any],
         places: Mapping[str, tuple[datetime | None, int]],
     ) -> dict[str, Any]:
-        history = self.found.history
+        graph = self.graph
         newest, oldest = entry.commits[0], entry.commits[-1]
-        parents = history.graph.parents[history.graph.number[oldest]]
+        parents = graph.parents[graph.number[oldest]]
         committed, position = places[newest]
         merged = committed or self.now
         pull = entry.pull_request
@@ -309,7 +326,7 @@ class Writer:
             "provider": pull.provider if pull else None,
             "number": pull.number if pull else None,
             "ready": True,
-            "base_sha": history.graph.shas[parents[0]] if parents else None,
+            "base_sha": graph.shas[parents[0]] if parents else None,
             "head_sha": newest,
             "merged_at": merged,
             "happened_at": merged,

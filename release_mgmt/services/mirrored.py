@@ -97,19 +97,21 @@ def prefixed(found: Changelog, prefix: str) -> Changelog:
     """The record with ids that are unique in the installation."""
     return replace(
         found,
-        releases=tuple(_section(section, prefix) for section in found.releases),
-        unreleased=_section(found.unreleased, prefix),
+        releases=tuple(section_with(prefix, section) for section in found.releases),
+        unreleased=section_with(prefix, found.unreleased),
     )
 
 
-def _section(section: Section, prefix: str) -> Section:
+def section_with(prefix: str, section: Section) -> Section:
+    """One section with ids that are unique in the installation."""
     return replace(
         section,
-        entries=tuple(_entry(entry, prefix) for entry in section.entries),
+        entries=tuple(entry_with(prefix, entry) for entry in section.entries),
         cancelled=tuple((f"{prefix}-{one}", f"{prefix}-{other}") for one, other in section.cancelled),
     )
 
 
-def _entry(entry: Entry, prefix: str) -> Entry:
+def entry_with(prefix: str, entry: Entry) -> Entry:
+    """One entry with ids that are unique in the installation."""
     reverts = f"{prefix}-{entry.reverts}" if entry.reverts else None
     return replace(entry, id=f"{prefix}-{entry.id}", reverts=reverts)

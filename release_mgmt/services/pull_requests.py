@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Text, cast, select
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.changes import PullRequest
@@ -58,6 +59,16 @@ def known(session: Session, repository_id: str) -> tuple[PullRequest, ...]:
         .order_by(PullRequestRow.provider, PullRequestRow.number)
     )
     return tuple(from_json(record) for record in rows)
+
+
+def fingerprint(session: Session, repository_id: str) -> str:
+    """Another one when the pull requests of a repository are told of otherwise; none of them is read for it."""
+    rows = session.execute(
+        select(PullRequestRow.provider, PullRequestRow.number, cast(PullRequestRow.record, Text))
+        .where(PullRequestRow.repository_id == repository_id)
+        .order_by(PullRequestRow.provider, PullRequestRow.number)
+    )
+    return hashlib.sha256("".join(f"{forge} {number} {text}\n" for forge, number, text in rows).encode()).hexdigest()
 
 
 def _stored(row: PullRequestRow, ages: PullRequestAges | None) -> Known:

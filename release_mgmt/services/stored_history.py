@@ -52,11 +52,16 @@ def section_of(section: Section) -> dict[str, Any]:
     return found
 
 
-def entries_of(section: Section, records: Mapping[str, Mapping[str, Any]]) -> list[Any]:
-    """The entries of a section: a key where the change's record says all, else the entry."""
+def entries_of(
+    section: Section, records: Mapping[str, Mapping[str, Any]], known: Mapping[str, dict[str, Any]] | None = None
+) -> list[Any]:
+    """The entries of a section: a key where the change's record says all, else the entry.
+
+    ``known`` are the entries' own records by key, where the caller has them.
+    """
     found: list[Any] = []
     for entry in section.entries:
-        own = record_of(entry)
+        own = record_of(entry) if known is None else known[entry.id]
         found.append(entry.id if records.get(entry.id) == own else {**own, "kind": entry.kind})
     return found
 

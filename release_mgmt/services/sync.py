@@ -14,42 +14,25 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from release_mgmt.core.changelog.growth import Fresh
 from release_mgmt.core.errors import Conflict, NotFound
 from release_mgmt.core.history import Commit as GitCommit
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.services import mirrored, pull_requests
-from release_mgmt.services.history import Progress, Reading, read_all
+from release_mgmt.services.history import Progress, Reading, Request, read_aliases, read_commits, read_with
+from release_mgmt.services.history_growth import GROWTH_LIMIT, GrowthWriter, Readings, Standing
 from release_mgmt.services.history_rows import Synced, Writer, store_commits
 from release_mgmt.services.mirrored import Sources
-from release_mgmt.services.stored_history import (
-    digest,
-    plain,
-)
+from release_mgmt.services.stored_history import digest, plain
 from release_mgmt.sources.git import Refs
 from release_mgmt.sources.git import Repository as GitRepository
+from release_mgmt.sources.git.edits import Edits, Objects, objects_of
+from release_mgmt.sources.git.references import refreshed
 from release_mgmt.store.models.repositories import Commit, Repository
 from release_mgmt.store.session import Store
 
-RULES = 2
+RULES = 3
 """Counted up when the same references would give another changelog, so that every repository is read anew."""
-
-
-class Readings:
-    """What a process remembers of the repositories it read last, so that the next sync reads only what is new."""
-
-    def __init__(self, limit: int = 2) -> None:
-        self._limit = limit
-        self._kept: dict[str, Reading] = {}
-
-    def take(self, key: str) -> Reading | None:
-        """Hand out what is kept, and forget it until it is put back whole."""
-        return self._kept.pop(key, None)
-
-    def put(self, key: str, reading: Reading) -> None:
-        """Keep a reading; the one that was not used for longest goes."""
-        self._kept[key] = reading
-        while len(self._kept) > self._limit:
-            del self._kept[next(iter(self._kept))]
 
 
 def sync(
@@ -91,38 +74,121 @@ def store_history(
 ) -> Synced:
     """Bring the stored history of a repository up to what ``source`` holds, without fetching."""
     require(actor, Action.SYNC_REPOSITORY)
-    refs = source.refs()
-    with store.read() as session:
-        row = _row(session, repository_id)
-        pulls = pull_requests.known(session, repository_id)
-        request = mirrored.request_of(row, pulls)
-        seen = digest(RULES, _refs_data(refs), request.name, request.tag_pattern, plain(request.paths or {}),
-                      request.prereleases, request.forge, [str(pull) for pull in pulls])  # fmt: skip
-        same = (row.sync_cursor or {}).get("seen") == seen
-        known = set() if same else set(session.scalars(select(Commit.sha).where(Commit.repository_id == repository_id)))
-    due = {"sync_due_at": now + every} if every else {}
-    if same:
-        with store.write() as session:
-            values = {"synced_at": now, "sync_error": None, **due}
-            session.execute(update(Repository).where(Repository.id == repository_id).values(**values))
-        return Synced(changed=False)
-    fresh: dict[str, GitCommit] = {}
+    with objects_of(source) as objects:
+        return _Sync(store, actor, now, repository_id, source, objects, readings).run(every, progress)
 
-    def keep(commit: GitCommit) -> None:
-        if commit.sha not in known:
-            fresh[commit.sha] = commit._replace(files=())
 
-    reading = (readings.take(repository_id) if readings and not request.paths else None) or Reading(request.paths)
-    found = read_all(source, request, refs=refs, progress=progress, reading=reading, also=keep)
-    if readings is not None and not request.paths:
-        readings.put(repository_id, reading)
-    store_commits(store, repository_id, found, fresh, known)
-    found = replace(found, record=mirrored.prefixed(found.record, mirrored.change_prefix(repository_id)))
-    with store.write(lock=f"sync:{repository_id}") as session:
-        written = Writer(session, actor, now, repository_id, found).write(seen, len(fresh))
+class _Sync:
+    """One sync: what is known of the repository, and what git says now."""
+
+    def __init__(
+        self,
+        store: Store,
+        actor: Actor,
+        now: datetime,
+        repository_id: str,
+        source: GitRepository,
+        objects: Objects,
+        readings: Readings | None,
+    ) -> None:
+        self.store, self.actor, self.now = store, actor, now
+        self.id = repository_id
+        self.source, self.objects = source, objects
+        self.readings = readings
+        self.fresh: dict[str, GitCommit] = {}
+
+    def run(self, every: timedelta | None, progress: Progress | None) -> Synced:
+        """Read the references, and more only when something differs from what was seen."""
+        standing = self.readings.take(self.id) if self.readings else None
+        refs = refreshed(self.source, self.objects, standing.found.refs) if standing else self.source.refs()
+        due = {"sync_due_at": self.now + every} if every else {}
+        with self.store.read() as session:
+            row, before = _seen(session, self.id)
+            asked = mirrored.request_of(row, ())
+            seen = digest(RULES, _refs_data(refs), asked.name, asked.tag_pattern, plain(asked.paths or {}),
+                          asked.prereleases, asked.forge, pull_requests.fingerprint(session, self.id))  # fmt: skip
+            request = asked if before == seen else mirrored.request_of(row, pull_requests.known(session, self.id))
+        if before == seen:
+            self._due({"synced_at": self.now, "sync_error": None, **due})
+            if self.readings and standing:
+                self.readings.put(self.id, standing)
+            return Synced(changed=False)
+        written = None
+        if standing is not None and standing.allows(before, refs, request):
+            written = self._grown(standing, refs, request, seen)
+        if written is None:
+            reading = standing.reading if standing is not None else Reading(request.paths)
+            standing, written = self._anew(reading, refs, request, seen, progress)
+        if self.readings is not None and standing is not None and not request.paths:
+            self.readings.put(self.id, standing)
         if due:
-            session.execute(update(Repository).where(Repository.id == repository_id).values(**due))
+            self._due(due)
         return written
+
+    def _due(self, values: dict[str, Any]) -> None:
+        with self.store.write() as session:
+            # By hand: the mapper would look for rows of the session that this may concern.
+            query = update(Repository).where(Repository.id == self.id).values(**values)
+            session.execute(query, execution_options={"synchronize_session": False})
+
+    def _grown(self, standing: Standing, refs: Refs, request: Request, seen: str) -> Synced | None:
+        """New commits on top of HEAD alone; None when the changelog has to be made anew."""
+        head, reading, made = refs.head.sha, standing.reading, standing.found.made
+        if head is None or not read_aliases(self.objects, head, reading):
+            return None
+        tagged = [made.graph.shas[tag.commit] for tag in made.history.tags]
+        read_commits(self.source, self.objects, [head, *tagged], reading, also=self._keep)
+        fresh = Fresh(
+            {sha: reading.parents[sha] for sha in self.fresh},
+            {sha: reading.facts[sha] for sha in self.fresh},
+            {sha: reading.people[sha][0] for sha in self.fresh},
+            head,
+            request.pulls,
+            frozenset(reading.named),
+        )
+        reading.named.clear()
+        if isinstance(made.patches, Edits):
+            made.patches.through(self.objects)
+        section = standing.growth.grow(fresh) if len(self.fresh) <= GROWTH_LIMIT else None
+        if section is None:
+            return None
+        section = standing.with_prefix(mirrored.change_prefix(self.id), section)
+        standing.found = replace(standing.found, refs=refs)
+        with self.store.write(lock=f"sync:{self.id}") as session:
+            return GrowthWriter(session, self.actor, self.now, self.id, standing).grow(
+                seen, section, made.told(), self.fresh
+            )
+
+    def _keep(self, commit: GitCommit) -> None:
+        self.fresh[commit.sha] = commit._replace(files=())
+
+    def _anew(
+        self, reading: Reading, refs: Refs, request: Request, seen: str, progress: Progress | None
+    ) -> tuple[Standing, Synced]:
+        """The whole record made again; only rows that differ are written."""
+        with self.store.read() as session:
+            known = set(session.scalars(select(Commit.sha).where(Commit.repository_id == self.id)))
+        found = read_with(self.objects, self.source, request, refs, progress, reading, self._keep)
+        fresh = {sha: commit for sha, commit in self.fresh.items() if sha not in known}
+        store_commits(self.store, self.id, found, fresh, known)
+        found = replace(found, record=mirrored.prefixed(found.record, mirrored.change_prefix(self.id)))
+        with self.store.write(lock=f"sync:{self.id}") as session:
+            written = Writer(session, self.actor, self.now, self.id, found).write(seen, len(fresh))
+        return Standing.of(reading, found, request, seen), written
+
+
+_SEEN = (
+    Repository.name, Repository.provider, Repository.location, Repository.tag_pattern, Repository.settings,
+    Repository.sync_cursor["seen"].as_string().label("seen"),
+)  # fmt: skip
+
+
+def _seen(session: Session, repository_id: str) -> tuple[Any, str | None]:
+    """What a reading depends on of a repository's row, and the digest of what the last sync saw."""
+    found = session.execute(select(*_SEEN).where(Repository.id == repository_id)).one_or_none()
+    if found is None:
+        raise NotFound("There is no such repository.")
+    return found, found.seen
 
 
 def _row(session: Session, repository_id: str) -> Repository:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from release_mgmt.core.changelog.record import Accounting, Changelog, Entry, Previous, PullRequestRef, Section
 from release_mgmt.core.changes.groups import Change, ChangeBook, is_bot
+from release_mgmt.core.changes.mailmap import Mailmap
 from release_mgmt.core.changes.messages import Facts
 from release_mgmt.core.changes.model import Provider, PullRequest
 from release_mgmt.core.changes.reverts import Reverts, Settled
 from release_mgmt.core.changes.twins import Budget, Joiner, Patches, Twins
 from release_mgmt.core.errors import BrokenInvariant
-from release_mgmt.core.history.graph import Graph
+from release_mgmt.core.history.graph import NEVER, Graph
 from release_mgmt.core.history.releases import Prereleases, Release, Releases, TagAt, assign
 from release_mgmt.core.versions import newest_first
 
@@ -30,6 +31,7 @@ class History:
     tags_at: Mapping[int, tuple[str, ...]]
     forge: Provider = "unknown"
     diagnostics: tuple[str, ...] = ()
+    mailmap: Mailmap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Options:
 
 
 @dataclass(slots=True)
-class _Part:
+class Part:
     """A section on its way: its place, what it is the first to hold, and what became of it."""
 
     place: int
@@ -56,6 +58,20 @@ class _Part:
     excluded: int = 0
     plain: int = 0
     settled: Settled = field(default_factory=lambda: Settled([]))
+
+
+@dataclass(slots=True)
+class Open:
+    """The package whose last section is what is unreleased, as it was made: what more commits are added to.
+
+    ``told`` is the range of the diagnostics that speak of that section.
+    """
+
+    parts: list[Part]
+    inside: list[int]
+    joiner: Joiner
+    twins: Twins
+    told: slice
 
 
 def assemble(history: History, options: Options, patches: Patches | None = None) -> Changelog:
@@ -77,9 +93,12 @@ class Assembly:
         self.graph = history.graph
         chosen = [tag for tag in history.tags if options.package in {None, tag.named.package}]
         self.releases: Releases = assign(self.graph, chosen, options.prereleases, options.base)
-        self.book = ChangeBook(self.graph, history.facts, history.authors, options.pulls, history.forge, history.names)
+        self.book = ChangeBook(
+            self.graph, history.facts, history.authors, options.pulls, history.forge, history.names, history.mailmap
+        )
         self.diagnostics = [*history.diagnostics, *self.releases.diagnostics]
-        self.firsts = _FirstTimers(self.graph, history.authors)
+        self.firsts = FirstTimers(self.graph, self.book.authors)
+        self.open: Open | None = None
         self.entries: dict[tuple[object, ...], Entry] = {}
         self.plain: dict[tuple[bool, int], Entry] = {}  # whether released, and which change: the book keeps them all
         head = self.releases.before_head
@@ -98,10 +117,10 @@ class Assembly:
         unreleased_of = self.head_package if self.head_package in packages or not packages else next(iter(packages))
         unreleased: Section | None = None
         for package in packages or {None: None}:
-            parts = [_Part(place, order[place], order[place].commits)
+            parts = [Part(place, order[place], order[place].commits)
                      for place in range(len(order)) if order[place].package == package]  # fmt: skip
             if package == unreleased_of or not packages:
-                parts.append(_Part(len(order), None, self.releases.unreleased))
+                parts.append(Part(len(order), None, self.releases.unreleased))
             for section, part in zip(self._sections(parts, package), parts, strict=True):
                 if part.release is None:
                     unreleased = section
@@ -111,9 +130,17 @@ class Assembly:
         places = {id(release.version): place for place, release in enumerate(order)}
         named = newest_first([release.named for release in order[0 if self.options.base is None else 1 :]])
         listed = tuple(sections[places[id(one.version)]] for one in named)
-        return Changelog(self.history.repository, listed, unreleased, tuple(dict.fromkeys(self.diagnostics)))
+        return Changelog(self.history.repository, listed, unreleased, self.told())
 
-    def _sections(self, parts: list[_Part], package: str | None) -> list[Section]:
+    def forget(self) -> None:
+        """Let go of what only the making of many sections needs."""
+        self.entries, self.plain = {}, {}
+
+    def told(self) -> tuple[str, ...]:
+        """The diagnostics, each once."""
+        return tuple(dict.fromkeys(self.diagnostics))
+
+    def _sections(self, parts: list[Part], package: str | None) -> list[Section]:
         """The sections of one package."""
         inside = [-1] * len(self.graph)
         touched = self._touched(package)
@@ -124,17 +151,26 @@ class Assembly:
                 part.commits = kept
             for commit in part.commits:
                 inside[commit] = part.place
-        by_place = {part.place: part for part in parts}
-        in_part = self.patches.undoes_in_part if self.patches is not None else None
-        reverts = Reverts(self.book, inside, lambda place: by_place[place].settled.shown, in_part)
+        reverts = self.reverts(parts, inside)
         for part in parts:
             changes, part.plain = self.book.gather(part.commits, inside, part.place)
             part.settled = reverts.settle(changes, part.commits)
             self.diagnostics.extend(part.settled.diagnostics)
-        joiner = Joiner(self.book, inside, {part.place: part.settled.shown for part in parts}, self._linear)
+        told = len(self.diagnostics)
+        last = len(self.releases.order)
+        joiner = Joiner(self.book, inside, {part.place: part.settled.shown for part in parts}, self._linear, last)
         twins = joiner.join(self._side([part.place for part in parts]), self.patches, self.budget)
         self.diagnostics.extend(twins.diagnostics)
-        return [self._section(part, twins) for part in parts]
+        if parts[-1].release is None:
+            about = slice(told - len(parts[-1].settled.diagnostics), told)
+            self.open = Open(parts, inside, joiner, twins, about)
+        return [self.section(part, twins) for part in parts]
+
+    def reverts(self, parts: Sequence[Part], inside: Sequence[int]) -> Reverts:
+        """What settles the sections of one package."""
+        by_place = {part.place: part for part in parts}
+        in_part = self.patches.undoes_in_part if self.patches is not None else None
+        return Reverts(self.book, inside, lambda place: by_place[place].settled.shown, in_part)
 
     def _touched(self, package: str | None) -> frozenset[int] | set[int] | None:
         """The commits of a package with paths, with the merges that brought them in."""
@@ -174,7 +210,8 @@ class Assembly:
             current = self.releases.ancestors[nearest] & mask & ((1 << nearest) - 1)
         return frozenset(places) - line
 
-    def _section(self, part: _Part, twins: Twins) -> Section:
+    def section(self, part: Part, twins: Twins) -> Section:
+        """One section as it is published."""
         release, order, shas = part.release, self.releases.order, self.graph.shas
         before_place = self.releases.before_head if release is None else release.previous
         before = None if before_place is None else order[before_place]
@@ -210,7 +247,7 @@ class Assembly:
         others = self.history.tags_at.get(release.commit, ())
         return (*release.tags, *(tag for tag in others if tag not in release.tags))
 
-    def _account(self, part: _Part, size: int, entries: int) -> Accounting:
+    def _account(self, part: Part, size: int, entries: int) -> Accounting:
         shown = entries
         gone = part.settled.gone
         held = sum(len(change.commits) for change in part.settled.shown)
@@ -229,7 +266,7 @@ class Assembly:
     def _key(self, change: Change, place: int, twins: Twins) -> str:
         return twins.same.get((place, change.newest), change.key)
 
-    def _entry(self, change: Change, part: _Part, twins: Twins) -> Entry:
+    def _entry(self, change: Change, part: Part, twins: Twins) -> Entry:
         newest, release = change.commits[0], part.release
         at = (part.place, newest)
         link = part.settled.links.get(newest)
@@ -276,7 +313,7 @@ class Assembly:
         return tuple(self.releases.order[place].version.text for place in sorted(places) if place < last)
 
 
-class _FirstTimers:
+class FirstTimers:
     """Who has no commit before a release: by reachability, never by date."""
 
     def __init__(self, graph: Graph, authors: Sequence[str]) -> None:
@@ -284,10 +321,15 @@ class _FirstTimers:
         self._authors = authors
         self._earliest: dict[str, int] = {}
         self._lowest: dict[str, int] = {}
-        for commit, author in enumerate(authors):
-            place = graph.introduced(commit)
-            if place < self._earliest.get(author, len(authors) + 1):
-                self._earliest[author] = place
+        self.grow(0)
+
+    def grow(self, first: int) -> None:
+        """Take in the authors of the commits from ``first`` on."""
+        graph, earliest = self._graph, self._earliest
+        for commit in range(first, len(self._authors)):
+            author, place = self._authors[commit], graph.introduced(commit)
+            if place < earliest.get(author, NEVER):
+                earliest[author] = place
             self._lowest.setdefault(author, commit)
 
     def among(self, names: set[str], before: int | None) -> tuple[str, ...]:

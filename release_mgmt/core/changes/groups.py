@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from release_mgmt.core.changes.mailmap import Mailmap
+from release_mgmt.core.changes.merged import Merged, by_key
 from release_mgmt.core.changes.messages import Facts, PrKey, title_key
-from release_mgmt.core.changes.model import Provider, PullRequest, Step
+from release_mgmt.core.changes.model import Provider, PullRequest
 from release_mgmt.core.history.graph import Graph
 
-_NATIVE_SPACE = {"gitlab": "gitlab", "azure": "azure", "bitbucket": "bitbucket"}
 BOTS = frozenset({
     "dependabot", "dependabot-preview", "renovate", "renovate-bot", "github-actions", "pre-commit-ci",
     "allcontributors", "greenkeeper", "snyk-bot", "mergify", "codecov", "web-flow", "github-merge-queue",
@@ -61,86 +62,88 @@ class ChangeBook:
         pulls: Iterable[PullRequest] = (),
         forge: Provider = "unknown",
         names: Mapping[str, str] | None = None,
+        mailmap: Mailmap | None = None,
     ) -> None:
-        """``facts`` and ``authors`` go by commit number; ``names`` maps known authors' addresses to names."""
+        """``facts`` and ``authors`` go by commit number; ``names`` maps known authors' addresses to names.
+
+        Authors come by the names of the ``mailmap`` already, co-authors get them here.
+        """
         self.graph = graph
         self.facts = list(facts)
-        self.authors = authors
+        self.authors = list(authors)
         self._forge = forge
         self._names = names or {}
-        self._pulls: dict[PrKey, PullRequest] = {}
-        for pull in sorted(pulls, key=lambda pull: (pull.provider, pull.number)):
-            if pull.state == "merged":
-                self._pulls[_NATIVE_SPACE.get(pull.provider, "#"), pull.number] = pull
-        self.unexplained: list[PullRequest] = []  # merged without a word in git of which commits came by them
-        self._place_pulls()
-        self.owner = self._owners()
+        self._mailmap = mailmap or Mailmap()
+        self._merged = Merged(graph, self.facts, self.authors, self.find)
+        self._sorted: list[str] | None = None
+        self._pulls = by_key(pulls)
+        self._merged.place(self._pulls)
+        self.owner: list[int] = []
+        self._own(range(len(graph) - 1, -1, -1))
         self._alone: dict[str, tuple[str, ...]] = {}
         self._made: dict[tuple[int, ...], Change] = {}
         self._ordinals: dict[int, int] | None = None
         self._titles: dict[str, list[int]] | None = None
         self._numbers: dict[PrKey, list[int]] | None = None
-        self._sorted: list[str] | None = None
         self.undoing = frozenset(number for number, one in enumerate(self.facts) if one.undo is not None)
         self.picked = tuple(number for number, one in enumerate(self.facts) if one.picked)
         self.renumbered = frozenset(number for number, one in enumerate(self.facts) if one.others)
 
-    def _place_pulls(self) -> None:
-        """Give commits that name no number that of the pull request which the forge says they came by.
+    def grow(
+        self, facts: Sequence[Facts], authors: Sequence[str], pulls: Iterable[PullRequest]
+    ) -> frozenset[PrKey] | None:
+        """Take in what the graph has grown by: what the new commits say, who wrote them, and the forge's word of today.
 
-        Oldest merges first: a pull request on top of another lists the other's commits too, which then are taken.
+        The pull requests that are told of otherwise than before; None when what the forge says makes other changes of
+        commits that were known, after which the book must not be used any more.
         """
-        tips = {key: self.find(pull.merge_sha) if pull.merge_sha else None for key, pull in self._pulls.items()}
-        for key, tip in sorted(tips.items(), key=lambda one: -1 if one[1] is None else one[1]):
-            pull = self._pulls[key]
-            if tip is not None and pull.commits is None and not self._explained(tip):
-                self.unexplained.append(pull)
-            named = [self.graph.number[sha] for sha in pull.commits or () if sha in self.graph.number]
-            for commit in {*named, *(() if tip is None else self._brought(pull, tip))}:
-                if self.facts[commit].number is None:
-                    self.facts[commit] = self.facts[commit]._replace(number=key)
+        first = len(self.facts)
+        self.facts.extend(facts)
+        self.authors.extend(authors)
+        before, self._pulls = self._pulls, by_key(pulls)
+        others = {key for key in before.keys() | self._pulls.keys() if before.get(key) != self._pulls.get(key)}
+        for key in others & before.keys():
+            old, new = before[key], self._pulls.get(key)
+            if new is None or (old.merge_sha, old.commits, old.steps) != (new.merge_sha, new.commits, new.steps):
+                return None
+        if self._sorted is not None:
+            self._sorted.extend(self.graph.shas[first:])
+            self._sorted.sort()
+        begin = {sha[:7] for sha in self.graph.shas[first:]}
+        concerned = {
+            key: pull
+            for key, pull in self._pulls.items()
+            if key in others or any(sha[:7] in begin for sha in (pull.merge_sha or "", *(pull.commits or ())))
+        }
+        if min(self._merged.place(concerned), default=first) < first:
+            return None
+        self._own(())
+        for commit in range(first, len(self.facts)):
+            self._learn(commit)
+        fresh = range(first, len(self.facts))
+        self.undoing |= {commit for commit in fresh if self.facts[commit].undo is not None}
+        self.picked += tuple(commit for commit in fresh if self.facts[commit].picked)
+        self.renumbered |= {commit for commit in fresh if self.facts[commit].others}
+        if others:
+            self._made.clear()
+        return frozenset(others)
 
-    def _explained(self, commit: int) -> bool:
-        """Whether a merge or a number in its message says which commits came by it."""
-        return self.facts[commit].number is not None or len(self.graph.parents[commit]) > 1
+    @property
+    def unexplained(self) -> Sequence[PullRequest]:
+        """The merged pull requests of which nobody told so far which commits came by them."""
+        return self._merged.unexplained
 
-    def _brought(self, pull: PullRequest, tip: int) -> list[int]:
-        """The commits that a merge put on its line: more than ``tip`` when it was a rebase."""
-        if self._explained(tip):
-            return [tip]
-        steps = pull.steps or ()
-        if steps:
-            return max(self._rebased(tip, steps[::-1]), self._rebased(tip, steps), key=len)
-        same = title_key(self.facts[tip].title) == title_key(pull.title)
-        return [*self._line(tip)][: 1 if same else max(1, len(pull.commits or ()))]
-
-    def _rebased(self, tip: int, steps: Sequence[Step]) -> list[int]:
-        """Those below ``tip`` that are the steps, newest first. Steps that a rebase drops (merges, what the line has
-        already) are passed over; a squash is none of them, or the first alone."""
-        found: list[int] = []
-        line, names = self._line(tip), dict[str | None, str]()
-        commit = next(line, None)
-        for step in steps:
-            if commit is None:
-                break
-            author = self.authors[commit]
-            if title_key(self.facts[commit].title) == title_key(step.title) and (
-                # The mailmap may call an author otherwise than the forge does, but one name stays one person.
-                names.setdefault(step.author, author) == author
-            ):
-                found.append(commit)
-                commit = next(line, None)
-        return found or [tip]
-
-    def _line(self, tip: int) -> Iterator[int]:
-        """``tip`` and what lies below it, down to the first commit that came by something known."""
-        commit = tip
-        while True:
-            yield commit
-            parents = self.graph.parents[commit]
-            if len(parents) != 1 or self._explained(parents[0]):
-                return
-            commit = parents[0]
+    def _learn(self, commit: int) -> None:
+        """Take one more commit into what was learnt of all."""
+        facts = self.facts[commit]
+        if self._numbers is not None and facts.number is not None:
+            self._numbers.setdefault(facts.number, []).append(commit)
+        if self._titles is None:
+            return
+        same = self._titles.setdefault(title_key(facts.title), [])
+        same.append(commit)
+        if self._ordinals is not None and len(same) > 1:
+            self._count_one(same, self._ordinals)
 
     def titles(self) -> dict[str, list[int]]:
         """Commits by the form in which titles are compared, oldest first."""
@@ -170,15 +173,14 @@ class ChangeBook:
         found = [full for full in self._sorted[at : at + 2] if full.startswith(sha)]
         return self.graph.number[found[0]] if len(found) == 1 else None
 
-    def _owners(self) -> list[int]:
+    def _own(self, commits: Iterable[int]) -> None:
         """For each commit the innermost merge with a pull request's number that brought it to its line; -1 for none.
 
         Each line (first parents) is followed once, oldest merge first, so every commit is looked at once.
         """
-        graph, facts = self.graph, self.facts
-        owner = [-2] * len(graph)
-        tips = [*range(len(graph) - 1, -1, -1)] if graph.head is None else [graph.head, *range(len(graph) - 1, -1, -1)]
-        for first in tips:
+        graph, facts, owner = self.graph, self.facts, self.owner
+        owner.extend([-2] * (len(graph) - len(owner)))
+        for first in commits if graph.head is None else [graph.head, *commits]:
             if owner[first] != -2:
                 continue
             lines = [(first, -1)]
@@ -197,7 +199,6 @@ class ChangeBook:
                 for merge in merges:
                     inner = merge if facts[merge].number is not None else by
                     lines.extend((parent, inner) for parent in graph.parents[merge][:0:-1])
-        return owner
 
     def gather(self, commits: Sequence[int], inside: Sequence[int], place: int) -> tuple[list[Change], int]:
         """The changes of a section and how many of its commits belong to none (plain merges).
@@ -281,7 +282,7 @@ class ChangeBook:
             found.setdefault(self.authors[commit])
         for commit in reversed(commits):
             for name, email in self.facts[commit].co_authors:
-                found.setdefault(self._names.get(email, name))
+                found.setdefault(self._mailmap.name(name, email, self._names))
         return tuple(name for name in found if name and not is_bot(name))
 
     def _direct_key(self, commit: int) -> str:
@@ -307,20 +308,29 @@ class ChangeBook:
                     by_author.setdefault(self.authors[commit], []).append(commit)
             for own in by_author.values():
                 if len(own) > 1:
-                    self._count_in_a_row(own, ordinals)
+                    highest = 0
+                    for place, commit in enumerate(own):
+                        ordinals[commit] = self._count(own[:place], commit, highest, ordinals)
+                        highest = max(highest, ordinals[commit])
         return ordinals
 
-    def _count_in_a_row(self, commits: Sequence[int], ordinals: dict[int, int]) -> None:
-        highest = 0
-        for place, commit in enumerate(commits):
-            best = -1
-            for before in reversed(commits[:place]):
-                if ordinals[before] > best and self.graph.contains(commit, before):
-                    best = ordinals[before]
-                    if best == highest:
-                        break
-            ordinals[commit] = best + 1
-            highest = max(highest, best + 1)
+    def _count_one(self, same: Sequence[int], ordinals: dict[int, int]) -> None:
+        """Count the last of some commits of one title."""
+        *earlier, commit = same
+        author, parents = self.authors[commit], self.graph.parents
+        own = [one for one in earlier if self.authors[one] == author and len(parents[one]) < 2]
+        if own and len(parents[commit]) < 2:
+            highest = max(ordinals.get(one, 0) for one in own)
+            ordinals[commit] = self._count(own, commit, highest, ordinals)
+
+    def _count(self, earlier: Sequence[int], commit: int, highest: int, ordinals: Mapping[int, int]) -> int:
+        best = -1
+        for before in reversed(earlier):
+            if ordinals.get(before, 0) > best and self.graph.contains(commit, before):
+                best = ordinals.get(before, 0)
+                if best == highest:
+                    break
+        return best + 1
 
 
 def _provider(word: str) -> Provider:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from release_mgmt.core.changes.groups import Change, ChangeBook
-from release_mgmt.core.changes.messages import title_key
+from release_mgmt.core.changes.messages import PrKey, title_key
 
 Item = tuple[int, Change]
 
@@ -17,6 +17,9 @@ class Patches(Protocol):
 
     def patch_ids(self, shas: Iterable[str]) -> dict[str, str]:
         """Commit -> what names its patch, for those that change something."""
+
+    def learn(self, shas: Iterable[str]) -> None:
+        """Look at many commits at once, which costs less than one by one."""
 
     def paths(self, sha: str) -> tuple[str, ...]:
         """The files that a commit changed, much cheaper than its patch; commits of one patch change the same."""
@@ -55,7 +58,8 @@ def _likely(items: Sequence[Item], of: Sequence[Item]) -> list[Item]:
 class Joiner:
     """Finds the twins among the sections of one package.
 
-    ``shown[place]`` is what a section shows; ``linear(a, b)`` says that one of two places contains the other.
+    ``shown[place]`` is what a section shows; ``linear(a, b)`` says that one of two places contains the other;
+    ``opened`` is the place of what is unreleased.
     """
 
     def __init__(
@@ -64,11 +68,16 @@ class Joiner:
         inside: Sequence[int],
         shown: dict[int, Sequence[Change]],
         linear: Callable[[int, int], bool],
+        opened: int | None = None,
     ) -> None:
         self._book = book
         self._inside = inside
         self._shown = shown
         self._linear = linear
+        self._open = opened
+        self._side: frozenset[int] = frozenset()
+        self._elsewhere: tuple[set[PrKey], set[str]] | None = None
+        self._beside_open: list[Item] = []  # compared by content with what is unreleased
         self._class: dict[tuple[int, int], list[Item]] = {}
         self._by_commit: dict[int, dict[int, Change]] = {}
 
@@ -87,6 +96,7 @@ class Joiner:
         """By number, by trailer, by title and author, then by patch; ``side`` are the places off the main line."""
         picked = self._book.picked
         found = Twins()
+        self._side = side
         if not side and not picked:
             return found
         if side:
@@ -168,29 +178,51 @@ class Joiner:
     def _patches(self, side: frozenset[int], patches: Patches, budget: Budget, found: Twins) -> None:
         """Equal patches, only for single commits left alone so far, and only between neighbouring lines.
 
-        Newest lines first, until as many commits were compared as are allowed; what was not is told.
+        Newest lines first, until as many commits were compared as are allowed; what was not is told. Of what is
+        unreleased the oldest are compared and not counted, so that new commits change nothing of what was found before.
         """
         skipped = 0
         for place in sorted(side, reverse=True):
             alone = self._single(place)
-            others = [item for near in self._neighbours(place, side) for item in self._single(near)] if alone else []
-            if len(alone) + len(others) > budget.left:
-                others = _likely(others, alone)
-            if not others:
+            near = self._neighbours(place, side) if alone else []
+            if not near:
                 continue
-            if len(alone) + len(others) > budget.left:
+            others = [item for one in near for item in self._single(one)]
+            if near == [self._open]:
+                others, counted = self._oldest(others), len(alone)
+            else:
+                if len(alone) + len(others) > budget.left:
+                    others = _likely(others, alone)
+                if not others:
+                    continue
+                counted = len(alone) + len(others)
+            if counted > budget.left:
                 skipped += len(alone)
                 continue
-            budget.left -= len(alone) + len(others)
-            self._equal(others, alone, patches)
+            budget.left -= counted
+            if near == [self._open]:
+                self._beside_open += alone
+            if others:
+                self._equal(others, alone, patches)
         if skipped:
             found.diagnostics.append(
                 f"the contents of {skipped} changes on maintenance lines were not compared with the main line's: too "
                 f"many; of these, backports with another title and no number are listed twice"
             )
 
+    def _oldest(self, items: Sequence[Item]) -> list[Item]:
+        return sorted(items, key=lambda item: item[1].newest)[:PATCH_LIMIT]
+
     def _equal(self, others: Sequence[Item], alone: Sequence[Item], patches: Patches) -> None:
+        for same in self._alike(others, alone, patches):
+            for at, item in enumerate(same[1:], 1):
+                for other in same[:at]:
+                    self._unite(other, item)
+
+    def _alike(self, others: Sequence[Item], alone: Sequence[Item], patches: Patches) -> list[list[Item]]:
+        """Those of one patch, where there are several; only of commits that changed the same files on both sides."""
         shas = self._book.graph.shas
+        patches.learn([shas[item[1].newest] for item in (*others, *alone)])
         paths = [{patches.paths(shas[item[1].newest]) for item in items} for items in (others, alone)]
         plausible = (paths[0] & paths[1]) - {()}
         items = [item for item in (*others, *alone) if patches.paths(shas[item[1].newest]) in plausible]
@@ -200,10 +232,54 @@ class Joiner:
             patch = ids.get(shas[item[1].newest])
             if patch:
                 by_patch.setdefault(patch, []).append(item)
-        for same in by_patch.values():
-            for at, item in enumerate(same[1:], 1):
-                for other in same[:at]:
-                    self._unite(other, item)
+        return [same for same in by_patch.values() if len(same) > 1]
+
+    def prepare(self) -> None:
+        """Learn what :meth:`stand_apart` asks for."""
+        if self._elsewhere is None:
+            shown = [change for place, changes in self._shown.items() if place != self._open for change in changes]
+            numbers = {change.number for change in shown if change.number is not None}
+            titles = {title_key(change.title) for place in self._side for change in self._shown.get(place, ())}
+            self._elsewhere = numbers, titles
+
+    def stand_apart(self, shown: Sequence[Change], patches: Patches | None) -> bool:
+        """Whether ``shown``, which is unreleased now, has the same twins as what was unreleased before.
+
+        False as well where that would take long to find out; the joiner must not be used any more then.
+        """
+        assert self._open is not None
+        before, place, book = self._shown[self._open], self._open, self._book
+        alone = len(self._single(place))
+        old, new = set(before), set(shown)
+        gone = [change for change in before if change not in new]
+        fresh = [change for change in shown if change not in old]
+        if any((place, change.newest) in self._class for change in gone):
+            return False
+        if any(book.facts[commit].picked for change in fresh for commit in change.commits):
+            return False
+        self._shown[place] = shown
+        self._by_commit.pop(place, None)
+        if not self._side:
+            return True
+        self.prepare()
+        assert self._elsewhere is not None
+        numbers, titles = self._elsewhere
+        if any(change.number in numbers or title_key(change.title) in titles for change in fresh):
+            return False
+        if any(book.facts[commit].others for change in fresh for commit in change.commits):
+            return False
+        return patches is None or not self._beside_open or self._other_patches(gone, fresh, alone, patches)
+
+    def _other_patches(self, gone: Sequence[Change], fresh: Sequence[Change], alone: int, patches: Patches) -> bool:
+        """Whether no commit that is new or newly compared changes the same as one beside what is unreleased."""
+        if gone and alone > PATCH_LIMIT:
+            return False
+        assert self._open is not None
+        known = {change.newest for change in fresh}
+        compared = [item for item in self._oldest(self._single(self._open)) if item[1].newest in known]
+        if not compared:
+            return True
+        return not self._alike(compared, self._beside_open, patches)
 
     def _single(self, place: int) -> list[Item]:
         """Changes of one commit that nothing else was joined with."""

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from release_mgmt.core.errors import RepositoryRefused
 
+NEVER = 1 << 60
+"""The place on the main line of what it never took in: after every other."""
+
 
 class Graph:
     """Commits numbered from 0, each after its parents: the reverse of "newest first, branch after branch".
@@ -63,7 +66,7 @@ class Graph:
     def _follow_the_main_line(self) -> None:
         """Learn when the main line (first parents of HEAD) took each commit in, and how much of it each contains."""
         size = len(self.shas)
-        introduced = [size] * size  # place on the main line of the first commit that contains it; ``size`` for none
+        introduced = [NEVER] * size  # place on the main line of the first commit that contains it
         at = self.head
         while at is not None:
             self._line.append(at)
@@ -75,7 +78,7 @@ class Graph:
             ahead = list(self.parents[commit][1:])
             while ahead:
                 other = ahead.pop()
-                if introduced[other] == size:
+                if introduced[other] == NEVER:
                     introduced[other] = place
                     ahead.extend(self.parents[other])
         reaches = [-1] * size
@@ -86,6 +89,59 @@ class Graph:
             elif parents:
                 reaches[commit] = max([reaches[parent] for parent in parents])
         self._introduced, self._reaches = introduced, reaches
+
+    def grow(self, parents: Mapping[str, Sequence[str]], head: str) -> bool:
+        """Take in the commits that a new ``head`` has on top of the old one: ``parents`` are theirs.
+
+        They are numbered last, in the order that a graph made anew would give them among each other. False when the
+        graph made anew would differ in more (the main line does not go on from the old head, or something comes in that
+        the old head did not contain); this one must not be used any more then.
+        """
+        if self.head is None:
+            return False
+        number, introduced = self.number, self._introduced
+        line: list[str] = []
+        at = head
+        while at in parents:
+            line.append(at)
+            if not parents[at]:
+                return False
+            at = parents[at][0]
+        if number.get(at) != self.head or not line:
+            return False
+        for above in parents.values():
+            for sha in above:
+                if sha not in parents and (sha not in number or introduced[number[sha]] == NEVER):
+                    return False
+        before = len(self.shas)
+        self._walk(parents, head)
+        fresh = self.shas[before:]
+        if len(fresh) != len(parents):
+            return False
+        self.parents.extend(tuple([number[one] for one in parents[sha]]) for sha in fresh)
+        self.head = number[head]
+        introduced.extend([NEVER] * len(fresh))
+        for sha in reversed(line):
+            self._take_in(number[sha])
+        for commit in range(before, len(self.shas)):
+            on_line = self._line[introduced[commit]] == commit
+            above_it = self.parents[commit]
+            self._reaches.append(
+                introduced[commit] if on_line else max([self._reaches[one] for one in above_it], default=-1)
+            )
+        return True
+
+    def _take_in(self, commit: int) -> None:
+        """Make a commit the next one of the main line, with what it brings in."""
+        introduced, place = self._introduced, len(self._line)
+        self._line.append(commit)
+        introduced[commit] = place
+        ahead = list(self.parents[commit][1:])
+        while ahead:
+            other = ahead.pop()
+            if introduced[other] == NEVER:
+                introduced[other] = place
+                ahead.extend(self.parents[other])
 
     def beside(self, commit: int) -> list[int]:
         """What a commit contains (itself included) beyond the part of the main line that it reaches."""
@@ -108,7 +164,7 @@ class Graph:
         return self._reaches[commit]
 
     def introduced(self, commit: int) -> int:
-        """The place on the main line where a commit came in; the number of all commits when it never did."""
+        """The place on the main line where a commit came in; ``NEVER`` when it did not."""
         return self._introduced[commit]
 
     def main_line_sizes(self) -> list[int]:

@@ -7,7 +7,7 @@ the lines that both begin and end with is compared, so that a change and its che
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from release_mgmt.core.errors import BrokenInvariant
@@ -17,6 +17,8 @@ from release_mgmt.sources.git.repository import Repository
 FILE_LIMIT = 200_000
 """Bytes of a file above which only its identity is compared."""
 LINES_LIMIT = 2_000
+BATCH = 500
+"""Objects that are asked for in one go: their names fit a pipe, so that neither side waits for the other."""
 FILES_LIMIT = 100
 """Files of a commit above which it is not compared by content: a vendored tree or a move of everything."""
 
@@ -57,8 +59,8 @@ class Objects:
         """Those of ``shas`` (full ids) that the repository does not hold."""
         found: set[str] = set()
         process = self._running()
-        for begin in range(0, len(shas), 500):  # what fits a pipe both ways
-            part = shas[begin : begin + 500]
+        for begin in range(0, len(shas), BATCH):
+            part = shas[begin : begin + BATCH]
             process.stdin.write("".join(f"info {sha}\n" for sha in part).encode() + b"flush\n")
             process.stdin.flush()
             for sha in part:
@@ -68,31 +70,21 @@ class Objects:
 
     def read(self, sha: str) -> bytes | None:
         """The bytes of any object given by its full id; None when it is missing."""
-        if not sha.isalnum():
-            raise BrokenInvariant(f"not an object id: {sha!r}")
-        process = self._running()
-        process.stdin.write(f"contents {sha}\nflush\n".encode())
-        process.stdin.flush()
-        header = process.stdout.readline().split()
-        if len(header) != 3:
-            return None
-        data = process.stdout.read(int(header[2]))
-        process.stdout.read(1)
-        return data
+        return self.read_all([sha])[sha]
 
-    def tree(self, sha: str | None) -> dict[bytes, tuple[bytes, str]] | None:
-        """Name -> mode and id of the entries of one tree."""
-        if sha is None:
-            return {}
-        data = self.read(sha)
-        if data is None:
-            return None
-        size, at, found = len(sha) // 2, 0, {}
-        while at < len(data):
-            end = data.index(b"\0", at)
-            mode, _, name = data[at:end].partition(b" ")
-            at = end + 1 + size
-            found[name] = (mode, data[end + 1 : at].hex())
+    def read_all(self, shas: Collection[str]) -> dict[str, bytes | None]:
+        """The bytes of objects given by their full ids; None for those that are missing."""
+        found: dict[str, bytes | None] = {}
+        process, wanted = self._running(), list(dict.fromkeys(shas))
+        for begin in range(0, len(wanted), BATCH):
+            part = wanted[begin : begin + BATCH]
+            if not "".join(part).isalnum():
+                raise BrokenInvariant(f"not object ids: {part!r}")
+            process.stdin.write("".join([f"contents {sha}\n" for sha in part]).encode() + b"flush\n")
+            process.stdin.flush()
+            for sha in part:
+                header = process.stdout.readline().split()
+                found[sha] = process.stdout.read(int(header[2]) + 1)[:-1] if len(header) == 3 else None
         return found
 
     def at_root(self, commit: str, name: bytes) -> str | None:
@@ -100,8 +92,20 @@ class Objects:
         data = self.read(commit)
         if data is None or not data.startswith(b"tree "):
             return None
-        found = (self.tree(data[5 : data.index(b"\n")].decode()) or {}).get(name)
+        root = data[5 : data.index(b"\n")].decode()
+        found = entries(self.read(root) or b"", len(root) // 2).get(name)
         return found[1] if found else None
+
+
+def entries(tree: bytes, size: int) -> dict[bytes, tuple[bytes, str]]:
+    """Name -> mode and id of what stands in a tree; ``size`` is that of an id in bytes."""
+    at, found = 0, {}
+    while at < len(tree):
+        end = tree.index(b"\0", at)
+        mode, _, name = tree[at:end].partition(b" ")
+        at = end + 1 + size
+        found[name] = (mode, tree[end + 1 : at].hex())
+    return found
 
 
 @contextmanager
@@ -112,6 +116,14 @@ def objects_of(repository: Repository) -> Iterator[Objects]:
         yield objects
     finally:
         objects.close()
+
+
+def _head(data: bytes | None) -> tuple[str, list[str]] | None:
+    """The tree and the parents of a commit."""
+    if data is None or not data.startswith(b"tree "):
+        return None
+    lines = data.partition(b"\n\n")[0].decode("ascii", "replace").split("\n")
+    return lines[0][5:], [line[7:] for line in lines if line.startswith("parent ")]
 
 
 class Edits:
@@ -128,24 +140,33 @@ class Edits:
         files = self._files(sha)
         return None if files is None else {path: self._edit(old, new) for path, old, new in files}
 
+    def through(self, objects: Objects) -> None:
+        """Read by another process from now on; what was learnt stays."""
+        self._objects = objects
+
     def _files(self, sha: str) -> _Files | None:
         """The files that a commit changed, each with its blob before and after."""
         if sha not in self._touched:
-            self._touched[sha] = self._find_files(sha)
+            self.learn([sha])
         return self._touched[sha]
 
-    def _find_files(self, sha: str) -> _Files | None:
-        commit = self._objects.read(sha)
-        if commit is None:
-            return None
-        head = commit.partition(b"\n\n")[0].decode("ascii", "replace").split("\n")
-        parents = [line[7:] for line in head if line.startswith("parent ")]
-        if len(parents) > 1 or not head[0].startswith("tree "):
-            return None
-        before = self._objects.read(parents[0]) if parents else None
-        old_tree = before[5 : before.index(b"\n")].decode() if before else None
-        files: list[tuple[str, str | None, str | None]] = []
-        return tuple(files) if self._compare(old_tree, head[0][5:], "", files) else None
+    def learn(self, shas: Iterable[str]) -> None:
+        """Find the files that many commits changed in a few questions, tree level by tree level."""
+        wanted = [sha for sha in dict.fromkeys(shas) if sha not in self._touched]
+        heads = {sha: _head(data) for sha, data in self._objects.read_all(wanted).items()}
+        parents = self._objects.read_all([head[1][0] for head in heads.values() if head and head[1]])
+        pairs: list[tuple[str, str, str | None, str | None]] = []
+        found: dict[str, list[tuple[str, str | None, str | None]] | None] = dict.fromkeys(wanted)
+        for sha, head in heads.items():
+            if head is None or len(head[1]) > 1:
+                continue
+            before = _head(parents[head[1][0]]) if head[1] else None
+            found[sha] = []
+            pairs.append((sha, "", before[0] if before else None, head[0]))
+        while pairs:
+            pairs = self._compare(pairs, found)
+        for sha, files in found.items():
+            self._touched[sha] = None if files is None else tuple(sorted(files, key=lambda file: file[0]))
 
     def paths(self, sha: str) -> tuple[str, ...]:
         """The files that a commit changed, without reading any; empty where there is no patch to name."""
@@ -185,26 +206,39 @@ class Edits:
         )  # fmt: skip
 
     def _compare(
-        self, old: str | None, new: str | None, prefix: str, files: list[tuple[str, str | None, str | None]]
-    ) -> bool:
-        """Collect the files in which two trees differ; False when a tree is missing or there are too many."""
-        ours, theirs = self._objects.tree(old), self._objects.tree(new)
-        if ours is None or theirs is None:
-            return False
-        for name in sorted(ours.keys() | theirs.keys()):
-            one, other = ours.get(name), theirs.get(name)
-            if one == other:
+        self,
+        pairs: Iterable[tuple[str, str, str | None, str | None]],
+        found: dict[str, list[tuple[str, str | None, str | None]] | None],
+    ) -> list[tuple[str, str, str | None, str | None]]:
+        """Collect the files in which two trees of each commit differ and give the pairs of trees below.
+
+        None for a commit when a tree is missing or there are too many files.
+        """
+        trees = self._objects.read_all([tree for _, _, old, new in pairs for tree in (old, new) if tree])
+        below = []
+        for sha, prefix, old, new in pairs:
+            files = found[sha]
+            if files is None:
                 continue
-            path = f"{prefix}{name.decode('utf-8', 'replace')}"
-            trees = [entry[1] if entry and entry[0] == b"40000" else None for entry in (one, other)]
-            blobs = [entry[1] if entry and entry[0] != b"40000" else None for entry in (one, other)]
-            if any(trees) and not self._compare(trees[0], trees[1], f"{path}/", files):
-                return False
-            if any(blobs):
-                files.append((path, blobs[0], blobs[1]))
+            sides = [b"" if tree is None else trees[tree] for tree in (old, new)]
+            if None in sides:
+                found[sha] = None
+                continue
+            ours, theirs = [entries(data or b"", len(sha) // 2) for data in sides]
+            for name in ours.keys() | theirs.keys():
+                one, other = ours.get(name), theirs.get(name)
+                if one == other:
+                    continue
+                path = f"{prefix}{name.decode('utf-8', 'replace')}"
+                inner = [entry[1] if entry and entry[0] == b"40000" else None for entry in (one, other)]
+                blobs = [entry[1] if entry and entry[0] != b"40000" else None for entry in (one, other)]
+                if any(inner):
+                    below.append((sha, f"{path}/", inner[0], inner[1]))
+                if any(blobs):
+                    files.append((path, blobs[0], blobs[1]))
             if len(files) > FILES_LIMIT:
-                return False
-        return True
+                found[sha] = None
+        return [pair for pair in below if found[pair[0]] is not None]
 
     def _edit(self, old: str | None, new: str | None) -> Edit:
         one, other = self._lines(old), self._lines(new)

@@ -250,7 +250,7 @@ def run(
     env: Mapping[str, str],
     *,
     time_limit: float = TIME_LIMIT,
-    feed: bytes = b"",
+    feed: bytes | None = None,
 ) -> bytes:
     """Run git to its end and give what it printed."""
     with start(git_dir, arguments, env, time_limit=time_limit, feed=feed) as process:

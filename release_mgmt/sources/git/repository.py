@@ -119,17 +119,17 @@ class Repository:
             name, target, kind, peeled, peeled_kind, tagged, created, tagger = line.split("\0")
             if name.startswith("refs/tags/"):
                 commit = target if kind == "commit" else peeled if peeled_kind == "commit" else None
-                tags.append(
-                    TagRef(name[10:], target, commit, kind == "tag", tagged or created or None, tagger.lower() or None)
-                )
+                date = (tagged or created).replace("Z", "+00:00") or None  # newer git writes Z
+                tags.append(TagRef(name[10:], target, commit, kind == "tag", date, tagger.lower() or None))
             elif kind == "commit":
                 branches[name] = target
         nested = [tag for tag in tags if tag.annotated and tag.commit is None]
         peeled_tags = self._peel([tag.target for tag in nested]) if nested else {}
         tags = [tag._replace(commit=peeled_tags.get(tag.target, tag.commit)) for tag in tags]
-        return Refs(tuple(tags), branches, self._head(branches))
+        return Refs(tuple(tags), branches, self.head(branches))
 
-    def _head(self, branches: dict[str, str]) -> Head:
+    def head(self, branches: dict[str, str]) -> Head:
+        """Where HEAD is, by its file; ``branches`` are the commits of all branches."""
         text = (self.git_dir / "HEAD").read_text("utf-8", "replace").strip()
         if text.startswith("ref: "):
             name = text[5:].strip()
@@ -170,9 +170,10 @@ class Repository:
         found because a blob is missing, the reading goes on with exact ones and ``on_missing`` is told git's words.
         ``brief`` leaves times and committers empty.
         """
-        wanted = [*_shas(include), *(f"^{sha}" for sha in _shas(exclude))]
-        if not wanted:
+        included = _shas(include)
+        if not included:
             return
+        wanted = [*included, *(f"^{sha}" for sha in _shas(exclude))]
         options: list[str] = []
         if files:
             options += ["--raw", "--no-abbrev", "--no-ext-diff", "--no-textconv", "--root"]

@@ -15,9 +15,10 @@ from release_mgmt.core.changes import PullRequest
 from release_mgmt.core.permissions import Actor, Via, trusted
 from release_mgmt.services import pull_requests
 from release_mgmt.services.history import Request, read_changelog
+from release_mgmt.services.history_growth import Readings
 from release_mgmt.services.mirrored import change_prefix, prefixed
 from release_mgmt.services.stored_history import changelog_of
-from release_mgmt.services.sync import Readings, Synced, store_history
+from release_mgmt.services.sync import Synced, store_history
 from release_mgmt.sources.git import open_repository
 from release_mgmt.store.models.people import AuditRow
 from release_mgmt.store.models.repositories import Change, Commit, Release, Repository, Tag

@@ -1,0 +1,163 @@
+"""What a process remembers of a repository that it synced, so that new commits on top of HEAD cost only themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from release_mgmt.core.changelog import Entry, Section
+from release_mgmt.core.changelog.growth import Growth
+from release_mgmt.core.history import Commit as GitCommit
+from release_mgmt.core.permissions import Actor
+from release_mgmt.services.history import Found, Reading, Request
+from release_mgmt.services.history_rows import Synced, Writer, add_commits
+from release_mgmt.services.mirrored import entry_with, section_with
+from release_mgmt.services.stored_history import entries_of, record_of, section_of
+from release_mgmt.sources.git import Refs
+from release_mgmt.store.models.repositories import Change, Commit
+
+GROWTH_LIMIT = 2_000
+"""New commits above which the changelog is made anew: they would be written in batches."""
+
+
+@dataclass(slots=True)
+class Standing:
+    """A repository as it was synced last: ``seen`` is the digest that the database has for it.
+
+    ``open`` are the entries of what is unreleased, with their stored records; ``held`` the changes that a release
+    holds first.
+    """
+
+    reading: Reading
+    found: Found
+    request: Request
+    seen: str
+    growth: Growth
+    open: dict[str, tuple[Entry, dict[str, Any]]]
+    held: frozenset[str]
+    prefixed: dict[int, tuple[Entry, Entry]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, reading: Reading, found: Found, request: Request, seen: str) -> Standing:
+        """What is kept of a sync that made everything anew; ``found`` has the stored record."""
+        record = found.record
+        reading.named.clear()
+        return cls(
+            reading,
+            replace(found, record=replace(record, releases=())),
+            request,
+            seen,
+            Growth(found.made),
+            {entry.id: (entry, record_of(entry)) for entry in record.unreleased.entries},
+            frozenset(entry.id for section in record.releases for entry in section.entries),
+        )
+
+    def with_prefix(self, prefix: str, section: Section) -> Section:
+        """What is unreleased with ids that are unique in the installation; an entry that was known is that entry."""
+        before, self.prefixed = self.prefixed, {}
+        for entry in section.entries:
+            known = before.get(id(entry))
+            own = known is not None and known[0] is entry
+            self.prefixed[id(entry)] = known if known and own else (entry, entry_with(prefix, entry))
+        bare = section_with(prefix, replace(section, entries=()))
+        return replace(bare, entries=tuple(self.prefixed[id(entry)][1] for entry in section.entries))
+
+    def allows(self, seen: str | None, refs: Refs, request: Request) -> bool:
+        """Whether the database is as it was left, and no more than HEAD and pull requests are others now."""
+        return (
+            seen == self.seen
+            and refs.tags == self.found.refs.tags
+            and replace(request, pulls=()) == replace(self.request, pulls=())
+        )
+
+
+class Readings:
+    """What a process remembers of the repositories it synced last."""
+
+    def __init__(self, limit: int = 2) -> None:
+        self._limit = limit
+        self._kept: dict[str, Standing] = {}
+
+    def take(self, key: str) -> Standing | None:
+        """Hand out what is kept, and forget it until it is put back whole."""
+        return self._kept.pop(key, None)
+
+    def put(self, key: str, standing: Standing) -> None:
+        """Keep a repository; the one that was not used for longest goes."""
+        self._kept[key] = standing
+        while len(self._kept) > self._limit:
+            del self._kept[next(iter(self._kept))]
+
+
+class GrowthWriter(Writer):
+    """Writes what is unreleased and nothing else, in one transaction."""
+
+    def __init__(self, session: Session, actor: Actor, now: datetime, repository_id: str, standing: Standing) -> None:
+        super().__init__(session, actor, now, repository_id, standing.found)
+        self.standing = standing
+
+    def grow(
+        self, seen: str, section: Section, diagnostics: Sequence[str], fresh: Mapping[str, GitCommit]
+    ) -> Synced | None:
+        """Bring the stored history up to ``section``; None when somebody else wrote it in the meantime."""
+        standing, open_before = self.standing, self.standing.open
+        if (self.repository.sync_cursor or {}).get("seen") != standing.seen:
+            return None
+        last = self.session.scalar(select(func.max(Commit.position)).where(Commit.repository_id == self.id))
+        ordered = [fresh[sha] for sha in self.graph.shas[len(self.graph) - len(fresh) :]]
+        add_commits(self.session, self.id, ordered, 0 if last is None else last + 1, self.found.made)
+        now_open = {entry.id: self._kept(entry) for entry in section.entries}
+        holders = {
+            key: (entry, None)
+            for key, (entry, _) in now_open.items()
+            if key not in standing.held and (key not in open_before or open_before[key][0] is not entry)
+        }
+        gone = [key for key in open_before if key not in now_open and key not in standing.held]
+        records = {key: record for key, (_, record) in now_open.items()}
+        changes, withdrawn = self._changes(holders, records, self._some([*holders, *gone]), self._places(holders))
+        stored = {**records, **self._records([key for key in now_open if key in standing.held])}
+        self._unreleased(seen, section_of(section), entries_of(section, stored, records))
+        self.repository.diagnostics = list(diagnostics)
+        count = len(standing.held) + len([key for key in now_open if key not in standing.held])
+        released = len(self.found.made.releases.order)
+        synced = Synced(True, released, count, 0, changes, len(fresh), withdrawn)
+        self._audit(synced, {})
+        standing.open, standing.seen = now_open, seen
+        return synced
+
+    def _kept(self, entry: Entry) -> tuple[Entry, dict[str, Any]]:
+        """An entry with its record; the one that is known where it is the same."""
+        known = self.standing.open.get(entry.id)
+        same = known is not None and (known[0] is entry or known[0] == entry)
+        return known if known is not None and same else (entry, record_of(entry))
+
+    def _some(self, keys: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+        found: dict[str, tuple[Any, ...]] = {}
+        for start in range(0, len(keys), 500):
+            rows = self.session.execute(self._columns().where(Change.id.in_(keys[start : start + 500])))
+            found.update({row[0]: tuple(row[1:]) for row in rows})
+        return found
+
+    def _records(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for start in range(0, len(keys), 500):
+            rows = self.session.execute(
+                select(Change.id, Change.record).where(Change.id.in_(keys[start : start + 500]))
+            )
+            found.update((key, record) for key, record in rows)
+        return found
+
+    def _places(self, holders: Mapping[str, tuple[Entry, None]]) -> dict[str, tuple[datetime | None, int]]:
+        """When the newest commit of each change was made, and its position."""
+        shas = [entry.commits[0] for entry, _ in holders.values()]
+        found: dict[str, tuple[datetime | None, int]] = {}
+        for start in range(0, len(shas), 500):
+            query = select(Commit.sha, Commit.committed_at, Commit.position)
+            query = query.where(Commit.repository_id == self.id, Commit.sha.in_(shas[start : start + 500]))
+            found.update({sha: (committed, position) for sha, committed, position in self.session.execute(query)})
+        return found
