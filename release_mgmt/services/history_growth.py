@@ -53,7 +53,7 @@ class Standing:
             request,
             seen,
             Growth(found.made),
-            {entry.id: (entry, record_of(entry)) for entry in record.unreleased.entries},
+            {entry.id: (entry, record_of(entry)) for entry in reversed(record.unreleased.entries)},
             frozenset(entry.id for section in record.releases for entry in section.entries),
         )
 
@@ -111,7 +111,10 @@ class GrowthWriter(Writer):
         last = self.session.scalar(select(func.max(Commit.position)).where(Commit.repository_id == self.id))
         ordered = [fresh[sha] for sha in self.graph.shas[len(self.graph) - len(fresh) :]]
         add_commits(self.session, self.id, ordered, 0 if last is None else last + 1, self.found.made)
-        now_open = {entry.id: self._kept(entry) for entry in section.entries}
+        own = [(entry, self._kept(entry)) for entry in section.entries]
+        now_open: dict[str, tuple[Entry, dict[str, Any]]] = {}
+        for entry, kept in own:
+            now_open.setdefault(entry.id, kept)  # two lines may bring the same change: the first speaks for it
         holders = {
             key: (entry, None)
             for key, (entry, _) in now_open.items()
@@ -121,7 +124,9 @@ class GrowthWriter(Writer):
         records = {key: record for key, (_, record) in now_open.items()}
         changes, withdrawn = self._changes(holders, records, self._some([*holders, *gone]), self._places(holders))
         stored = {**records, **self._records([key for key in now_open if key in standing.held])}
-        self._unreleased(seen, section_of(section), entries_of(section, stored, records))
+        self._unreleased(
+            seen, section_of(section), entries_of(section, stored, {id(entry): kept[1] for entry, kept in own})
+        )
         self.repository.diagnostics = list(diagnostics)
         count = len(standing.held) + len([key for key in now_open if key not in standing.held])
         released = len(self.found.made.releases.order)

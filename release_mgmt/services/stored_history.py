@@ -53,15 +53,15 @@ def section_of(section: Section) -> dict[str, Any]:
 
 
 def entries_of(
-    section: Section, records: Mapping[str, Mapping[str, Any]], known: Mapping[str, dict[str, Any]] | None = None
+    section: Section, records: Mapping[str, Mapping[str, Any]], known: Mapping[int, dict[str, Any]] | None = None
 ) -> list[Any]:
     """The entries of a section: a key where the change's record says all, else the entry.
 
-    ``known`` are the entries' own records by key, where the caller has them.
+    ``known`` are the entries' own records by the entries' ``id()``, where the caller has them.
     """
     found: list[Any] = []
     for entry in section.entries:
-        own = record_of(entry) if known is None else known[entry.id]
+        own = record_of(entry) if known is None else known[id(entry)]
         found.append(entry.id if records.get(entry.id) == own else {**own, "kind": entry.kind})
     return found
 
