@@ -58,15 +58,14 @@ def store_commits(
 def add_commits(
     session: Session, repository_id: str, commits: Sequence[GitCommit], position: int, made: Assembly
 ) -> None:
-    """Those of ``commits`` that are not stored yet; the first of them all has the ``position``."""
+    """Those of ``commits`` that are not stored yet; the first of them gets the ``position``."""
     shas = [commit.sha for commit in commits]
     query = select(Commit.sha).where(Commit.repository_id == repository_id, Commit.sha.in_(shas))
     present = set(session.scalars(query))
     authors, number = made.book.authors, made.graph.number
     missing = [
         _commit_row(repository_id, commit, position + at, authors[number[commit.sha]])
-        for at, commit in enumerate(commits)
-        if commit.sha not in present
+        for at, commit in enumerate(commit for commit in commits if commit.sha not in present)
     ]
     if missing:
         session.execute(insert(Commit), missing)
