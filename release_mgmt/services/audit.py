@@ -149,7 +149,7 @@ def search(
 ) -> tuple[list[Found], int | None]:
     """Rows that match, newest first, and the number to give as ``before`` for the next page (None at the end).
 
-    Rows about changes that ``actor`` may not know of are left out.
+    Rows of what ``actor`` may not know of are left out.
     """
     require(actor, Action.READ_AUDIT)
     with store.read() as session:
@@ -173,7 +173,7 @@ def everything(store: Store, actor: Actor, query: Query) -> Iterator[Found]:
 
 def _matching(session: Session, actor: Actor, query: Query, *, before: int | None, limit: int) -> Iterator[Found]:
     statement = select(AuditRow, Person.name).outerjoin(Person, Person.id == AuditRow.actor)
-    statement = statement.where(visibility.subjects(actor, AuditRow.subject))
+    statement = statement.where(visibility.audited(session, actor))
     if before is not None:
         statement = statement.where(AuditRow.number < before)
     if query.actor:

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, String, cast, literal, or_, select, true
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, String, and_, cast, false, func, literal, not_, or_, select, true
+from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import NotFound
 from release_mgmt.core.permissions import ANONYMOUS, EVERYWHERE, Actor, Role
+from release_mgmt.store.models.ingest import WebhookDelivery
+from release_mgmt.store.models.jobs import Job
+from release_mgmt.store.models.people import AuditRow
 from release_mgmt.store.models.publishing import PublicationRow
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.session import Store
@@ -58,12 +61,44 @@ def kept(session: Session) -> dict[str, str | None]:
     return {row.name: row.owner_team for row in session.execute(query)}
 
 
-def subjects(actor: Actor, subject: InstrumentedAttribute[str]) -> ColumnElement[bool]:
-    """The subjects of audit rows (``change:<id>``) that ``actor`` may know of."""
+def audited(session: Session, actor: Actor) -> ColumnElement[bool]:
+    """The audit rows that ``actor`` may know of: neither their subject nor their content is of what is hidden.
+
+    A change or repository that is gone is told only to those who see everything: nobody knows any more whose it was.
+    """
     if _sees_all(actor):
         return true()
-    named = select(literal("change:") + Change.id).join(Repository, Repository.id == Change.repository_id)
-    return or_(subject.not_in(named.where(~_open(ANONYMOUS)[0])), subject.in_(named.where(changes(actor))))
+    subject, shown = AuditRow.subject, _is_shown(repositories(actor))
+    absent = session.execute(select(Repository.id, Repository.name, Repository.forge_slug).where(~shown)).all()
+    known = select(literal("change:") + Change.id).join(Repository, Repository.id == Change.repository_id)
+    here = select(Repository.id).where(repositories(actor)).union(select(Repository.name).where(repositories(actor)))
+    rules = [
+        or_(subject.not_like("change:%"), subject.in_(known.where(changes(actor)))),
+        or_(subject.not_like("repository:%"), func.replace(subject, "repository:", "").in_(here)),
+    ]
+    if absent:
+        ids, names = [row.id for row in absent], [row.name for row in absent]
+        slugs = [row.forge_slug.lower() for row in absent if row.forge_slug]
+        theirs = (
+            select(literal("publication:") + PublicationRow.id).where(PublicationRow.repository.in_(names)),
+            select(literal("job:") + Job.id).where(Job.subject.in_(ids)),
+            select(literal("delivery:") + WebhookDelivery.id).where(func.lower(WebhookDelivery.forge_slug).in_(slugs)),
+        )
+        rules += [subject.not_in(one) for one in theirs]
+        marks = [mark for key in ids for mark in (f'"{key}', f'"{key.removeprefix("r_")[:8]}-')]
+        told = [
+            func.coalesce(column, "").contains(mark, autoescape=True)
+            for column in (AuditRow.before, AuditRow.after)
+            for mark in marks
+        ]
+        concerned = subject.in_(known.where(changes(actor), ~shown))  # its own rows name it
+        rules.append(or_(concerned, not_(or_(*told))))
+    return and_(*rules)
+
+
+def _is_shown(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The condition, false where a column that it looks at is NULL."""
+    return func.coalesce(condition, false())
 
 
 def hidden(session: Session, actor: Actor) -> frozenset[str]:

@@ -24,11 +24,15 @@ from release_mgmt.services import (
 )
 from release_mgmt.services.changes import Filter
 from release_mgmt.settings import Settings
+from release_mgmt.store.models.ingest import WebhookDelivery
+from release_mgmt.store.models.jobs import Job
+from release_mgmt.store.models.publishing import PublicationRow
 from release_mgmt.store.models.repositories import Change, Release, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, PlanRow, WindowRow
 from release_mgmt.store.session import Store
 from tests.functional.conftest import client_as
 
+OPERATOR = trusted("tests", Via.CLI)
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 START = NOW + timedelta(days=4)
 
@@ -188,14 +192,37 @@ def test_break_glass_of_what_is_hidden_is_hidden(world: Store, actor: Actor) -> 
 
 
 def test_the_log_tells_a_manager_elsewhere_nothing_of_what_is_hidden(world: Store) -> None:
+    """Neither by a row's subject, whatever it is that belongs to the repository, nor by what a row tells."""
+    open_rows = {"change:open-1", "repository:open", "publication:p_open", "job:j_open", "delivery:w_open", "team:x"}
+    kept_rows = {"change:kept-1", "repository:kept", "publication:p_kept", "job:j_kept", "delivery:w_kept"}
     with world.write() as session:
-        for change in ("open-1", "kept-1"):
-            audit.record(session, trusted("tests", Via.CLI), NOW, action="change.edit", subject=f"change:{change}")
-        audit.record(session, trusted("tests", Via.CLI), NOW, action="team.edit", subject="team:x")
-    told = {actor: {one.entry.subject for one in audit.search(world, actor, audit.Query())[0]} for actor in
-            (INSIDE[-1], INSIDE[-2], OUTSIDE[-1])}  # fmt: skip
-    everything = {"change:open-1", "change:kept-1", "team:x"}
-    assert list(told.values()) == [everything, everything, everything - {"change:kept-1"}]
+        for name in ("open", "kept"):
+            session.get_one(Repository, name).forge_slug = f"Acme/{name}"
+            session.add(PublicationRow(id=f"p_{name}", repository=name, package="", version="1", sha="s", state="draft",
+                                       revision=1, position=1, updated_at=NOW, created_at=NOW))  # fmt: skip
+            session.add(Job(id=f"j_{name}", kind="refresh", subject=name, state="done", created_at=NOW))
+            session.add(
+                WebhookDelivery(
+                    id=f"w_{name}", provider="github", delivery_key=name, event="push", forge_slug=f"acme/{name}",
+                    status="done", received_at=NOW,
+                )
+            )  # fmt: skip
+        for subject in sorted(open_rows | kept_rows | {"repository:gone", "change:gone"}):
+            audit.record(session, OPERATOR, NOW, action="x.edit", subject=subject)
+        # A row of what is open that names what is not.
+        audit.record(session, OPERATOR, NOW, action="swap", subject="change:open-1", after={"with": "kept-1"})
+        audit.record(session, OPERATOR, NOW, action="swap", subject="calendar:pricing", before={"kept-1": "w@x"})
+    told = [audit.search(world, actor, audit.Query())[0] for actor in (INSIDE[-1], INSIDE[-2], OUTSIDE[-1])]
+    subjects = [{one.entry.subject for one in rows} for rows in told]
+    assert subjects[1] == open_rows | kept_rows | {"repository:gone", "change:gone", "calendar:pricing"}
+    assert subjects[0] == open_rows | kept_rows | {"calendar:pricing"}
+    assert subjects[2] == open_rows
+    assert "kept" not in str([(one.entry.before, one.entry.after) for one in told[2]])
+    for text in ("kept", "kept-1", "w@x"):
+        assert audit.search(world, OUTSIDE[-1], audit.Query(text=text))[0] == []
+    assert {one.entry.subject for one in audit.search(world, INSIDE[-1], audit.Query(text="kept-1"))[0]} == {
+        "change:kept-1", "change:open-1", "calendar:pricing",
+    }  # fmt: skip
 
 
 def test_an_affected_team_sees_its_change_and_not_the_rest_of_the_repository(world: Store) -> None:
