@@ -51,11 +51,17 @@ class Rule:
 
         ``start`` is the naive local start of the whole series (DTSTART); ``zone`` is needed for ``UNTIL`` alone.
         """
+        at, combine = start.time(), datetime.combine
+        if self.count is None and self.until is None:
+            for day in self._days(start.date(), first, last):
+                if day >= first:
+                    yield combine(day, at)
+            return
         jump_to = first if self.count is None else start.date()
         for seen, day in enumerate(self._days(start.date(), jump_to, last), 1):
             if self.count is not None and seen > self.count:
                 return
-            local = datetime.combine(day, start.time())
+            local = combine(day, at)
             if self.until is not None and resolve(local, zone).instant > self.until:
                 return
             if day >= first:
@@ -68,6 +74,9 @@ class Rule:
             return
         if self.frequency == "WEEKLY" and not self.by_set_pos and not self.by_month:
             yield from self._weekly(start, first, last)
+            return
+        if self.frequency == "DAILY" and not (self.by_month or self.by_day or self.by_month_day or self.by_set_pos):
+            yield from self._periods(start, first, last)
             return
         for period in self._periods(start, first, last):
             days = self._in_period(period, start)
