@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
@@ -13,8 +14,10 @@ from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import one_line
 from release_mgmt.services import Store, calendar_rows, calendars
 from release_mgmt.services.plans import Difference
+from release_mgmt.sources.addresses import AddressPolicy
 from release_mgmt.sources.calendars import HolidaySource
 from release_mgmt.sources.calendars.ics import ImportedEvent, read_ics
+from release_mgmt.sources.calendars.remote import fetch
 from release_mgmt.store.models.scheduling import ImportRow
 
 BACK, AHEAD = timedelta(days=31), timedelta(days=731)
@@ -82,6 +85,29 @@ def import_ics(
         label, dry_run, tuple(names[key] for key in added), tuple(names[key] for key in changed),
         tuple(active[uid].freeze for uid in gone), len(events) - len(added) - len(changed), effects,
     )  # fmt: skip
+
+
+def import_url(
+    store: Store,
+    actor: Actor,
+    now: datetime,
+    slug: str,
+    url: str,
+    *,
+    allowed: AddressPolicy,
+    source: str | None = None,
+    hard: bool = True,
+    dry_run: bool = False,
+) -> Imported:
+    """As :func:`import_ics`, of the file at an address. ``source`` names it (default: its host and path): an address
+    may hold a password, so it is kept nowhere.
+
+    Raises InvalidInput for an address that may not be called, Unavailable when it does not answer.
+    """
+    require(actor, Action.EDIT_FREEZE, calendar=slug)
+    content = fetch(url, allowed)
+    label = source or urlsplit(url)._replace(scheme="", query="", fragment="").geturl().lstrip("/")
+    return import_ics(store, actor, now, slug, content, source=label, hard=hard, dry_run=dry_run)
 
 
 def _name(source: str, key: str) -> str:

@@ -344,3 +344,13 @@ def test_an_ics_file_comes_in_once_and_an_unknown_zone_is_refused_by_its_event(m
     wrong = manager.post(path, json={"source": "x", "content": content.replace("Europe/Berlin", "Nowhere/Land")})
     assert wrong.status_code == 422
     assert "Audit" in wrong.get_data(as_text=True)
+
+
+def test_the_page_of_a_change_tells_that_what_it_needs_was_withdrawn(manager: FlaskClient, planned: Store):
+    manager.patch("/api/v1/changes/m3/terms", json={"depends_on": ["m2"]})
+    assert manager.post("/api/v1/changes/m2/withdrawal", json={"reason": "Not wanted."}).status_code == 200
+    page = manager.get("/changes/m3", headers={"Accept": "text/html"}).get_data(as_text=True)
+    assert "A release manager must decide" in page
+    assert "was withdrawn" in page
+    other = manager.get("/changes/m1", headers={"Accept": "text/html"}).get_data(as_text=True)
+    assert "A release manager must decide" not in other

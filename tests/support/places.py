@@ -44,7 +44,8 @@ def places(found: Demo) -> Mapping[str | None, tuple[str, ...]]:
             "/admin", "/admin/people", f"/admin/people/{found.ids['ana']}", "/admin/repositories",
             "/admin/repositories/pricing-model", "/admin/repositories/pricing-model/forge", "/admin/teams",
             "/admin/teams/pricing", "/admin/jobs", "/admin/audit", "/admin/audit?verify=1", "/admin/settings",
-            "/admin/calendars", "/admin/calendars/releases", "/admin/calendars/new", "/admin/rules", "/admin/sources",
+            "/admin/calendars", "/admin/calendars/releases", "/admin/calendars/releases/import",
+            "/admin/calendars/new", "/admin/rules", "/admin/sources",
         ),
     }  # fmt: skip
 

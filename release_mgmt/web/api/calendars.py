@@ -8,10 +8,10 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 from flask_smorest import Blueprint
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from release_mgmt.core.permissions import Action
-from release_mgmt.services import calendars, imports, plans, reverting, windows
+from release_mgmt.services import calendars, imports, plans, repositories, reverting, windows
 from release_mgmt.web import etags
 from release_mgmt.web.answers import json_answer
 from release_mgmt.web.api.common import instant, text
@@ -324,12 +324,21 @@ class Moves(MethodView):
 
 
 class CalendarImportSchema(Schema):
-    """An .ics file, as text; ``source`` names it, so that its next version can be compared."""
+    """An .ics file, as text or by its address; ``source`` names it, so that its next version can be compared."""
 
     source = fields.String(required=True, validate=validate.Length(1, 200))
-    content = fields.String(required=True, validate=validate.Length(1, 2 * 1024 * 1024))
+    content = fields.String(validate=validate.Length(1, 2 * 1024 * 1024))
+    url = fields.String(
+        validate=validate.Length(1, 2000),
+        metadata={"description": "https: or webcal:, of a public machine or one that the operator allows; not kept."},
+    )
     hard = fields.Boolean(load_default=True, metadata={"description": "Deny (else only warn) while an event lasts."})
     dry_run = fields.Boolean(load_default=False)
+
+    @validates_schema
+    def _one_of_both(self, data: dict[str, Any], **_: Any) -> None:
+        if ("content" in data) == ("url" in data):
+            raise ValidationError("Give either the content or the address.", "content")
 
 
 class CalendarImportedSchema(Schema):
@@ -353,6 +362,11 @@ class Imports(MethodView):
     @blueprint.alt_response(200, schema=CalendarImportedSchema)
     def post(self, body: dict[str, Any], calendar: str) -> Response:
         """Import an .ics file: the same again adds nothing, what is gone is called off, an unknown zone is refused."""
-        content = body.pop("content").encode("utf-8", "replace")
-        made = imports.import_ics(context.store, context.actor, context.now, calendar, content, **body)
+        if "url" in body:
+            chosen = context.settings
+            allowed = repositories.policy((), chosen.repository_hosts, allow_http=chosen.allow_plain_http)
+            made = imports.import_url(context.store, context.actor, context.now, calendar, allowed=allowed, **body)
+        else:
+            content = body.pop("content").encode("utf-8", "replace")
+            made = imports.import_ics(context.store, context.actor, context.now, calendar, content, **body)
         return json_answer(made)

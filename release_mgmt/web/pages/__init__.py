@@ -39,6 +39,7 @@ MODULES = (
     "operations",
     "teams",
     "calendar_admin",
+    "calendar_imports",
     "rules",
 )
 

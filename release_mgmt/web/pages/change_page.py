@@ -152,6 +152,7 @@ class ChangePage:
     other_level: str
     placed: Place | None
     placed_reasons: tuple[Reason, ...]
+    conflicts: tuple[Reason, ...]
     deferred: str | None
     missing: tuple[str, ...]
     stages: tuple[StageStep, ...]
@@ -210,6 +211,7 @@ def change_page(detail: ChangeDetail, problem: Problem | None = None) -> ChangeP
         other_level="minor" if found.level == "major" else "major",
         placed=_place(place) if found.state != "withdrawn" else None,
         placed_reasons=schedule.reasons(place.reasons, blocks=place.window is None) if place else (),
+        conflicts=schedule.reasons(place.conflicts) if place and found.state not in OVER else (),
         deferred=_deferred(place),
         missing=approval.lacks if approval and found.state not in OVER else (),
         stages=steps(found),

@@ -10,10 +10,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
+from release_mgmt.core.permissions import Role
 from release_mgmt.services import feeds, plans, stages, windows
 from release_mgmt.store.models.repositories import Change
 from release_mgmt.store.models.scheduling import MoveRow
 from release_mgmt.store.session import Store
+from tests.functional.conftest import client_as
 from tests.integration.scheduling.builders import NOW, OPERATOR, apply, at, document, freeze, seed
 
 W1, W2 = "w@2026-11-24T18:00", "w@2026-12-01T18:00"
@@ -85,6 +87,28 @@ def test_the_feed_shows_it_once_where_it_shipped(
             if f"Change {change}" in str(event["SUMMARY"]) + str(event.get("DESCRIPTION"))
         ]
         assert (event.decoded("DTSTART"), str(event.get("STATUS"))) == (SHIPPED, "CONFIRMED")
+
+
+def test_a_shipment_is_read_over_rest_however_long_ago(
+    app: Flask, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = sqlite_store
+    seed(store)
+    apply(store, policy=OPEN)
+    deploy(store, "m1")
+    later = SHIPPED + timedelta(days=60)
+    seed(store, "n1", "billing")
+    plans.replan(store, OPERATOR, later, "releases")
+    monkeypatch.setattr("release_mgmt.clock.now", lambda: later)
+    reader = client_as(app, store, Role.READER)
+    span = {"from": "2026-11-01T00:00:00Z", "to": "2026-12-01T00:00:00Z"}
+    alone = reader.get(f"/api/v1/calendars/releases/windows/{LANE}").json
+    listed = [one for one in reader.get("/api/v1/windows", query_string=span).json["items"] if one["key"] == LANE]
+    for window in (alone, *listed):
+        assert (window["start"], window["end"]) == ("2026-11-23T10:15:00Z", "2026-11-23T10:16:00Z")
+        [change] = window["changes"]
+        assert (change["id"], change["state"], change["why"]) == ("m1", "released", "minor_lane")
+    assert len(listed) == 1
 
 
 @pytest.mark.parametrize(
