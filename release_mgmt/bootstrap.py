@@ -11,7 +11,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from release_mgmt import clock, logs, resources
+from release_mgmt import clock, logs, resources, traces
 from release_mgmt.services import Store, rates
 from release_mgmt.services.opening import load_settings, make_store, secret_key
 from release_mgmt.settings import Settings
@@ -43,6 +43,8 @@ def create_app(chosen: Settings | None = None, store: Store | None = None) -> Fl
     if chosen is None:
         chosen = load_settings()
         logs.configure(chosen.log_level, chosen.log_format, chosen.log_path)
+    if chosen.traces_endpoint:
+        traces.start(chosen.traces_endpoint, "web")
     templates = resources.folder("templates")
     app = Flask("release_mgmt", template_folder=str(templates), static_folder=str(templates / "static"))
     https = chosen.site.startswith("https://")

@@ -108,6 +108,9 @@ class Settings:
     )
     log_dir: str = _value("", kinds.String(), "folder for a log file a day, beside standard error; empty: none")
     log_format: str = _value("json", kinds.String(validate=OneOf(["json", "console"])), "how a log line looks")
+    traces_endpoint: str = _value(
+        "", kinds.String(), "OpenTelemetry: where spans are sent (http://HOST:4318/v1/traces); empty: nowhere"
+    )
     metrics_public: bool = _value(False, _switch(), "whether /metrics answers anybody and not only this machine")
 
     # Signing in

@@ -31,6 +31,10 @@ def worker(config: Path | None, name: str | None, *, with_parent: bool) -> None:
         signal.signal(one, lambda *_: stop.set())
     if with_parent:
         threading.Thread(target=_watch, args=(os.getppid(), stop), daemon=True).start()
+    if settings.traces_endpoint:
+        from release_mgmt import traces
+
+        traces.start(settings.traces_endpoint, "worker")
     if settings.worker_metrics_port:
         from release_mgmt.jobs import meters
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from release_mgmt import __version__, clock
+from release_mgmt import __version__, clock, traces
 from release_mgmt.core import pipeline
 from release_mgmt.core.errors import ReleaseMgmtError, Unavailable
 from release_mgmt.jobs import meters
@@ -56,7 +56,8 @@ class Runner:
         try:
             work = Work(self.store, self.settings, job, subject, kind)
             work.enter(step)
-            result = self.handlers[step](work)
+            with traces.span(f"job {step}", {"job.id": job, "job.kind": kind, "job.subject": subject}):
+                result = self.handlers[step](work)
             services.keep(self.store, clock.now(), job, step, result)
             outcome = "failed" if result.get("error") else "done"  # a source that is down fails no job of its own
         except Cancelled:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from contextlib import ExitStack
 
 import structlog
 from flask import Flask, Response, g, request
 
+from release_mgmt import traces
 from release_mgmt.web import metrics
 
 log = structlog.get_logger("release_mgmt.request")
@@ -27,6 +29,15 @@ def register(app: Flask) -> None:
         g.began = time.perf_counter()
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
+        rule = request.url_rule.rule if request.url_rule else "(none)"
+        told = {"http.request.method": request.method, "http.route": rule, "request.id": g.request_id}
+        g.spans = ExitStack()
+        span = g.spans.enter_context(
+            traces.span(f"{request.method} {rule}", told, {"traceparent": request.headers.get("traceparent", "")})
+        )
+        if span is not None:
+            g.span = span
+            structlog.contextvars.bind_contextvars(trace_id=f"{span.get_span_context().trace_id:032x}")
 
     @app.after_request
     def end(response: Response) -> Response:
@@ -35,6 +46,8 @@ def register(app: Flask) -> None:
         seconds = time.perf_counter() - g.began
         rule = request.url_rule.rule if request.url_rule else "(none)"
         response.headers["X-Request-ID"] = g.request_id
+        if "span" in g:
+            g.span.set_attribute("http.response.status_code", response.status_code)
         metrics.REQUESTS.labels(request.method, rule, str(response.status_code)).inc()
         metrics.REQUEST_SECONDS.labels(request.method, rule).observe(seconds)
         if request.path not in _QUIET:
@@ -47,3 +60,8 @@ def register(app: Flask) -> None:
                 actor=getattr(g.get("actor"), "person", None),
             )
         return response
+
+    @app.teardown_request
+    def close(_error: BaseException | None) -> None:
+        if "spans" in g:
+            g.spans.close()

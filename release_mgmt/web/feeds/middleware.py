@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 import structlog
 from prometheus_client import Counter, Histogram
 
-from release_mgmt import clock
+from release_mgmt import clock, traces
 from release_mgmt.core.errors import NotFound, Unavailable
 from release_mgmt.services.feeds import Answer, Feeds
 from release_mgmt.web import metrics
@@ -53,7 +53,10 @@ class FeedMiddleware:
             return self._app(environ, start_response)
         structlog.contextvars.clear_contextvars()  # the last request's of this thread
         began = perf_counter()
-        status, headers, body = self._respond(environ, path)
+        with traces.span("GET /feeds/<token>", {}) as span:
+            status, headers, body = self._respond(environ, path)
+            if span is not None:
+                span.set_attribute("http.response.status_code", int(status[:3]))
         start_response(status, headers)
         document = path[path.rfind("/") :] if status[0] in "23" else ""
         count, seconds = _meters(environ["REQUEST_METHOD"], document, status[:3])
