@@ -4,13 +4,35 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
+from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import InvalidInput, NotFound
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.services import audit, people
-from release_mgmt.store.models.people import ApiToken, IdentityRow, Person, RoleRow, SessionRow, Team, TeamMember
+from release_mgmt.store.models.base import Base
+from release_mgmt.store.models.messages import MessageTarget
+from release_mgmt.store.models.people import (
+    ApiToken,
+    IdentityRow,
+    OneTimeLink,
+    Person,
+    RoleRow,
+    SessionRow,
+    Team,
+    TeamMember,
+)
+from release_mgmt.store.models.publishing import SubscriptionRow
 from release_mgmt.store.session import Store
+
+MOST_ROWS = 10_000  # of one table
+_NAMING = frozenset({"person", "person_id", "actor", "owner", "holder", "lead", "delegate"})
+_TOLD_APART = frozenset({
+    "persons", "identities", "roles", "teams", "team_members", "api_tokens", "sessions", "audit_log",
+    "one_time_links", "idempotency_keys",
+})  # fmt: skip
+"""Tables that an export tells in words of its own, and two whose rows end within days."""
+_SECRET = frozenset({"hash", "token_hash", "sealed", "sealed_before"})
 
 
 def export_of(store: Store, actor: Actor, key: str) -> dict[str, object]:
@@ -39,12 +61,37 @@ def export_of(store: Store, actor: Actor, key: str) -> dict[str, object]:
                 {"id": s.id, "origin": s.origin, "agent": s.agent, "created_at": s.created_at.isoformat()}
                 for s in sessions
             ],
+            "records": _records(session, person.id),
             "audit": audit.of_person(session, person.id),
         }  # fmt: skip
 
 
+def names_a_person(column: str) -> bool:
+    """Whether a column of that name holds a person's id; all of them do that end in ``_by``."""
+    return column.endswith("_by") or column in _NAMING
+
+
+def _records(session: Session, person: str) -> dict[str, dict[str, object]]:
+    """The rows of every other table that name the person: votes, notes, feeds, ways to be told, and so on."""
+    found: dict[str, dict[str, object]] = {}
+    for table in Base.metadata.sorted_tables:
+        naming = [column for column in table.columns if names_a_person(column.name)]
+        if not naming or table.name in _TOLD_APART:
+            continue
+        shown = [column for column in table.columns if column.name not in _SECRET]
+        query = select(*shown).where(or_(*(column == person for column in naming))).limit(MOST_ROWS + 1)
+        rows = [{name: _plain(value) for name, value in row.items()} for row in session.execute(query).mappings()]
+        if rows:
+            found[table.name] = {"rows": rows[:MOST_ROWS], "more": len(rows) > MOST_ROWS}
+    return found
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
 def erase(store: Store, actor: Actor, now: datetime, key: str, *, reason: str) -> None:
-    """Blank a person: name, login, addresses, sessions and tokens go, the id stays, so that the audit chain holds."""
+    """Blank a person: name, login, addresses, feeds, sessions and tokens go; the id stays, so that the chain holds."""
     require(actor, Action.MANAGE_PEOPLE)
     if not reason.strip():
         raise InvalidInput.at("reason", "must not be empty")
@@ -52,7 +99,8 @@ def erase(store: Store, actor: Actor, now: datetime, key: str, *, reason: str) -
         person = people.find(session, key)
         before = people.view(session, person, full=False)
         people.end_all(session, person.id, now)
-        for table in (IdentityRow, RoleRow, TeamMember, SessionRow, ApiToken):
+        held = (IdentityRow, RoleRow, TeamMember, SessionRow, ApiToken, OneTimeLink, SubscriptionRow, MessageTarget)
+        for table in held:
             session.execute(delete(table).where(table.person_id == person.id))
         person.name, person.login, person.password_hash, person.preferences = "(erased)", None, None, {}
         person.delegate, person.delegate_from, person.delegate_until = None, None, None

@@ -15,9 +15,11 @@ from sqlalchemy.exc import DBAPIError
 from release_mgmt.core.approvals import Blocker, State, Status, Verdict
 from release_mgmt.core.errors import Conflict, Forbidden, NotFound, ReleaseMgmtError, StaleVersion
 from release_mgmt.core.permissions import Actor, Role, Via, trusted
-from release_mgmt.services import actors, approvals, audit, breakglass, people, personal_data, plans, teams
+from release_mgmt.services import actors, approvals, audit, breakglass, feeds, people, personal_data, plans, teams
 from release_mgmt.store.models.approvals import VoteRow
+from release_mgmt.store.models.base import Base
 from release_mgmt.store.models.people import Person
+from release_mgmt.store.models.publishing import SubscriptionRow
 from release_mgmt.store.models.repositories import Change, ChangeCommit, Commit, Release, Repository, Tag
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, WindowRow
 from release_mgmt.store.session import Store, TryAgain
@@ -488,6 +490,37 @@ def test_every_step_is_in_the_log_and_the_log_cannot_be_changed(both: Town) -> N
             session.execute(text(statement))
         assert "append-only" in f"{stopped.value} {stopped.value.__cause__}"
     assert audit.verify_chain(town.store, OPERATOR).sound
+
+
+def test_an_export_holds_every_row_that_names_a_person_and_no_secret(both: Town) -> None:
+    town, key = both, both.ids["m1"]
+    town.change("a1")
+    town.vote("m1", "a1")
+    feed = feeds.create(town.store, town.actor("m1"), NOW, name="mine")
+    held = personal_data.export_of(town.store, town.actor("m1"), key)
+    records = held["records"]
+    assert isinstance(records, dict)
+    assert [row["change_id"] for row in records["votes"]["rows"]] == ["a1"]
+    assert [row["name"] for row in records["subscriptions"]["rows"]] == ["mine"]
+    assert str(feed.token) not in str(held)
+    assert "hash" not in str(held)
+    with pytest.raises(NotFound):
+        personal_data.export_of(town.store, town.actor("m2"), key)
+    personal_data.erase(town.store, OPERATOR, NOW, "m1", reason="asked for it")
+    with town.store.read() as session:
+        assert session.scalars(select(SubscriptionRow.person_id)).all() == []
+
+
+def test_every_column_that_holds_a_person_is_known_to_the_export() -> None:
+    """Whatever points at people; a new column must be called so that it is found."""
+    strangers = [
+        f"{table.name}.{column.name}"
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if any(key.column.table.name == "persons" for key in column.foreign_keys)
+        and not personal_data.names_a_person(column.name)
+    ]
+    assert strangers == []
 
 
 @pytest.mark.acceptance("SCH-A10")
