@@ -111,6 +111,8 @@ def _python(imports: tuple[Import, ...]) -> list[Asked]:
         if one.level or one.top in STANDARD:
             continue
         shared = one.module in _SHARED
+        if shared and not one.names and one.module not in distributions.IMPORTS:
+            continue  # a namespace alone asks for none of its parts
         names = [f"{one.module}.{name}" for name in one.names if name != "*"] if shared else []
         found.extend(Asked("python", name, one.line, one.guard) for name in names or [one.module])
     return found

@@ -36,7 +36,7 @@ _CI = re.compile(
     r"|\.markdownlint[^/]*|\.yamllint[^/]*|\.sourcery\.ya?ml|\.deepsource\.toml)\Z"
 )
 _TESTS = re.compile(
-    r"(?:^|/)(?:tests?|testing|testthat|unit_?tests?|integration_?tests?|__tests__|spec|touchstone|benchmarks?|asv_bench)/"
+    r"(?:^|/)(?:tests?|testing|testthat|unit_?tests?|integration_?tests?|__tests__|spec|touchstone|bench(?:marks?)?|asv_bench)/"
     r"|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest|tests|testing_utils)\.(?:py|pyx|R|r)\Z|(?:^|/)test-[^/]*\.[Rr]\Z",
     re.IGNORECASE,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
-from posixpath import basename, dirname
+from posixpath import basename, commonprefix, dirname
 
 from release_mgmt.core.classification.facts import NOTHING, STANDARD, TOOLING, Asked, FileFacts, language_of
 from release_mgmt.core.classification.scope import counts_at_run_time
@@ -96,6 +96,14 @@ class Modules:
         """Whether a folder is a Python package with an ``__init__``."""
         return self._packages[folder] > 0
 
+    def meant(self, name: str) -> bool:
+        """Whether an unknown ``name`` cannot be a library's: private by its form, or one slip from an own module's."""
+        if name.startswith("_"):
+            return True
+        if len(name) < SLIP_FROM:
+            return False
+        return any(_one_slip(name, own) for own in (*self._files, *self._folders) if abs(len(own) - len(name)) <= 1)
+
     def own(self, module: str, importer: str, known: bool) -> bool:
         """Whether ``module``, imported by the file at ``importer``, is one of the tree's own.
 
@@ -108,6 +116,18 @@ class Modules:
             return bool(files or folders)
         solid = {place for place in folders if self._packages[f"{place}/{top}" if place else top] > 0}
         return any(self._packages[place] <= 0 and _near(place, dirname(importer)) for place in solid | files.keys())
+
+
+SLIP_FROM = 9
+"""Letters from which a name that differs from an own module's by one slip is taken for it."""
+
+
+def _one_slip(name: str, other: str) -> bool:
+    """Whether one letter too many, too few, other, or two that changed places tell two names apart."""
+    start = len(commonprefix((name, other)))
+    end = len(commonprefix((name[:start - 1 : -1], other[:start - 1 : -1]))) if start else 0
+    one, two = name[start : len(name) - end], other[start : len(other) - end]
+    return start > 0 and len(one) <= 2 and len(two) <= 2 and (max(len(one), len(two)) <= 1 or one == two[::-1])
 
 
 def _place(table: dict[str, Counter[str]], name: str, folder: str, count: int) -> None:
@@ -232,7 +252,8 @@ class Tree:
             if top in STANDARD or top in TOOLING:
                 return True
             who = who or name_of(one)[2]
-            return self.modules.own(one.name, importer, top in IMPORTS or who in self.declared)
+            known = top in IMPORTS or who in self.declared
+            return self.modules.own(one.name, importer, known) or (not known and self.modules.meant(top))
         return (who or name_of(one)[2]) in self.own_names
 
     def _former_name(self, name: str) -> bool:

@@ -12,6 +12,7 @@ from release_mgmt.core.classification.fact import Fact
 from release_mgmt.core.classification.facts import file_facts
 from release_mgmt.core.classification.model import Classification, Level, NewLibrary
 from release_mgmt.core.classification.rules import Rule, Rules
+from release_mgmt.core.classification.scope import Purpose, purpose
 from release_mgmt.core.classification.tree import Blob, Tree, blob_of
 from release_mgmt.core.evidence import words
 from release_mgmt.core.evidence.dependencies import read
@@ -70,9 +71,13 @@ def pair_facts(one: ChangedFile, library: bool) -> tuple[Fact, ...]:
 
 
 def _change_log(one: ChangedFile) -> Iterator[Fact]:
-    if one.new_path and one.new and words.is_change_log(one.new_path):
+    # The change logs of others that were copied in, and of what builds the project, tell of no break of its own.
+    if one.new_path and one.new and words.is_change_log(one.new_path) and purpose(one.new_path) not in _OF_OTHERS:
         text = one.new.decode("utf-8", "replace")
         yield from _breaks(words.of_change_log(one.path, _added_lines(one), text))
+
+
+_OF_OTHERS = (Purpose.VENDORED, Purpose.CI)
 
 
 def _breaks(said: Iterable[words.Word]) -> Iterator[Fact]:

@@ -80,6 +80,7 @@ _HEADER = re.compile(
     re.MULTILINE,
 )
 _CATCHES = re.compile(rb"^\s*:|ImportError|ModuleNotFoundError|Exception|OSError|RuntimeError|AttributeError")
+_ABSENT = re.compile(rb"ImportError|ModuleNotFoundError")
 _RAISES = re.compile(rb"(?:[ \t]*+(?:#[^\n]*+)?\n)*+[ \t]++(?:print\([^\n]*\)\s*\n\s*)?(?:raise\b|sys\.exit|exit\()")
 _ASKED = re.compile(rb"find_spec|_available\b|_AVAILABLE\b|\b_?HAS_|\b_?has_|\b_?HAVE_|installed\b|\bavailable")
 _TYPES = re.compile(rb"\bTYPE_CHECKING\b(?!\s*(?:==|is)\s*False)|^\s*(?:False|0)\s*:|\bMYPY\b")
@@ -283,7 +284,7 @@ class _Blocks:
         line = self.data[begin:at]
         indent = len(line.expandtabs()) - len(line.expandtabs().lstrip())
         index = bisect_right(self.positions, begin) - 1
-        result = Guard.NONE
+        result, asked = Guard.NONE, False
         if index >= 0 and self.positions[index] == begin:
             indent += 1  # `try: import x` on one line
         while index >= 0 and indent > 0:
@@ -291,13 +292,14 @@ class _Blocks:
             if inner < indent:
                 indent = inner
                 found = self._kind(index, word, rest)
+                asked = asked or (word == b"try" and self._caught(index, going_on=False))
                 if found is Guard.TYPING:
                     return found
                 if found is Guard.OPTIONAL or result is Guard.NONE:
                     result = found
             index -= 1
-        if result is Guard.LAZY and _ENSURES.search(self.data, max(0, begin - 200), begin):
-            return Guard.OPTIONAL  # the line before installs it when it is missing
+        if result is Guard.LAZY and (asked or _ENSURES.search(self.data, max(0, begin - 200), begin)):
+            return Guard.OPTIONAL  # who calls without it is told, or the line before installs it when it is missing
         return result
 
     def _kind(self, index: int, word: bytes, rest: bytes) -> Guard:
@@ -309,18 +311,19 @@ class _Blocks:
             return Guard.OPTIONAL if _ASKED.search(rest) else Guard.NONE
         if word == b"with" and _SUPPRESS.search(rest):
             return Guard.OPTIONAL
-        if word == b"except" and re.search(rb"ImportError|ModuleNotFoundError", rest):
+        if word == b"except" and _ABSENT.search(rest):
             return Guard.OPTIONAL
         if word == b"try" and self._caught(index):
             return Guard.OPTIONAL
         return Guard.NONE
 
-    def _caught(self, index: int) -> bool:
-        """Whether a handler of the ``try`` at ``index`` lets the program go on without the import."""
+    def _caught(self, index: int, *, going_on: bool = True) -> bool:
+        """Whether a handler of the ``try`` at ``index`` lets the program go on without the import; or, unless
+        ``going_on``, is there for its absence."""
         level = self.headers[index][1]
         for _, indent, word, rest, end in self.headers[index + 1 :]:
             if indent < level or (indent == level and word not in (b"except", b"else", b"finally")):
                 return False
             if indent == level and word == b"except" and _CATCHES.search(rest):
-                return not _RAISES.match(self.data, end)
+                return not _RAISES.match(self.data, end) if going_on else _ABSENT.search(rest) is not None
         return False
