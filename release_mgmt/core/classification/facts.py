@@ -9,7 +9,7 @@ from posixpath import basename
 
 from release_mgmt.core.evidence import distributions, notebooks, r
 from release_mgmt.core.evidence.bounded import Unreadable, decode
-from release_mgmt.core.evidence.imports import Guard, Import, find_imports
+from release_mgmt.core.evidence.imports import Guard, Import, find_calls, find_imports
 
 CODE_BYTES = 4_000_000
 """A source file above this size is not read."""
@@ -80,7 +80,7 @@ def file_facts(path: str, data: bytes) -> FileFacts:
     try:
         standard: frozenset[str] = frozenset()
         if language == "python":
-            imports = find_imports(data)
+            imports = (*find_imports(data), *find_calls(data))
             standard = frozenset(one.top for one in imports if not one.level and one.top in STANDARD)
             found = _python(imports)
             if b"MAGIC" in data:
@@ -88,7 +88,7 @@ def file_facts(path: str, data: bytes) -> FileFacts:
         elif language == "notebook":
             found = _notebook(data)
         elif language == "r":
-            found = [Asked("r", use.package, use.line, use.guard) for use in r.find_uses(decode(data))]
+            found = _r(decode(data))
         else:
             found = _document(decode(data))
     except Unreadable as error:
@@ -129,24 +129,31 @@ def _databricks(data: bytes) -> list[Asked]:
 
 def _notebook(data: bytes) -> list[Asked]:
     notebook = notebooks.read_notebook(data)
-    found = [
-        Asked(one.how, one.name, None, one.guard)
-        for one in _python(find_imports(notebooks.code(notebook).encode("utf-8", "replace")))
-    ]
-    source = notebooks.code(notebook, "r")
-    if source:
-        found.extend(Asked("r", use.package, None, use.guard) for use in r.find_uses(source))
+    code = notebooks.code(notebook).encode("utf-8", "replace")
+    asked = [*_python((*find_imports(code), *find_calls(code))), *_r(notebooks.code(notebook, "r"))]
+    found = [Asked(one.how, one.name, None, one.guard) for one in asked]
     found.extend(Asked(one.ecosystem, one.name, None, Guard.NONE) for one in notebooks.installs(notebook))
     return found
 
 
+def _r(text: str) -> list[Asked]:
+    found = [Asked("r", use.package, use.line, use.guard) for use in r.find_uses(text)]
+    found.extend(
+        Asked("python", use.package, use.line, use.guard)
+        for use in r.python_uses(text)
+        if use.package.partition(".")[0] not in STANDARD
+    )
+    return found
+
+
 def _document(text: str) -> list[Asked]:
-    found = [Asked("r", use.package, use.line, use.guard) for use in r.document_uses(text)]
+    found: list[Asked] = []
     for chunk in r.chunks(text):
-        if chunk.language == "python":
+        asked: list[Asked] = []
+        if chunk.language == "r":
+            asked = _r(chunk.code)
+        elif chunk.language == "python":
             source = re.sub(r"(?m)^[ \t]*[%!][^\n]*", "", chunk.code)
-            found.extend(
-                Asked(one.how, one.name, (one.line or 1) + chunk.line - 1, one.guard)
-                for one in _python(find_imports(source.encode("utf-8", "replace")))
-            )
+            asked = _python(find_imports(source.encode("utf-8", "replace")))
+        found.extend(Asked(one.how, one.name, (one.line or 1) + chunk.line - 1, one.guard) for one in asked)
     return found

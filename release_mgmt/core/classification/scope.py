@@ -51,7 +51,9 @@ _PROSE = frozenset(
      "drawio", "html", "css")
 )  # fmt: skip
 _EXAMPLES = re.compile(
-    r"(?:^|/)(?:examples?|tutorials?|demos?|samples?|cookbook|inst/(?:dev|examples?|doc|tutorials?))/", re.IGNORECASE
+    r"(?:^|/)(?:examples?|tutorials?|demos?|samples?|cookbook|inst/(?:dev|examples?|doc|tutorials?))/"
+    r"|(?:^|/)examples?\.(?:r|py)\Z",
+    re.IGNORECASE,
 )
 _DEVELOPMENT = re.compile(
     r"(?:^|/)(?:data-raw|inst/dev|dev|tools|tooling|\.github|hooks|maintenance|release)/"

@@ -97,12 +97,11 @@ class Modules:
         return self._packages[folder] > 0
 
     def meant(self, name: str) -> bool:
-        """Whether an unknown ``name`` cannot be a library's: private by its form, or one slip from an own module's."""
+        """Whether an unknown ``name`` cannot be a library's: private by its form, or one slip from an own module's
+        of several words. Single words are no sign: ``tokenizers`` is a library beside an own ``tokenizer``."""
         if name.startswith("_"):
             return True
-        if len(name) < SLIP_FROM:
-            return False
-        return any(_one_slip(name, own) for own in (*self._files, *self._folders) if abs(len(own) - len(name)) <= 1)
+        return "_" in name and any(_one_slip(name, own) for own in (*self._files, *self._folders))
 
     def own(self, module: str, importer: str, known: bool) -> bool:
         """Whether ``module``, imported by the file at ``importer``, is one of the tree's own.
@@ -118,16 +117,15 @@ class Modules:
         return any(self._packages[place] <= 0 and _near(place, dirname(importer)) for place in solid | files.keys())
 
 
-SLIP_FROM = 9
-"""Letters from which a name that differs from an own module's by one slip is taken for it."""
-
-
 def _one_slip(name: str, other: str) -> bool:
-    """Whether one letter too many, too few, other, or two that changed places tell two names apart."""
+    """Whether one letter too many, too few, other, or two that changed places tell two names apart, with at least
+    three letters alike on both sides."""
+    if abs(len(name) - len(other)) > 1 or min(len(name), len(other)) < 9 or name[:3] != other[:3]:
+        return False
     start = len(commonprefix((name, other)))
-    end = len(commonprefix((name[:start - 1 : -1], other[:start - 1 : -1]))) if start else 0
+    end = len(commonprefix((name[start:][::-1], other[start:][::-1])))
     one, two = name[start : len(name) - end], other[start : len(other) - end]
-    return start > 0 and len(one) <= 2 and len(two) <= 2 and (max(len(one), len(two)) <= 1 or one == two[::-1])
+    return end >= 3 and (max(len(one), len(two)) == 1 or (len(one) == 2 and one == two[::-1]))
 
 
 def _place(table: dict[str, Counter[str]], name: str, folder: str, count: int) -> None:

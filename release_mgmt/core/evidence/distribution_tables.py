@@ -24,6 +24,7 @@ arabic_reshaper arabic-reshaper
 arango python-arango
 art adversarial-robustness-toolbox
 attr attrs
+autoreload ipython
 autogen pyautogen
 aws_cdk aws-cdk-lib
 aws_lambda_powertools aws-lambda-powertools

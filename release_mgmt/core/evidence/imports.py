@@ -124,6 +124,31 @@ def find_imports(data: bytes) -> tuple[Import, ...]:
     return tuple(found)
 
 
+_CALLED = re.compile(
+    rb"(?<![0-9A-Za-z_.\x80-\xff])(?:importlib[ \t]*\.[ \t]*import_module|import_module|__import__)[ \t]*\(\s*"
+    rb"(?:\"([A-Za-z_][\w.]*)\"|'([A-Za-z_][\w.]*)')"
+)
+
+
+def find_calls(data: bytes) -> tuple[Import, ...]:
+    """The modules that Python code asks for by name at run time: ``importlib.import_module("x")``, ``__import__("x")``.
+    ``ast`` would give these as calls, so they stand apart from the import statements."""
+    if b"import_module" not in data and b"__import__" not in data:
+        return ()
+    data = _plain(data)
+    spans = long_strings(data)
+    starts = [start for start, _ in spans]
+    blocks = _Blocks(data, spans, starts)
+    found = []
+    for call in _CALLED.finditer(data):
+        at = call.start()
+        if _code_before(data, at, spans, starts) is not None:
+            guard = blocks.guard(at) if _indented(data, at) else Guard.NONE
+            name = _text(call.group(1) or call.group(2))
+            found.append(Import(name, 0, (), data.count(b"\n", 0, at) + 1, guard))
+    return tuple(found)
+
+
 def import_set(data: bytes) -> frozenset[tuple[int, str, str | None]]:
     """Each import as (level, module, name or None): what ``ast`` would give for the same source."""
     found = find_imports(data)

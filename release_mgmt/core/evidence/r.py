@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from release_mgmt.core.evidence.imports import Guard
 
@@ -74,6 +75,26 @@ def find_uses(text: str, first_line: int = 1) -> tuple[Use, ...]:
         counted = at
         uses[Use(name, line, Guard.OPTIONAL if name in asked else guard)] = None
     return tuple(uses)
+
+
+_PYTHON = re.compile(r"(?<![\w.:$@])(reticulate\s*::\s*)?import\s*\(")
+_MODULE = re.compile(r"\s*(?:module\s*=\s*)?(?:\"([A-Za-z_][\w.]*)\"|'([A-Za-z_][\w.]*)')")
+
+
+def python_uses(text: str) -> tuple[Use, ...]:
+    """The Python modules that R code imports through reticulate. A bare ``import`` counts where reticulate is attached
+    and rio, whose ``import`` reads a file, is not."""
+    if "reticulate" not in text or "import" not in text:
+        return ()
+    masked = _OPAQUE.sub(_blank, text)
+    attached = "rio" not in masked and re.search(r"\b(?:library|require)\s*\(\s*[\"']?reticulate\b", text) is not None
+    found = []
+    for call in islice(_PYTHON.finditer(masked), CALLS):
+        module = _MODULE.match(text, call.end())
+        if module and (call.group(1) or attached):
+            name = module.group(1) or module.group(2)
+            found.append(Use(name, text.count("\n", 0, call.start()) + 1, Guard.NONE))
+    return tuple(dict.fromkeys(found))
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -208,8 +229,3 @@ def chunks(text: str) -> tuple[Chunk, ...]:
         counted = match.start()
         found.append(Chunk("r", match.group(1), line, ""))
     return tuple(found)
-
-
-def document_uses(text: str) -> tuple[Use, ...]:
-    """The packages that the R chunks of a document use, those not evaluated included: readers run them."""
-    return tuple(use for chunk in chunks(text) if chunk.language == "r" for use in find_uses(chunk.code, chunk.line))

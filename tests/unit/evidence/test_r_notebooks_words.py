@@ -9,7 +9,11 @@ import pytest
 from release_mgmt.core.evidence import words
 from release_mgmt.core.evidence.imports import Guard
 from release_mgmt.core.evidence.notebooks import code, installs, read_notebook
-from release_mgmt.core.evidence.r import chunks, document_uses, find_uses
+from release_mgmt.core.evidence.r import Use, chunks, find_uses
+
+
+def document_uses(text: str) -> list[Use]:
+    return [use for chunk in chunks(text) if chunk.language == "r" for use in find_uses(chunk.code, chunk.line)]
 
 
 @pytest.mark.parametrize(

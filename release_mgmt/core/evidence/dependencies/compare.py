@@ -183,7 +183,7 @@ def _crossed(who: Identity, earlier: Entries, later: Entries) -> tuple[str, str]
     old, new = _by_path(earlier), _by_path(later)
     gone = [one for path, listed in old.items() if path not in new for one in listed]
     for path, listed in new.items():
-        was, now = _bounds(old[path] if path in old else gone), _bounds(listed)
+        was, now = _bounds(old.get(path, gone)), _bounds(listed)
         before, after = newest(list(was - now)), newest(list(now - was))
         if before and after and listed[0].ecosystem in LIBRARIES and crosses_major(who[1], before, after):
             return before, after
