@@ -60,25 +60,32 @@ def ask(store: Store, actor: Actor, now: datetime, asked: Sequence[Asked], *, at
     require(actor, Action.ASK_GATE)
     if not 1 <= len(asked) <= MOST_TARGETS:
         raise InvalidInput("Ask for 1 to 50 targets.", [FieldError("change", "must be 1 to 50", str(MOST_TARGETS))])
-    instant = at or now
     with store.write() as session:
-        targets = [target for each in asked for target in _resolved(session, each)]
-        loaded = [_question(session, each, instant, now) for each in targets]
-        found = decide([question for question, _ in loaded], instant, now)
-        versions = [row.plan_version for _, row in loaded]
-        key = secret.identifier("gd")
-        for target, (_, row), one in zip(targets, loaded, found.answers or (found,), strict=True):
-            session.add(
-                GateDecisionRow(
-                    id=key if len(targets) == 1 else secret.identifier("gd"), calendar_id=row.id,
-                    repository=target.repository, change_id=target.change, environment=target.environment, at=instant,
-                    evaluated_at=now, decision=one.decision, reasons=[_plain(reason) for reason in one.reasons],
-                    plan_version=row.plan_version, asked_by=actor.person or actor.name,
-                )
-            )  # fmt: skip
-            if one.decision == "deny" and target.change is not None and at is None:
-                _tell_denied(session, actor, now, target, row.slug, one)
-        return Answer(found, key, max(versions, default=None), tuple(targets))
+        return keep(session, actor, now, asked, at=at)
+
+
+def keep(
+    session: Session, actor: Actor, now: datetime, asked: Sequence[Asked], *, at: datetime | None = None
+) -> Answer:
+    """As :func:`ask`, in the caller's transaction, for what was done already."""
+    instant = at or now
+    targets = [target for each in asked for target in _resolved(session, each)]
+    loaded = [_question(session, each, instant, now) for each in targets]
+    found = decide([question for question, _ in loaded], instant, now)
+    versions = [row.plan_version for _, row in loaded]
+    key = secret.identifier("gd")
+    for target, (_, row), one in zip(targets, loaded, found.answers or (found,), strict=True):
+        session.add(
+            GateDecisionRow(
+                id=key if len(targets) == 1 else secret.identifier("gd"), calendar_id=row.id,
+                repository=target.repository, change_id=target.change, environment=target.environment, at=instant,
+                evaluated_at=now, decision=one.decision, reasons=[_plain(reason) for reason in one.reasons],
+                plan_version=row.plan_version, asked_by=actor.person or actor.name,
+            )
+        )  # fmt: skip
+        if one.decision == "deny" and target.change is not None and at is None:
+            _tell_denied(session, actor, now, target, row.slug, one)
+    return Answer(found, key, max(versions, default=None), tuple(targets))
 
 
 def _tell_denied(

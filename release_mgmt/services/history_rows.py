@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import Select, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.changelog import Assembly, Entry, Section
@@ -17,7 +17,7 @@ from release_mgmt.core.text import clean
 from release_mgmt.services import audit, forges, mirrored
 from release_mgmt.services.history import Found
 from release_mgmt.services.stored_history import entries_of, instant, record_of, release_id, section_of
-from release_mgmt.store.models.repositories import Change, ChangeCommit, Commit, Release, Repository, Tag
+from release_mgmt.store.models.repositories import FLAG, Change, ChangeCommit, Commit, Release, Repository, Tag
 from release_mgmt.store.session import Store
 
 BATCH = 2_000
@@ -293,7 +293,8 @@ class Writer:
 
     def _columns(self) -> Select[Any]:
         columns = [getattr(Change, name) for name in ("state", *_WRITTEN)]
-        return select(Change.id, *columns).where(Change.repository_id == self.id)
+        from_git = or_(Change.kind.is_(None), Change.kind != FLAG)  # flags are reported, not read
+        return select(Change.id, *columns).where(Change.repository_id == self.id, from_git)
 
     def _stored(self) -> dict[str, tuple[Any, ...]]:
         """Change -> its state and what a sync may write of it: plain values, since nearly all stand as they are."""

@@ -1,5 +1,7 @@
 """The lane of minor changes that a calendar approves in advance: what shipped outside its window stands where it did.
 
+A feature flag that is switched outside a window of its own stands there alike, whatever the calendar approves.
+
 A shipment is kept as a window of one minute that no series made, so that pages, REST and feeds show it as they show
 every other. The plan made in the same transaction no longer holds the change: its room in the window is free again.
 """
@@ -32,13 +34,34 @@ def ship(session: Session, actor: Actor, now: datetime, change: Change, environm
     if row is None or change.level != Level.MINOR.value:
         return
     calendar = calendar_rows.value(row, now)
-    if (
-        not calendar.policy.minor_lane
-        or _inside(placement, now)
-        or _frozen(session, calendar, change, environment, now)
-    ):
-        return
-    window = _window(session, calendar, row, change, environment, now)
+    free = calendar.policy.minor_lane and not _inside(placement, now)
+    if free and not _frozen(session, calendar, change, environment, now):
+        _stand(session, actor, now, change, environment, row, placement, at=now, code=LANE)
+
+
+def switch(session: Session, actor: Actor, now: datetime, change: Change, environment: str, at: datetime) -> None:
+    """Keep that a feature flag was switched at ``at``; without a calendar it stands nowhere."""
+    placement = session.get(PlacementRow, (change.id, environment))
+    row = _calendar(session, change, placement)
+    if row is not None and not _inside(placement, at):
+        _stand(session, actor, now, change, environment, row, placement, at=at, code="flag_switched")
+
+
+def _stand(
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    change: Change,
+    environment: str,
+    row: CalendarRow,
+    placement: PlacementRow | None,
+    *,
+    at: datetime,
+    code: str,
+) -> None:
+    """Place the change in the minute of ``at``, and tell the plan."""
+    calendar = calendar_rows.value(row, now)
+    window = _window(session, calendar, row, change, environment, at)
     was = (placement.announced_window, placement.announced_start) if placement is not None else (None, None)
     if placement is None:
         placement = PlacementRow(change_id=change.id, environment=environment, calendar_id=row.id)
@@ -48,10 +71,10 @@ def ship(session: Session, actor: Actor, now: datetime, change: Change, environm
     placement.announced_at = placement.announced_at or now
     placement.announced_window, placement.announced_start = window.key, window.starts_at
     placement.requested_window = placement.suggestion = placement.origin = None
-    reason = plan_json.reason(Reason(LANE, change.id, was[0] or "", was[0] or ""))
+    reason = plan_json.reason(Reason(code, change.id, was[0] or "", was[0] or ""))
     placement.reasons, placement.conflicts, placement.updated_at = [reason], [], now
     session.flush()
-    told = plans.make(session, actor, now, row, calendar, reason=f"{change.id} shipped by the minor lane")
+    told = plans.make(session, actor, now, row, calendar, reason=f"{change.id} shipped outside its window: {code}")
     if was[0] is not None:
         session.add(
             MoveRow(
@@ -90,20 +113,20 @@ def _frozen(session: Session, calendar: ReleaseCalendar, change: Change, environ
 
 
 def _window(
-    session: Session, calendar: ReleaseCalendar, row: CalendarRow, change: Change, environment: str, now: datetime
+    session: Session, calendar: ReleaseCalendar, row: CalendarRow, change: Change, environment: str, at: datetime
 ) -> WindowRow:
     """The minute it shipped in; those of one minute share it. The key is UTC: local minutes come twice in autumn."""
-    start = now.replace(second=0, microsecond=0)
+    start = at.replace(second=0, microsecond=0)
     key = f"{LANE}@{start:%Y-%m-%dT%H:%MZ}"
     found = session.get(WindowRow, (row.id, key))
     if found is None:
         found = WindowRow(
             calendar_id=row.id, key=key, series=LANE, title="", starts_at=start, ends_at=start + _SHOWN,
             original_start=f"{to_local(start, zone(calendar.time_zone)):%Y-%m-%dT%H:%M}", state="open", flags=[LANE],
-            levels=[Level.MINOR.value], environments=[environment], used=0, majors=0, frozen=[],
+            levels=[change.level or Level.MAJOR.value], environments=[environment], used=0, majors=0, frozen=[],
         )  # fmt: skip
         session.add(found)
     own: Any = session.scalar(select(ChangeTerms.points).where(ChangeTerms.change_id == change.id))
-    found.used += own if own is not None else calendar.policy.capacity.cost(Level.MINOR)
+    found.used += own if own is not None else calendar.policy.capacity.cost(Level(change.level or Level.MAJOR.value))
     session.flush()
     return found

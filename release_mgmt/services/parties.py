@@ -108,7 +108,7 @@ def _claims(
 
 
 def _requesters(session: Session, changes: Sequence[Change]) -> dict[str, list[str]]:
-    """Change -> who asked for the votes again after a veto."""
+    """Change -> who asked for it, or for the votes again after a veto."""
     rows = session.execute(
         select(VoteRow.change_id, VoteRow.ended_by)
         .where(
@@ -122,6 +122,10 @@ def _requesters(session: Session, changes: Sequence[Change]) -> dict[str, list[s
     found: dict[str, list[str]] = {}
     for change, person in rows:
         found.setdefault(change, []).append(person or "")
+    for one in changes:  # who reported a feature flag asks for it
+        person = (one.record or {}).get("requested_by")
+        if isinstance(person, str):
+            found.setdefault(one.id, []).append(person)
     return found
 
 

@@ -258,6 +258,7 @@ class _Writer:
             "breaking_change": say("It works differently from before: what builds on it may need a change."),
             "parameter_only": say("Settings were adjusted; the way it works stays the same."),
             "code_logic": say("The way it works was refined; nothing new is needed for it."),
+            "feature_flag": say("A prepared function is switched on or off; nothing new is installed."),
             "revert": say("An earlier change is taken back; it works as before."),
         }
         if kind in sentences:

@@ -19,12 +19,15 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class ShippedFact:
-    """A change that reached production at ``at`` for the first time; ``frozen``: within a hard freeze that held it."""
+    """A change that reached production at ``at`` for the first time; ``frozen``: within a hard freeze that held it;
+    ``flag``: a feature flag that was switched, which has no commits.
+    """
 
     change: str
     at: datetime
     committed_at: datetime | None
     frozen: bool = False
+    flag: bool = False
 
 
 @dataclass(frozen=True, slots=True)

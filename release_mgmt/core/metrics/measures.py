@@ -67,7 +67,7 @@ def deployment_frequency(facts: Facts, span: Span) -> Result:
 
 
 def lead_time(facts: Facts, span: Span) -> Result:
-    return _lead((one.change, one.committed_at, one.at) for one in facts.shipped if span.holds(one.at))
+    return _lead((one.change, one.committed_at, one.at) for one in facts.shipped if span.holds(one.at) and not one.flag)
 
 
 def _lead(found: Iterable[tuple[str, datetime | None, datetime]]) -> Result:

@@ -29,6 +29,7 @@ MESSAGES = {
     "withdrawn": "{ref}, which it needs, was withdrawn",
     "deadline": "the window is after its deadline",
     "unscheduled": "no window within the horizon takes it",
+    "flag_switched": "a feature flag was switched outside a window of its own",
     "minor_lane": "minor changes are approved in advance, and it shipped outside that window",
     "tzdata": "the rules of the time zone changed",
 }

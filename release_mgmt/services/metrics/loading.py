@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from release_mgmt.core.classification import Level
 from release_mgmt.core.metrics import (
@@ -26,6 +26,7 @@ from release_mgmt.services.metrics.scope import Scope, read_from
 from release_mgmt.store.models.approvals import BreakGlassRow
 from release_mgmt.store.models.insight import IncidentRow
 from release_mgmt.store.models.repositories import (
+    FLAG,
     Change,
     ChangeCommit,
     ClassificationRow,
@@ -66,8 +67,13 @@ def _deploys(scope: Scope) -> Select[str, str, str | None, str, str, datetime]:
         )
         .join(Change, Change.id == StageRow.change_id)
         .join(Repository, Repository.id == Change.repository_id)
-        .where(StageRow.stage == "deploy", StageRow.change_id.in_(scope.changes()))
+        .where(StageRow.stage == "deploy", StageRow.change_id.in_(scope.changes()), _installed())
     )
+
+
+def _installed() -> ColumnElement[bool]:
+    """A flag that is switched deploys nothing."""
+    return or_(Change.kind.is_(None), Change.kind != FLAG)
 
 
 def _ever_reported(scope: Scope) -> bool:
@@ -89,23 +95,23 @@ def _shipped(scope: Scope, span: Span) -> list[ShippedFact]:
     rows = scope.session.execute(
         select(
             StageRow.change_id, Repository.name, Repository.calendar, StageRow.environment, first, Change.level,
-            Change.affected_teams,
+            Change.affected_teams, Change.kind,
         )
         .join(Change, Change.id == StageRow.change_id)
         .join(Repository, Repository.id == Change.repository_id)
         .where(StageRow.stage == "deploy", StageRow.state == "done", StageRow.change_id.in_(scope.changes()))
         .group_by(
             StageRow.change_id, Repository.name, Repository.calendar, StageRow.environment, Change.level,
-            Change.affected_teams,
+            Change.affected_teams, Change.kind,
         )
         .having(first >= span.since, first < span.until)
     ).all()  # fmt: skip
     began = _committed(scope, select(StageRow.change_id).where(StageRow.stage == "deploy", StageRow.at >= span.since))
     found = []
-    for change, repository, slug, environment, at, level, teams in rows:
+    for change, repository, slug, environment, at, level, teams, kind in rows:
         if production.holds(change, environment, slug):
             target = Target(repository, environment, frozenset(teams or ()), Level(level) if level else Level.MAJOR)
-            found.append(ShippedFact(change, at, began.get(change), _frozen(scope, slug, target, at)))
+            found.append(ShippedFact(change, at, began.get(change), _frozen(scope, slug, target, at), kind == FLAG))
     return found
 
 
@@ -177,15 +183,19 @@ def _moves(scope: Scope, span: Span) -> Iterable[MoveFact]:
 
 def _gates(scope: Scope, span: Span, first: dict[str, datetime]) -> Iterable[GateFact]:
     asked = (
-        select(GateDecisionRow.change_id, GateDecisionRow.evaluated_at, GateDecisionRow.decision)
+        select(GateDecisionRow.change_id, GateDecisionRow.evaluated_at, GateDecisionRow.at, GateDecisionRow.decision)
         .where(
             GateDecisionRow.change_id.in_(scope.changes()),
             GateDecisionRow.evaluated_at >= span.since - ASKED_BEFORE,
-            GateDecisionRow.evaluated_at < span.until,
+            GateDecisionRow.at < span.until,
         )
         .order_by(GateDecisionRow.evaluated_at)
     )
-    rows = [(change or "", at, decision) for change, at, decision in scope.session.execute(asked)]
+    rows = [
+        # a flag is asked about when it is reported, as of the instant at which it was switched
+        (change or "", min(evaluated, about), decision)
+        for change, evaluated, about, decision in scope.session.execute(asked)
+    ]
     last = {
         change: decision
         for change, at, decision in rows

@@ -13,6 +13,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from release_mgmt.store.models.base import Base
 
+FLAG = "feature_flag"
+"""The kind of a change that is a feature flag switched: reported, not read from git, so no sync writes it."""
+
 
 def _repository() -> Mapped[str]:
     return mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"))

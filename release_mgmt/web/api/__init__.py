@@ -28,6 +28,7 @@ RESOURCES: tuple[str, ...] = (
     "incidents",
     "metrics",
     "requests",
+    "flags",
 )
 
 

@@ -21,6 +21,7 @@ KIND_WORDS = {
     "parameter_only": mark("only parameters moved"),
     "code_logic": mark("code logic changed"),
     "docs_only": mark("only documentation changed"),
+    "feature_flag": mark("a feature flag is switched"),
     "tests_only": mark("only tests changed"),
     "ci_only": mark("only the build changed"),
 }

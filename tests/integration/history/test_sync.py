@@ -13,7 +13,7 @@ from sqlalchemy import select
 from release_mgmt.core.changelog import Changelog, Section
 from release_mgmt.core.changes import PullRequest
 from release_mgmt.core.permissions import Actor, Via, trusted
-from release_mgmt.services import pull_requests
+from release_mgmt.services import flags, pull_requests
 from release_mgmt.services.history import Request, read_changelog
 from release_mgmt.services.history_growth import Readings
 from release_mgmt.services.mirrored import change_prefix, prefixed
@@ -21,7 +21,7 @@ from release_mgmt.services.stored_history import changelog_of
 from release_mgmt.services.sync import Synced, store_history
 from release_mgmt.sources.git import open_repository
 from release_mgmt.store.models.people import AuditRow
-from release_mgmt.store.models.repositories import Change, Commit, Release, Repository, Tag
+from release_mgmt.store.models.repositories import FLAG, Change, Commit, Release, Repository, Tag
 from release_mgmt.store.session import Store
 from tests.support.gitrepo import Builder, git
 
@@ -215,3 +215,16 @@ def test_a_new_mailmap_renames_what_the_process_remembers(store: Store, sync: Sy
     stored = _comparable(_stored(store))
     assert stored == _comparable(_by_command(project))
     assert any("Beatrice" in entry.authors for section in stored.releases for entry in section.entries)
+
+
+def test_a_reported_flag_is_not_withdrawn_for_not_being_in_git(
+    sync: Sync, project: Builder, store: Store, now: datetime
+) -> None:
+    """A sync writes what git and the forge tell; a planned feature flag is told by its own service."""
+    sync()
+    flags.keep(store, ACTOR, now, "project", "ld-1", flags.Told(flag="v2", on=True, state="planned"))
+    sha = project.shas["c6"]
+    git(project.path, "tag", "v9.9", sha)
+    sync()
+    with store.read() as session:
+        assert session.scalars(select(Change.state).where(Change.kind == FLAG)).all() == ["draft"]
