@@ -118,9 +118,9 @@ class Modules:
 
 
 def _one_slip(name: str, other: str) -> bool:
-    """Whether one letter too many, too few, other, or two that changed places tell two names apart, with at least
-    three letters alike on both sides."""
-    if abs(len(name) - len(other)) > 1 or min(len(name), len(other)) < 9 or name[:3] != other[:3]:
+    """Whether one letter too many, too few, other, or two that changed places tell two long names apart, alike
+    at both ends."""
+    if abs(len(name) - len(other)) > 1 or min(len(name), len(other)) < 9 or name[:2] != other[:2]:
         return False
     start = len(commonprefix((name, other)))
     end = len(commonprefix((name[start:][::-1], other[start:][::-1])))
