@@ -46,7 +46,7 @@ def create_app(chosen: Settings | None = None, store: Store | None = None) -> Fl
     if chosen.traces_endpoint:
         traces.start(chosen.traces_endpoint, "web")
     templates = resources.folder("templates")
-    app = Flask("release_mgmt", template_folder=str(templates), static_folder=str(templates / "static"))
+    app = Flask("release_mgmt", template_folder=str(templates), static_folder=None)
     https = chosen.site.startswith("https://")
     app.config.update(
         SECRET_KEY=secret_key(chosen),

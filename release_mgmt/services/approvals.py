@@ -90,7 +90,7 @@ def view(store: Store, actor: Actor, now: datetime, change: str, environment: st
         )  # fmt: skip
 
 
-def _elector(session: Session, actor: Actor, calendar: str) -> str:
+def elector(session: Session, actor: Actor, calendar: str) -> str:
     """The person who acts, if it is one that votes in this calendar at all; Forbidden for everybody else."""
     if not allows(actor, Action.APPROVE, calendar=calendar):
         require(actor, Action.SIGN_OFF)
@@ -102,7 +102,7 @@ def _elector(session: Session, actor: Actor, calendar: str) -> str:
 
 def _voter(session: Session, actor: Actor, case: Case, on_behalf_of: str | None) -> tuple[str, frozenset[str]]:
     """The person who votes and as what; Forbidden for everybody else."""
-    person = _elector(session, actor, case.proposal.slot.calendar)
+    person = elector(session, actor, case.proposal.slot.calendar)
     return person, capacities(case.proposal, case.electorate, person, on_behalf_of)
 
 
@@ -227,13 +227,13 @@ def window_view(
         cases = _cases(session, calendar, window, now, actor)
         told = proposals.tallies(session, cases, now)
         try:
-            person = _elector(session, actor, calendar)
+            person = elector(session, actor, calendar)
         except Forbidden:
             votable: frozenset[str] = frozenset()
         else:
             seen = zip(cases, told, strict=True)
             votable = frozenset(
-                one.proposal.change for one, tally in seen if _may_still_approve(one, person, tally.votes, now)
+                one.proposal.change for one, tally in seen if may_still_approve(one, person, tally.votes, now)
             )
     return {_key(case): one.status for case, one in zip(cases, told, strict=True)}, votable
 
@@ -242,7 +242,8 @@ def _key(case: Case) -> str:
     return f"{case.proposal.change}/{case.proposal.slot.environment}"
 
 
-def _may_still_approve(case: Case, person: str, cast: Sequence[Vote], now: datetime) -> bool:
+def may_still_approve(case: Case, person: str, cast: Sequence[Vote], now: datetime) -> bool:
+    """Whether ``person`` may approve a case now and has no vote that counts on it."""
     try:
         capacities(case.proposal, case.electorate, person, None)
         check_votable(case.proposal, Verdict.APPROVE, now)

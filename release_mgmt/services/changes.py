@@ -206,6 +206,32 @@ def titles(store: Store, actor: Actor, changes: Iterable[str]) -> dict[str, str]
         return {row.id: row.title for row in rows}
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a card tells of a change beside its title: its strongest evidence, and the forge that shows it."""
+
+    evidence: tuple[Mapping[str, Any], ...]
+    provider: str | None
+    web_url: str | None
+    head_sha: str | None
+
+
+def facts(store: Store, actor: Actor, changes: Iterable[str], most: int = 3) -> dict[str, Facts]:
+    """Change -> its strongest evidence (``most`` at most), for those of these changes that the actor may know of."""
+    require(actor, Action.READ_CHANGE)
+    wanted = (
+        select(Change.id, ClassificationRow.evidence, Repository.provider, Repository.web_url, Change.head_sha)
+        .join(Repository, Repository.id == Change.repository_id)
+        .join(ClassificationRow, ClassificationRow.change_id == Change.id)
+        .where(Change.id.in_(set(changes)), visibility.changes(actor))
+    )
+    with store.read() as session:
+        return {
+            key: Facts(tuple(sorted(evidence, key=lambda one: one.get("level") != "major")[:most]), *forge)
+            for key, evidence, *forge in session.execute(wanted)
+        }
+
+
 def _known(session: Session, actor: Actor, repository: str) -> None:
     mine = and_(Repository.name == repository, visibility.repositories(actor))
     if session.scalar(select(Repository.id).where(mine)) is None:

@@ -43,7 +43,7 @@ View = TypeVar("View", bound=Callable[..., object])
 
 SIGN_IN = "/sign-in"
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
-BUILT_IN = {"static": Action.READ_ASSET, "api-docs.openapi_json": Action.READ_DESCRIPTION}
+BUILT_IN = {"api-docs.openapi_json": Action.READ_DESCRIPTION}
 """Routes that our libraries add and that therefore cannot be decorated."""
 _NOBODY_LOOKED_UP = {
     Action.READ_HEALTH, Action.READ_ASSET, Action.RECEIVE_WEBHOOK, Action.RECEIVE_COMMAND, Action.UNSUBSCRIBE,

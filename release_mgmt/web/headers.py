@@ -25,6 +25,6 @@ def register(app: Flask, *, https: bool) -> None:
         headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
         if https:
             headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-        if "Cache-Control" not in headers and not request.path.startswith("/static/"):
+        if "Cache-Control" not in headers:
             headers["Cache-Control"] = "no-store" if request.method != "GET" else "private, no-cache"
         return response

@@ -89,8 +89,10 @@ def test_a_business_person_sees_what_is_coming_and_subscribes_on_a_phone_without
     assert "Pricing" in page.inner_text("main table")
 
 
-def test_a_business_person_signs_off_without_scripts(visitor: Visit, site: Site) -> None:
-    page = visitor("cem", size="phone", scripts=False).visit(site.window(MAJOR))
+def test_a_business_person_signs_off_what_waits_on_the_first_page_without_scripts(visitor: Visit, site: Site) -> None:
+    page = visitor("cem", size="phone", scripts=False).visit("/")
+    page.get_by_role("link", name=re.compile("waits? for your approval")).first.click()
+    assert page.url.endswith(site.window(MAJOR).replace("@", "%40")) or page.url.endswith(site.window(MAJOR))
     assert "The sign-off of" in page.inner_text("main")
     page.get_by_role("button", name=re.compile(r"^Approve \d")).click()
     assert told(page).startswith("1 change approved")
@@ -112,6 +114,8 @@ def test_a_release_manager_moves_a_change_by_keyboard_after_a_preview(visitor: V
     window = visitor("ben")
     page = window.visit("/board")
     card = page.locator("[data-move]", has_text=MAJOR)
+    assert "requirements.txt:2" in card.inner_text(), "the strongest evidence"
+    assert "Scores are there an hour earlier" in card.inner_text(), "the note for the business"
     before = card.evaluate("card => card.closest('[data-window]').dataset.window")
     card.focus()
     page.keyboard.press("ArrowRight")

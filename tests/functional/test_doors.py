@@ -26,7 +26,7 @@ from release_mgmt.web.auth import BUILT_IN, cookie_name, declared, safe_next
 from release_mgmt.web.context import EXTENSION
 
 OPERATOR = trusted("operator", Via.CLI)
-SAMPLES = {"int": "1", "uuid": "00000000-0000-0000-0000-000000000000", "path": "x/y"}
+SAMPLES = {"integer": "1", "uuid": "00000000-0000-0000-0000-000000000000", "path": "x/y"}
 
 
 def routes(app: Flask) -> Iterator[tuple[str, str, str]]:

@@ -4,6 +4,7 @@ from release_mgmt.services.publications.notes import (
     NoteView,
     notes_of,
     of_change,
+    of_changes,
     set_internal,
     set_note,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "ingest",
     "notes_of",
     "of_change",
+    "of_changes",
     "of_repository",
     "publish",
     "record_of",

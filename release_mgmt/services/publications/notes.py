@@ -115,5 +115,12 @@ def of_change(store: Store, actor: Actor, change: str) -> list[NoteView]:
         return sorted(notes_of(session, [change]).get(change, []), key=lambda note: note.language)
 
 
+def of_changes(store: Store, actor: Actor, changes: Collection[str]) -> dict[str, list[NoteView]]:
+    """The business notes of several changes, those of each by language."""
+    require(actor, Action.READ_CHANGE)
+    with store.read() as session:
+        return notes_of(session, changes)
+
+
 def _view(row: NoteRow) -> NoteView:
     return NoteView(row.change_id, row.language, row.text, row.action, row.person, row.updated_at, row.version)

@@ -15,7 +15,7 @@ def present(**changed: str | None) -> str:
     """The present address with some parameters replaced (None takes one away); paging starts again."""
     assert request.endpoint is not None
     kept: MultiDict[str, str] = MultiDict(request.args)
-    for name in ("cursor", "before"):
+    for name in ("cursor", "before", "page"):
         kept.poplist(name)
     for name, value in changed.items():
         kept.poplist(name)
@@ -40,6 +40,14 @@ def group(label: str, name: str, options: Iterable[tuple[str, str]]) -> ChipGrou
 def next_page(cursor: str | None) -> str | None:
     """The address of the page that begins at ``cursor``."""
     return None if cursor is None else present() + ("&" if "?" in present() else "?") + f"cursor={cursor}"
+
+
+def first_of_page(count: int, size: int) -> int:
+    """Where the page that the address asks for begins among ``count`` things; the first one when it is out of range."""
+    asked = request.args.get("page", "1")
+    page = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1
+    first = (max(page, 1) - 1) * size
+    return first if first < count else 0
 
 
 def there(endpoint: str) -> bool:

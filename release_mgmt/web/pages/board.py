@@ -80,7 +80,8 @@ def board() -> str:
         schedule.band(one, names, called)
         for one in service.freezes_between(store, actor, now, now, end, calendar=chosen.slug)
     ]
-    columns = [_column(one, names, bands) for one in found]
+    cards = schedule.with_facts(schedule.card(one, names) for one in found)
+    columns = [_column(one, card, bands) for one, card in zip(found, cards, strict=True)]
     if lost:
         columns.append(
             Column(None, say("no window"), None, tuple(schedule.placed_line(one, names) for one in lost), closed=True)
@@ -102,8 +103,7 @@ def board() -> str:
     return draw("board", view)
 
 
-def _column(found: service.WindowView, names: directory.Directory, bands: list[FreezeBand]) -> Column:
-    card = schedule.card(found, names)
+def _column(found: service.WindowView, card: WindowCard, bands: list[FreezeBand]) -> Column:
     settled = sum(one.state in {"approved", "released"} for one in found.changes)
     card = replace(card, quorum=Quorum(settled, len(found.changes)) if found.changes else None)
     label = wall().span_words(found.start, found.end)

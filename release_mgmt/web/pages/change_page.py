@@ -187,7 +187,7 @@ def change_page(detail: ChangeDetail, problem: Problem | None = None) -> ChangeP
     repository = repositories.get(store, actor, found.repository)
     approval = _approval(seen, names) if seen is not None else None
     texts = publications.of_change(store, actor, found.id)
-    note = next((one for one in texts if one.language == "en"), texts[0] if texts else None)
+    note = lines.note(texts)
     calendar = place.calendar if place else repository.calendar
     return ChangePage(
         line=lines.change_line(found, names),

@@ -71,7 +71,7 @@ def changelog(name: str) -> str:
     level = request.args.get("level")
     view = publications.view_of(context.store, context.actor, name, audience=audience, language=words().language)
     sections = _matching(view, text, level)
-    first = _first(len(sections))
+    first = addresses.first_of_page(len(sections), SECTIONS)
     shown = sections[first : first + SECTIONS]
     entries = sum(len(one.entries) for one in sections)
     what = {"changes": plural(entries, "change"), "releases": plural(len(sections), "release")}
@@ -92,13 +92,6 @@ def changelog(name: str) -> str:
         filtered=bool(text or level),
     )
     return draw("changelog", page)
-
-
-def _first(count: int) -> int:
-    asked = request.args.get("page", "1")
-    page = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1
-    first = (max(page, 1) - 1) * SECTIONS
-    return first if first < count else 0
 
 
 def _matching(view: ChangelogView, text: str, level: str | None) -> tuple[SectionView, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from flask import request
+from flask import request, url_for
 
-from release_mgmt.core.permissions import Action
+from release_mgmt.core.permissions import Action, may_somewhere
+from release_mgmt.services import changes, waiting
+from release_mgmt.services.changes import Filter
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses, grids, layout, schedule
@@ -17,6 +19,15 @@ from release_mgmt.web.pages.site import blueprint, draw
 
 SOON = timedelta(days=14)
 FAR = timedelta(days=42)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing that waits for the reader."""
+
+    text: str
+    href: str
+    start: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +42,18 @@ class HomePage:
     coming: tuple[WindowCard, ...]
     moved: tuple[PlanMove, ...]
     empty: bool
+    tasks: tuple[Task, ...] = ()
 
 
 @blueprint.get("/")
 @needs(Action.READ_PUBLIC)
 def home() -> str:
-    """What is coming for my teams, the calendar, and what moved."""
+    """What is coming for my teams, what waits for me, the calendar, and what moved."""
+    with context.store.together():
+        return draw("home", _page())
+
+
+def _page() -> HomePage:
     wall = layout.wall()
     team = request.args.get("team")
     mine = frozenset({team}) if team else context.actor.teams
@@ -57,14 +74,35 @@ def home() -> str:
             count,
             teams=who,
         )
-    view = HomePage(
+    return HomePage(
         sentence=told,
         who=who,
         next=coming[0] if coming else None,
         groups=(addresses.group(say("Team"), "team", [(one.slug, one.name) for one in seen.teams]),),
         month=grids.weeks_grid(wall, first, last, seen.windows, seen.freezes, seen.holidays),
-        coming=tuple(coming[:6]),
+        coming=schedule.with_facts(coming[:6], listed=8),
         moved=schedule.recent_moves(mine, wall.now - SOON),
         empty=not seen.calendars,
+        tasks=_tasks(),
     )
-    return draw("home", view)
+
+
+def _tasks() -> tuple[Task, ...]:
+    """What waits for this reader: windows to approve, changes of theirs to look at."""
+    store, actor = context.store, context.actor
+    if actor.person is None:
+        return ()
+    found = [
+        Task(
+            many("{count} change waits for your approval", "{count} changes wait for your approval", len(one.changes)),
+            schedule.window_href(one.calendar, one.window),
+            one.start,
+        )
+        for one in waiting.for_actor(store, actor, context.now)[:6]
+    ]
+    if may_somewhere(actor, Action.EDIT_CHANGE):
+        mine = changes.search(store, actor, Filter(mine=(actor.person, actor.name), needs_review=True, unreleased=True))
+        if mine.items:
+            text = many("{count} change of yours needs review", "{count} changes of yours need review", len(mine.items))
+            found.append(Task(text, url_for("pages.mine")))
+    return tuple(found)

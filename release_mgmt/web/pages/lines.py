@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from flask import g, url_for
 
+from release_mgmt.formats.words import DEFAULT_LANGUAGE
 from release_mgmt.services.changes import ChangeView
 from release_mgmt.services.directory import Directory
-from release_mgmt.services.repositories import RepositoryView
+from release_mgmt.services.publications import NoteView
 from release_mgmt.web.pages.forge_links import line_url
-from release_mgmt.web.pages.language import mark, say, term
+from release_mgmt.web.pages.language import mark, say, term, words
 from release_mgmt.web.pages.parts import ChangeLine, EvidenceRow, Person, Team
 
 KIND_WORDS = {
@@ -61,8 +62,26 @@ def teams(slugs: Sequence[str], names: Directory) -> tuple[Team, ...]:
     return tuple(made[slug] for slug in slugs)
 
 
+class Forge(Protocol):
+    """Where files and lines are shown."""
+
+    @property
+    def provider(self) -> str | None:
+        """The kind of forge."""
+
+    @property
+    def web_url(self) -> str | None:
+        """Its address of the repository."""
+
+
+def note(found: Sequence[NoteView]) -> NoteView | None:
+    """The business note in the reader's language, else in English, else in any."""
+    spoken = {one.language: one for one in found}
+    return spoken.get(words().language) or spoken.get(DEFAULT_LANGUAGE) or next(iter(found), None)
+
+
 def evidence_rows(
-    rows: Iterable[Mapping[str, Any]], repository: RepositoryView | None, sha: str | None, base: str | None = None
+    rows: Iterable[Mapping[str, Any]], repository: Forge | None, sha: str | None, base: str | None = None
 ) -> tuple[EvidenceRow, ...]:
     """Evidence with links to the forge; what was removed is linked where it still stood."""
     provider = repository.provider if repository else None

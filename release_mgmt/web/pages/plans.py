@@ -21,7 +21,7 @@ from release_mgmt.web.pages.layout import wall
 from release_mgmt.web.pages.parts import ChangeLine, Chip, ChipGroup, PlanMove, Reason
 from release_mgmt.web.pages.site import blueprint, draw
 
-MOST_MOVES = 150
+PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ class PlansPage:
     old: int
     new: int
     moves: tuple[PlanMove, ...]
-    more: int = 0
+    previous: str | None = None
+    next: str | None = None
 
 
 @blueprint.get("/plans")
@@ -61,17 +62,18 @@ def plans() -> str:
     names = directory.look_up(store, actor, [one.made_by for one in history])
     new = _asked("to", history, history[0].version if history else 0)
     old = _asked("from", history, _since_monday(history))
-    moves = _moves(chosen.slug, old, new) if history and old != new else ()
+    changed, documents = _changed(chosen.slug, old, new) if history and old != new else ([], ({}, {}))
+    first = addresses.first_of_page(len(changed), PAGE)
     at = {one.version: one.made_at for one in history}
     told = say("No plan was made yet.")
     if history:
         between = {"old": old, "then": wall().words(at[old]), "new": new, "now": wall().words(at[new])}
         told = say("Nothing moved between plan {old} ({then}) and plan {new} ({now}).", **between)
-        if moves:
+        if changed:
             told = many(
                 "{count} change went elsewhere between plan {old} ({then}) and plan {new} ({now}).",
                 "{count} changes went elsewhere between plan {old} ({then}) and plan {new} ({now}).",
-                len(moves),
+                len(changed),
                 **between,
             )
     since_monday = Chip(say("since Monday"), url_for("pages.plans", calendar=chosen.slug), "from" not in request.args)
@@ -88,8 +90,9 @@ def plans() -> str:
         slug=chosen.slug,
         old=old,
         new=new,
-        moves=moves[:MOST_MOVES],
-        more=max(0, len(moves) - MOST_MOVES),
+        moves=_moves(changed[first : first + PAGE], *documents),
+        previous=addresses.present(page=str(first // PAGE)) if first else None,
+        next=addresses.present(page=str(first // PAGE + 2)) if first + PAGE < len(changed) else None,
     )
     return draw("plans", view)
 
@@ -107,22 +110,29 @@ def _since_monday(history: list[PlanView]) -> int:
     return before[0] if before else history[-1].version if history else 0
 
 
-def _moves(slug: str, old: int, new: int) -> tuple[PlanMove, ...]:
-    store, actor = context.store, context.actor
-    before, after = (service.document(store, actor, slug, version) for version in (old, new))
-    places, starts = (_places(one) for one in (before, after)), {**_starts(before), **_starts(after)}
-    was, now = places
+Document = Mapping[str, Any]
+
+
+def _changed(slug: str, old: int, new: int) -> tuple[list[str], tuple[Document, Document]]:
+    """The changes whose place differs between two plans, by their new date, and the two plans."""
+    before, after = (service.document(context.store, context.actor, slug, version) for version in (old, new))
+    was, now, starts = _places(before), _places(after), {**_starts(before), **_starts(after)}
+    differing = [one for one in was.keys() | now.keys() if was.get(one) != now.get(one)]
+    return sorted(differing, key=lambda one: (starts.get(now.get(one) or "", ""), one)), (before, after)
+
+
+def _moves(changed: list[str], before: Document, after: Document) -> tuple[PlanMove, ...]:
+    was, now, starts = _places(before), _places(after), {**_starts(before), **_starts(after)}
     told = {one["change"]: one for part in ("placements", "deferrals") for one in after.get(part, ())}
     moved = {one["change"]: one for one in after.get("moves", ())}
+    known = {one["change"]: one for plan in (before, after) for one in plan.get("placements", ())}
     found = []
-    for change in sorted(was.keys() | now.keys(), key=lambda one: (starts.get(now.get(one) or "", ""), one)):
+    for change in changed:
         here, there = was.get(change), now.get(change)
-        if here == there:
-            continue
         entry = moved.get(change) or told.get(change) or {}
         found.append(
             PlanMove(
-                _line(change, before, after),
+                _line(change, known.get(change, {})),
                 _kind(here, there, change in told),
                 _instant(starts.get(here or "")),
                 _instant(starts.get(there or "")),
@@ -158,9 +168,7 @@ def _instant(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _line(change: str, *documents: Mapping[str, Any]) -> ChangeLine:
+def _line(change: str, entry: Mapping[str, Any]) -> ChangeLine:
     """The change as the plans name it."""
-    title, level = change, "minor"
-    for one in (entry for plan in documents for entry in plan.get("placements", ()) if entry["change"] == change):
-        title, level = one.get("title") or title, one.get("level") or level
-    return ChangeLine(change, title, level, url_for("pages.change", change_id=change), "")
+    href = url_for("pages.change", change_id=change)
+    return ChangeLine(change, entry.get("title") or change, entry.get("level") or "minor", href, "")

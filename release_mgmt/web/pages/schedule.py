@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from flask import url_for
 
-from release_mgmt.core.permissions import Action, allows
-from release_mgmt.services import calendars, directory, windows
+from release_mgmt.core.permissions import Action, allows, may_somewhere
+from release_mgmt.services import calendars, changes, directory, publications, windows
 from release_mgmt.services.directory import Directory
 from release_mgmt.services.windows import FreezeView, MoveView, PlacedChange, WindowView
 from release_mgmt.web.context import context
@@ -127,6 +127,26 @@ def card(found: WindowView, names: Directory) -> WindowCard:
         conflicts=conflicts,
         reason=say("Frozen: {freezes}.", freezes=", ".join(found.frozen)) if found.frozen else None,
     )
+
+
+def with_facts(cards: Iterable[WindowCard], most: int = 1, listed: int = 500) -> tuple[WindowCard, ...]:
+    """The cards with each change's strongest evidence and business note: two queries for all of them.
+
+    ``listed`` changes of each window at most; for who may not read changes the cards stay as they are.
+    """
+    found = tuple(cards)
+    ids = {line.id for one in found for line in one.changes[:listed]}
+    if not ids or not may_somewhere(context.actor, Action.READ_CHANGE):
+        return found
+    facts = changes.facts(context.store, context.actor, ids, most)
+    notes = publications.of_changes(context.store, context.actor, ids)
+
+    def told(line: ChangeLine) -> ChangeLine:
+        known, note = facts.get(line.id), lines.note(notes.get(line.id, ()))
+        rows = lines.evidence_rows(known.evidence, known, known.head_sha) if known else ()
+        return replace(line, evidence=rows, note=note.text if note else None)
+
+    return tuple(replace(one, changes=tuple(told(line) for line in one.changes)) for one in found)
 
 
 def _state(found: WindowView) -> WindowState:

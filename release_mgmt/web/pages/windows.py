@@ -63,7 +63,7 @@ def window_page(found: WindowView) -> WindowPage:
     """The values of a window's page."""
     actor, slug = context.actor, found.calendar
     names = schedule.names_of([found])
-    card = schedule.card(found, names)
+    card = schedule.with_facts([schedule.card(found, names)], most=4)[0]
     coming = card.state in {"tentative", "confirmed"}
     can_move = coming and actor.signed_in and allows(actor, Action.MOVE_CHANGE, calendar=slug)
     can_edit = coming and actor.signed_in and allows(actor, Action.EDIT_WINDOW, calendar=slug)
