@@ -5,7 +5,7 @@ A calendar with another clock has its own time beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from release_mgmt import resources
 from release_mgmt.core.messages import MOST_LINES, Kind, Letter, Line
+from release_mgmt.core.planning.model import MESSAGES
 from release_mgmt.core.text import one_line
 from release_mgmt.formats.words import Words
 
@@ -88,19 +89,31 @@ def when(style: Style, line: Line, start: datetime | None, end: datetime | None 
     if start is None:
         return style.say("no window")
 
-    def told(zone: str) -> str:
-        return style.say.span(start, end, zone) if end is not None else style.say.instant(start, zone)
+    return zoned(style.say, style.zone, line.zone, start, end)
 
-    text = told(style.zone)
-    same = line.zone is None or start.astimezone(ZoneInfo(line.zone)).utcoffset() == (
-        start.astimezone(ZoneInfo(style.zone)).utcoffset()
-    )
-    return text if same else f"{text} ({told(line.zone or style.zone)})"
+
+def zoned(say: Words, zone: str, own: str | None, start: datetime, end: datetime | None = None) -> str:
+    """A time in ``zone``, and in the calendar's ``own`` beside it where its clock differs."""
+
+    def told(name: str) -> str:
+        return say.span(start, end, name) if end is not None else say.instant(start, name)
+
+    text = told(zone)
+    if own is None or start.astimezone(ZoneInfo(own)).utcoffset() == start.astimezone(ZoneInfo(zone)).utcoffset():
+        return text
+    return f"{text} ({told(own)})"
+
+
+def _why(say: Words, reason: Mapping[str, object]) -> str:
+    """A plan's reason in the reader's words where it has a code we know, else as a person wrote it."""
+    known = MESSAGES.get(str(reason.get("code")))
+    text = say(known, ref=reason.get("ref") or "") if known else str(reason["message"])
+    return text[:1].upper() + text[1:]
 
 
 def _place(style: Style, line: Line) -> list[str]:
     say, now = style.say, when(style, line, line.start, line.end)
-    reasons = [str(one.get("message")) for one in line.facts.get("reasons", ()) if one.get("message")]
+    reasons = [_why(say, one) for one in line.facts.get("reasons", ()) if one.get("message")]
     if line.kind is Kind.ANNOUNCED:
         told = [say("Planned for {when}.", when=now)]
         reasons = []

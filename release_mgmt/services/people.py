@@ -29,6 +29,9 @@ from release_mgmt.store.session import Store
 PAGE = 50
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,119}")
 FORGES = ("github", "gitlab", "gitea", "bitbucket", "bitbucket_server", "azure")
+CHATS = ("slack", "mattermost")
+KINDS = ("email", *FORGES, *CHATS)
+"""How somebody is known elsewhere; a Slack account is its team and user: ``t123.u456``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,8 @@ def login_of(text: str) -> str:
 def identity_of(kind: str, value: str) -> Identity:
     """A forge login or an e-mail address in the form that is stored: lower case, no spaces."""
     kind, value = kind.strip().lower(), value.strip().lower()
-    if kind not in {"email", *FORGES}:
-        raise InvalidInput.at("kind", "is not known", ", ".join(("email", *FORGES)))
+    if kind not in KINDS:
+        raise InvalidInput.at("kind", "is not known", ", ".join(KINDS))
     whole = re.fullmatch(r"[^\s@]+@[^\s@]+", value) if kind == "email" else re.fullmatch(r"[\w.@+-]+", value)
     if not whole or len(value) > 254:
         raise InvalidInput.at("value", f"is no {'address' if kind == 'email' else 'login'}")

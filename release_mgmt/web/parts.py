@@ -12,6 +12,7 @@ PARTS: tuple[str, ...] = (
     "feeds",
     "pages",
     "webhooks",
+    "chats",
     "docs",
 )
 

@@ -7,6 +7,8 @@ writes files and logs, asks any address and runs programs.
 from __future__ import annotations
 
 import logging
+import warnings
+from functools import lru_cache
 from typing import Any
 
 from release_mgmt.core.errors import InvalidInput, Unavailable
@@ -21,9 +23,14 @@ CHATS = frozenset(_KINDS.split())
 """The kinds of address that are taken, by Apprise's names."""
 
 
+@lru_cache(maxsize=1)
 def _apprise() -> Any:
     try:
-        import apprise
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # its plugins import what Python 3.13 drops
+            import apprise
+
+            apprise.Apprise.instantiate("slack://")  # loads them all
     except ImportError as error:
         raise Unavailable(
             "Chats need the extra `notify`.", code="no_apprise", hint="Install release-mgmt[notify]."

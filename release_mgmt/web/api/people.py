@@ -12,7 +12,7 @@ from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.permissions import Action, Role
 from release_mgmt.services import paging, people, personal_data, signin
-from release_mgmt.services.people import FORGES, PersonView
+from release_mgmt.services.people import KINDS, PersonView
 from release_mgmt.web import etags
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
@@ -30,7 +30,7 @@ class RoleGrantSchema(Schema):
 class IdentitySchema(Schema):
     """A verified address or forge login."""
 
-    kind = fields.String(required=True, validate=validate.OneOf(["email", *FORGES]))
+    kind = fields.String(required=True, validate=validate.OneOf(KINDS))
     value = fields.String(required=True, validate=validate.Length(1, 254))
 
 

@@ -37,6 +37,7 @@ MODULES = (
     "search",
     "admin",
     "operations",
+    "messages",
     "teams",
     "calendar_admin",
     "calendar_imports",

@@ -42,6 +42,7 @@ _ROOMS = (
     (mark("Teams"), "pages.admin_teams", mark("Who is affected and who signs off.")),
     (mark("Rules"), "pages.admin_rules", mark("Try the rules on a diff or a commit.")),
     (mark("Sources"), "pages.admin_sources", mark("Forges, webhooks and what they delivered.")),
+    (mark("Messages"), "pages.admin_messages", mark("Webhooks, chats, mail, and what was sent.")),
     (mark("Jobs"), "pages.admin_jobs", mark("What runs, what waits, what failed.")),
     (mark("Audit"), "pages.admin_audit", mark("Who did what, when and why; every row is chained.")),
     (mark("Settings"), "pages.admin_settings", mark("Every setting and where its value comes from.")),

@@ -138,5 +138,11 @@ TERMS = (
     mark("open"),
     mark("frozen"),
     mark("needs review"),
+    mark("sending"),
+    mark("sent"),
+    mark("dropped"),
+    mark("email"),
+    mark("webhook"),
+    mark("chat"),
 )
 """What comes as a value: levels, states, stages, roles, kinds."""

@@ -13,6 +13,7 @@ from jinja2 import Environment, nodes
 
 from release_mgmt import resources
 from release_mgmt.core.audience import Annotation, Audience, view
+from release_mgmt.core.messages import KINDS
 from release_mgmt.core.metrics import DEFINITIONS
 from release_mgmt.core.planning.model import MESSAGES
 from release_mgmt.formats import html, words
@@ -32,6 +33,7 @@ def messages() -> tuple[set[str], dict[str, str]]:
     for one in DEFINITIONS:  # figures tell their definition
         single |= {one.title, one.meaning, one.unit, one.over, *one.send}
     single |= {step for one in PROVIDERS for step in webhook_help.setup(one, "", secret_set=False).steps}
+    single |= {rule.says for rule in KINDS.values()}  # what people choose by
     plural: dict[str, str] = {}
 
     def heard(name: str, texts: list[str]) -> None:
