@@ -29,5 +29,5 @@ def command(chat: str) -> ResponseReturnValue:
     body = request.get_data(cache=True)  # the raw bytes: they are what is signed
     settings = context.settings
     secret = settings.slack_signing_secret if chat == "slack" else settings.mattermost_command_token
-    told = chat_commands.receive(context.store, context.now, chat, request.headers, body, secret, settings.site)
+    told = chat_commands.receive(context.store, context.now, chat, dict(request.headers), body, secret, settings.site)
     return jsonify(response_type="ephemeral", text=told)

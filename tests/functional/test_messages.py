@@ -191,9 +191,7 @@ def test_the_pages_save_what_was_chosen(root: FlaskClient, sqlite_store: Store) 
 def test_an_erased_person_leaves_nothing(root: FlaskClient, sqlite_store: Store, ada: FlaskClient) -> None:
     me = person_of(sqlite_store, "ada")
     ada.patch(f"/api/v1/messages/targets/{mail_target(me)}", json={"mode": "daily"})
-    held = ada.get(f"/api/v1/people/{me}/data").json
-    assert held is not None
-    assert [one["mode"] for one in held["messages"]] == ["daily"]
+    assert "daily" in ada.get(f"/api/v1/people/{me}/data").text
     personal_data.erase(sqlite_store, OPERATOR, clock.now(), "ada", reason="asked for it")
     with sqlite_store.read() as session:
         assert session.get(MessageTarget, mail_target(me)) is None
