@@ -290,6 +290,16 @@ def deliveries(
     return page(found, size, lambda one: (one.received_at, one.id))
 
 
+def latest(store: Store, actor: Actor) -> dict[str, Delivery]:
+    """The newest delivery of each forge that sent any."""
+    require(actor, Action.MANAGE_JOBS)
+    row = WebhookDelivery
+    newest = select(row.provider, func.max(row.received_at).label("at")).group_by(row.provider).subquery()
+    query = select(row).join(newest, (newest.c.provider == row.provider) & (newest.c.at == row.received_at))
+    with store.read() as session:
+        return {one.provider: _shown(one) for one in session.scalars(query.order_by(row.id))}
+
+
 def delivery(store: Store, actor: Actor, delivery_id: str) -> Delivery:
     """One delivery by id."""
     require(actor, Action.MANAGE_JOBS)

@@ -128,6 +128,7 @@ def _forge_page(name: str, error: ReleaseMgmtError | None = None) -> str:
     provider = request.values.get("provider", "") or (state.provider if state else "github")
     chosen = provider if provider in webhooks.PROVIDERS else "github"
     secret = bool(getattr(settings, f"{chosen}_webhook_secret", ""))
+    newest = webhooks.deliveries(store, actor, forge_slug=found.forge_slug, limit=1) if found.forge_slug else None
     return draw(
         "admin_forge",
         repository=found,
@@ -138,6 +139,7 @@ def _forge_page(name: str, error: ReleaseMgmtError | None = None) -> str:
         answers=bool(request.form.get("answers")) if request.form else bool(state and state.answers),
         providers=[(one, one.replace("_", " ").title()) for one in webhooks.PROVIDERS],
         setup=webhook_help.setup(chosen, settings.site, secret_set=secret),
+        last=newest.items[0] if newest and newest.items else None,
         problem=forms.problem_of(error, say("It was not connected")) if error is not None else None,
         errors=forms.errors_of(error),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import redirect, request, url_for
@@ -99,6 +100,7 @@ class SourcesPage:
     next: str | None
     groups: tuple[ChipGroup, ...]
     setups: tuple[WebhookSetup, ...]
+    latest: Mapping[str, Delivery]
 
 
 @blueprint.get("/admin/sources")
@@ -127,6 +129,7 @@ def admin_sources() -> str:
             webhook_help.setup(one, settings.site, secret_set=bool(getattr(settings, f"{one}_webhook_secret", "")))
             for one in webhooks.PROVIDERS
         ),
+        latest=webhooks.latest(store, actor),
     )
     return draw("admin_sources", view)
 
