@@ -18,6 +18,7 @@ from release_mgmt.core.text import one_line
 from release_mgmt.core.versions import NamedVersion, Version, name_tags
 from release_mgmt.sources.git import Refs, Repository, TagRef
 from release_mgmt.sources.git.edits import Edits, Objects, objects_of
+from release_mgmt.sources.git.log import MESSAGE_LIMIT
 
 Progress = Callable[[int], None]
 Paths = Mapping[str, tuple[str, ...]]
@@ -74,23 +75,33 @@ class Reading:
         """Keep one commit. With paths, commits must come before their parents."""
         parents = commit.parents
         signed = (commit.author, commit.author_email)
-        person = self._people.get(signed)
-        if person is None:
-            person = self._people[signed] = (one_line(commit.author, 200), commit.author_email.lower())
-            self._meet(person)
         self.parents[commit.sha] = parents
-        self.people[commit.sha] = person
+        self.people[commit.sha] = self._people.get(signed) or self._meet(signed)
         self.facts[commit.sha] = read_message(commit.message, merge=len(parents) > 1)
         if self._touching is not None:
             self._touching.take(commit)
 
-    def _meet(self, person: tuple[str, str]) -> None:
+    def take_many(self, fields: Sequence[str]) -> list[str]:
+        """Keep commits without files as :meth:`Repository.brief_log` gives them; the ids of their trees."""
+        people, known = self.people, self._people
+        for sha, above, author, email, message in zip(
+            fields[0::6], fields[1::6], fields[3::6], fields[4::6], fields[5::6], strict=True
+        ):
+            parents = self.parents[sha] = tuple(above.split())
+            signed = (author, email)
+            people[sha] = known.get(signed) or self._meet(signed)
+            self.facts[sha] = read_message(message[:MESSAGE_LIMIT], merge=len(parents) > 1)
+        return list(fields[2::6])
+
+    def _meet(self, signed: tuple[str, str]) -> tuple[str, str]:
         """Learn a name; of several under one address the longest is the one that co-authors are given."""
-        author, address = person
+        name, email = signed
+        author, address = person = self._people[signed] = (one_line(name, 200), email.lower())
         known = self.names.get(address)
         if known is None or (len(author), author) > (len(known), known):
             self.names[address] = author
             self.named.add(address)
+        return person
 
     def prune(self, shas: Sequence[str]) -> None:
         """Keep these commits alone: others are in the history no more, nor are their authors."""
@@ -283,22 +294,28 @@ def read_commits(
     """Take everything that ``wanted`` (full shas) contain and ``reading`` does not know, streamed."""
     told = diagnostics if diagnostics is not None else []
     trees: list[str] = []
-    stream = repository.log(
-        wanted if not reading.tips else [sha for sha in wanted if sha not in reading.parents],
-        reading.tips,
-        files=reading.with_files,
-        merges="first-parent" if reading.with_files else "none",
-        topological=reading.with_files,
-        brief=also is None,
-        on_missing=lambda words: told.append(f"files are missing, renames were found by equal content only: {words}"),
-    )
-    for count, commit in enumerate(stream, 1):
-        reading.take(commit)
-        trees.append(commit.tree)
-        if also is not None:
-            also(commit)
-        if progress is not None and count % 1000 == 0:
-            progress(count)
+    asked = wanted if not reading.tips else [sha for sha in wanted if sha not in reading.parents]
+    if also is None and not reading.with_files:
+        for fields in repository.brief_log(asked, reading.tips):
+            trees += reading.take_many(fields)
+            if progress is not None:
+                progress(len(trees))
+    else:
+        stream = repository.log(
+            asked,
+            reading.tips,
+            files=reading.with_files,
+            merges="first-parent" if reading.with_files else "none",
+            topological=reading.with_files,
+            on_missing=lambda words: told.append(f"files are missing, exact renames only: {words}"),
+        )
+        for count, commit in enumerate(stream, 1):
+            reading.take(commit)
+            trees.append(commit.tree)
+            if also is not None:
+                also(commit)
+            if progress is not None and count % 1000 == 0:
+                progress(count)
     if trees:
         missing = objects.missing(list(dict.fromkeys(trees)))
         if missing:

@@ -96,6 +96,9 @@ class Assembly:
         self.book = ChangeBook(
             self.graph, history.facts, history.authors, options.pulls, history.forge, history.names, history.mailmap
         )
+        if patches is not None:
+            patches.learn_merges([self.graph.shas[merge] for merge in self.book.plain_merges()])
+            self.book.adds_own = patches.adds_own
         self.diagnostics = [*history.diagnostics, *self.releases.diagnostics]
         self.firsts = FirstTimers(self.graph, self.book.authors)
         self.open: Open | None = None
@@ -299,7 +302,7 @@ class Assembly:
             pull_request=None if change.number is None else PullRequestRef(change.provider, change.number[1]),
             commits=tuple([shas[commit] for commit in change.commits]),
             authors=change.authors,
-            also_in=self._versions(also or ()),
+            also_in=self._versions(also) if also else (),
             reverts=reverts,
         )
         if plain is not None:
@@ -325,12 +328,12 @@ class FirstTimers:
 
     def grow(self, first: int) -> None:
         """Take in the authors of the commits from ``first`` on."""
-        graph, earliest = self._graph, self._earliest
-        for commit in range(first, len(self._authors)):
-            author, place = self._authors[commit], graph.introduced(commit)
-            if place < earliest.get(author, NEVER):
-                earliest[author] = place
-            self._lowest.setdefault(author, commit)
+        earliest, lowest, places = self._earliest, self._lowest, self._graph.introductions()
+        for commit, author in enumerate(self._authors[first:], first):
+            if author not in lowest:
+                lowest[author] = commit
+            if places[commit] < earliest.get(author, NEVER):
+                earliest[author] = places[commit]
 
     def among(self, names: set[str], before: int | None) -> tuple[str, ...]:
         """Those of ``names`` who wrote nothing that the commit ``before`` contains."""

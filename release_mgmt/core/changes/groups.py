@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from release_mgmt.core.changes.mailmap import Mailmap
@@ -71,6 +71,7 @@ class ChangeBook:
         self.graph = graph
         self.facts = list(facts)
         self.authors = list(authors)
+        self.adds_own: Callable[[str], bool] = lambda _: False  # whether a merge has content that no side had
         self._forge = forge
         self._names = names or {}
         self._mailmap = mailmap or Mailmap()
@@ -200,8 +201,14 @@ class ChangeBook:
                     inner = merge if facts[merge].number is not None else by
                     lines.extend((parent, inner) for parent in graph.parents[merge][:0:-1])
 
+    def plain_merges(self) -> list[int]:
+        """The merges that neither have a number nor came by one."""
+        facts, owner = self.facts, self.owner
+        merges = [commit for commit, parents in enumerate(self.graph.parents) if len(parents) > 1]
+        return [commit for commit in merges if facts[commit].number is None and owner[commit] < 0]
+
     def gather(self, commits: Sequence[int], inside: Sequence[int], place: int) -> tuple[list[Change], int]:
-        """The changes of a section and how many of its commits belong to none (plain merges).
+        """The changes of a section and how many of its commits belong to none: merges without number and own content.
 
         ``commits`` come newest first; ``inside[c] == place`` says that commit c is in the section.
         """
@@ -217,7 +224,7 @@ class ChangeBook:
                 if by >= 0:
                     key = facts[by].number
                     assert key is not None
-                elif len(parents[commit]) > 1:
+                elif len(parents[commit]) > 1 and not self.adds_own(self.graph.shas[commit]):
                     plain += 1
                     continue
                 else:
@@ -286,7 +293,12 @@ class ChangeBook:
         return tuple(name for name in found if name and not is_bot(name))
 
     def _direct_key(self, commit: int) -> str:
-        """The identity of a direct commit: its author, its title, and how many such commits it was built on."""
+        """The identity of a direct commit: its author, its title, and how many such commits it was built on.
+
+        A merge is never picked elsewhere, and many are called the same: it is itself.
+        """
+        if len(self.graph.parents[commit]) > 1:
+            return "c-" + hashlib.sha256(self.graph.shas[commit].encode()).hexdigest()[:16]
         if self._ordinals is None:
             self._ordinals = self._count_titles()
         title = title_key(self.facts[commit].title)

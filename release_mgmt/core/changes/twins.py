@@ -24,6 +24,12 @@ class Patches(Protocol):
     def paths(self, sha: str) -> tuple[str, ...]:
         """The files that a commit changed, much cheaper than its patch; commits of one patch change the same."""
 
+    def learn_merges(self, shas: Sequence[str]) -> None:
+        """The same for merges."""
+
+    def adds_own(self, merge: str) -> bool:
+        """Whether a merge has content that none of its sides had."""
+
     def undoes_in_part(self, revert: str, target: str) -> bool:
         """Whether what ``revert`` changed is less than the inverse of what ``target`` did."""
 

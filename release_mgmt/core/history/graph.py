@@ -45,23 +45,25 @@ class Graph:
         number, shas = self.number, self.shas
         if tip in number:
             return
-        open_commits: list[tuple[str, int]] = [(tip, 0)]
-        while open_commits:
-            sha, at = open_commits.pop()
-            try:
-                of_sha = parents[sha]
-            except KeyError:
-                raise RepositoryRefused(
-                    f"commit {sha} is missing", code="repository_incomplete", hint="git fetch --unshallow --tags"
-                ) from None
-            while at < len(of_sha) and of_sha[at] in number:
-                at += 1
-            if at < len(of_sha):
-                open_commits.append((sha, at + 1))
-                open_commits.append((of_sha[at], 0))
-            elif sha not in number:
-                number[sha] = len(shas)
-                shas.append(sha)
+        path: list[str] = []
+        sha = tip
+        try:
+            while True:
+                for parent in parents[sha]:
+                    if parent not in number:
+                        path.append(sha)
+                        sha = parent
+                        break
+                else:
+                    number[sha] = len(shas)
+                    shas.append(sha)
+                    if not path:
+                        return
+                    sha = path.pop()
+        except KeyError:
+            raise RepositoryRefused(
+                f"commit {sha} is missing", code="repository_incomplete", hint="git fetch --unshallow --tags"
+            ) from None
 
     def _follow_the_main_line(self) -> None:
         """Learn when the main line (first parents of HEAD) took each commit in, and how much of it each contains."""
@@ -166,6 +168,10 @@ class Graph:
     def introduced(self, commit: int) -> int:
         """The place on the main line where a commit came in; ``NEVER`` when it did not."""
         return self._introduced[commit]
+
+    def introductions(self) -> Sequence[int]:
+        """:meth:`introduced` of every commit."""
+        return self._introduced
 
     def main_line_sizes(self) -> list[int]:
         """How many commits each place of the main line contains."""

@@ -291,8 +291,10 @@ def _with_head(
     """What HEAD holds beyond all releases, and the release it is compared with."""
     taken = bytearray(len(graph))
     for release in order:
-        for commits in (release.commits, *(_contained(graph, before, taken) for before in release.folded)):
-            for commit in commits:
+        for commit in release.commits:
+            taken[commit] = 1
+        for before in release.folded:
+            for commit in _contained(graph, before, taken):
                 taken[commit] = 1
     head = graph.head
     if head is None:

@@ -7,6 +7,7 @@ the lines that both begin and end with is compared, so that a change and its che
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -17,6 +18,8 @@ from release_mgmt.sources.git.repository import Repository
 FILE_LIMIT = 200_000
 """Bytes of a file above which only its identity is compared."""
 LINES_LIMIT = 2_000
+TREE = b"40000"
+"""The mode of a folder."""
 BATCH = 500
 """Objects that are asked for in one go: their names fit a pipe, so that neither side waits for the other."""
 FILES_LIMIT = 100
@@ -63,9 +66,15 @@ class Objects:
             part = shas[begin : begin + BATCH]
             process.stdin.write("".join(f"info {sha}\n" for sha in part).encode() + b"flush\n")
             process.stdin.flush()
-            for sha in part:
-                if process.stdout.readline().endswith(b" missing\n"):
-                    found.add(sha)
+            answers = b""
+            while answers.count(b"\n") < len(part):
+                more = process.stdout.read1(1 << 16)  # type: ignore[attr-defined]  # a pipe has it
+                if not more:
+                    break
+                answers += more
+            if b" missing\n" in answers:
+                lines = answers.split(b"\n")
+                found.update(sha for sha, line in zip(part, lines, strict=False) if line.endswith(b" missing"))
         return found
 
     def read(self, sha: str) -> bytes | None:
@@ -93,19 +102,18 @@ class Objects:
         if data is None or not data.startswith(b"tree "):
             return None
         root = data[5 : data.index(b"\n")].decode()
-        found = entries(self.read(root) or b"", len(root) // 2).get(name)
-        return found[1] if found else None
+        return next((sha.hex() for _, one, sha in entries(self.read(root) or b"", root) if one == name), None)
 
 
-def entries(tree: bytes, size: int) -> dict[bytes, tuple[bytes, str]]:
-    """Name -> mode and id of what stands in a tree; ``size`` is that of an id in bytes."""
-    at, found = 0, {}
-    while at < len(tree):
-        end = tree.index(b"\0", at)
-        mode, _, name = tree[at:end].partition(b" ")
-        at = end + 1 + size
-        found[name] = (mode, tree[end + 1 : at].hex())
-    return found
+Found = tuple[bytes, bytes, bytes]
+"""An entry of a tree: its mode, its name and the id of what stands there, in bytes."""
+
+_ENTRIES = {size: re.compile(rb"([0-7]+) ([^\0]+)\0(.{%d})" % size, re.DOTALL) for size in (20, 32)}
+
+
+def entries(tree: bytes, like: str) -> list[Found]:
+    """What stands in a tree, in a repository whose full ids look ``like`` this one."""
+    return _ENTRIES[len(like) // 2].findall(tree)
 
 
 @contextmanager
@@ -118,7 +126,7 @@ def objects_of(repository: Repository) -> Iterator[Objects]:
         objects.close()
 
 
-def _head(data: bytes | None) -> tuple[str, list[str]] | None:
+def head_of(data: bytes | None) -> tuple[str, list[str]] | None:
     """The tree and the parents of a commit."""
     if data is None or not data.startswith(b"tree "):
         return None
@@ -134,6 +142,7 @@ class Edits:
         self._named: dict[str, str | None] = {}
         self._touched: dict[str, _Files | None] = {}
         self._parts: dict[tuple[str, str], bool] = {}
+        self._own: dict[str, bool] = {}
 
     def of(self, sha: str) -> dict[str, Edit] | None:
         """Path -> what was taken out and put in; None for merges, and for what cannot be read or is too much."""
@@ -153,20 +162,32 @@ class Edits:
     def learn(self, shas: Iterable[str]) -> None:
         """Find the files that many commits changed in a few questions, tree level by tree level."""
         wanted = [sha for sha in dict.fromkeys(shas) if sha not in self._touched]
-        heads = {sha: _head(data) for sha, data in self._objects.read_all(wanted).items()}
+        heads = {sha: head_of(data) for sha, data in self._objects.read_all(wanted).items()}
         parents = self._objects.read_all([head[1][0] for head in heads.values() if head and head[1]])
         pairs: list[tuple[str, str, str | None, str | None]] = []
         found: dict[str, list[tuple[str, str | None, str | None]] | None] = dict.fromkeys(wanted)
         for sha, head in heads.items():
             if head is None or len(head[1]) > 1:
                 continue
-            before = _head(parents[head[1][0]]) if head[1] else None
+            before = head_of(parents[head[1][0]]) if head[1] else None
             found[sha] = []
             pairs.append((sha, "", before[0] if before else None, head[0]))
         while pairs:
             pairs = self._compare(pairs, found)
         for sha, files in found.items():
             self._touched[sha] = None if files is None else tuple(sorted(files, key=lambda file: file[0]))
+
+    def learn_merges(self, shas: Sequence[str]) -> None:
+        """Look at many merges at once, which costs less than one by one."""
+        from release_mgmt.sources.git.merges import with_own_content  # it stands on what is here
+
+        self._own.update(with_own_content(self._objects, [sha for sha in shas if sha not in self._own]))
+
+    def adds_own(self, merge: str) -> bool:
+        """Whether a merge has content that none of its sides had."""
+        if merge not in self._own:
+            self.learn_merges([merge])
+        return self._own[merge]
 
     def paths(self, sha: str) -> tuple[str, ...]:
         """The files that a commit changed, without reading any; empty where there is no patch to name."""
@@ -224,14 +245,14 @@ class Edits:
             if None in sides:
                 found[sha] = None
                 continue
-            ours, theirs = [entries(data or b"", len(sha) // 2) for data in sides]
-            for name in ours.keys() | theirs.keys():
-                one, other = ours.get(name), theirs.get(name)
-                if one == other:
-                    continue
+            ours, theirs = [set(entries(data or b"", sha)) for data in sides]
+            one = {name: (mode, blob.hex()) for mode, name, blob in ours - theirs}
+            other = {name: (mode, blob.hex()) for mode, name, blob in theirs - ours}
+            for name in one.keys() | other.keys():
                 path = f"{prefix}{name.decode('utf-8', 'replace')}"
-                inner = [entry[1] if entry and entry[0] == b"40000" else None for entry in (one, other)]
-                blobs = [entry[1] if entry and entry[0] != b"40000" else None for entry in (one, other)]
+                pair = (one.get(name), other.get(name))
+                inner = [entry[1] if entry and entry[0] == TREE else None for entry in pair]
+                blobs = [entry[1] if entry and entry[0] != TREE else None for entry in pair]
                 if any(inner):
                     below.append((sha, f"{path}/", inner[0], inner[1]))
                 if any(blobs):

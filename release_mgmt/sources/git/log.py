@@ -10,9 +10,10 @@ from release_mgmt.core.history import Commit, FileChange
 
 # NUL cannot stand in a name or a message, so the fields need no escaping; with -z it also ends each record.
 FORMAT = "--format=%H%x00%P%x00%T%x00%aN%x00%aE%x00%aI%x00%cN%x00%cE%x00%cI%x00%B"
-BRIEF = "--format=%H%x00%P%x00%T%x00%aN%x00%aE%x00%x00%x00%x00%x00%B"
+BRIEF = "--format=%H%x00%P%x00%T%x00%aN%x00%aE%x00%B"
 """Without times and committers, which cost git a tenth of the reading."""
 _FIELDS = 10
+_BRIEF_FIELDS = 6
 _CHUNK = 1 << 18
 
 MESSAGE_LIMIT = 65_536
@@ -36,6 +37,20 @@ def tokens(stdout: IO[bytes]) -> Iterator[list[str]]:
 def parse(stdout: IO[bytes], *, files: bool) -> Iterator[Commit]:
     """Commits in the order in which git prints them (a commit before its parents only when asked for)."""
     return _with_files(stdout) if files else _without_files(stdout)
+
+
+def brief(stdout: IO[bytes]) -> Iterator[list[str]]:
+    """The fields of whole commits, one commit after the other, as many as git gave at once; see ``BRIEF``."""
+    left: list[str] = []
+    for new in tokens(stdout):
+        found = left + new if left else new
+        beyond = len(found) % _BRIEF_FIELDS
+        left = found[-beyond:] if beyond else []
+        if beyond:
+            del found[-beyond:]
+        yield found
+    if left:
+        raise BrokenInvariant("git log ended inside a record")
 
 
 def _without_files(stdout: IO[bytes]) -> Iterator[Commit]:

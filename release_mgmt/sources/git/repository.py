@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,7 @@ from release_mgmt.core.errors import NotFound, RepositoryRefused
 from release_mgmt.core.history import Commit
 from release_mgmt.sources.git import log as git_log
 from release_mgmt.sources.git.blobs import SIZE_LIMIT, BlobReader, MissingBlob, questions, read_stream
-from release_mgmt.sources.git.process import TIME_LIMIT, environment, run, start
+from release_mgmt.sources.git.process import TIME_LIMIT, Process, environment, run, start
 from release_mgmt.sources.git.shadow import Shadow, configuration, is_partial
 
 _FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -158,7 +158,6 @@ class Repository:
         renames: Renames = "similar",
         walk: bool = True,
         topological: bool = False,
-        brief: bool = False,
         on_missing: Callable[[str], None] | None = None,
     ) -> Iterator[Commit]:
         """Commits reachable from ``include`` and not from ``exclude`` (full shas), streamed from one ``git log``.
@@ -168,7 +167,6 @@ class Repository:
         the way to read partial clones. ``walk=False`` gives the named commits only. Commits come in git's default
         order unless ``topological`` (children before parents, whatever their dates). Where similar renames cannot be
         found because a blob is missing, the reading goes on with exact ones and ``on_missing`` is told git's words.
-        ``brief`` leaves times and committers empty.
         """
         included = _shas(include)
         if not included:
@@ -185,24 +183,35 @@ class Repository:
             options.append("--topo-order")
         given = 0
         try:
-            for commit in self._log(wanted, [*options, *_RENAMES[renames]] if files else options, brief=brief):
+            for commit in self._log(wanted, [*options, *_RENAMES[renames]] if files else options):
                 given += 1
                 yield commit
         except RepositoryRefused as error:
             if not files or renames != "similar":
                 raise
-            yield from islice(self._log(wanted, [*options, *_RENAMES["exact"]], brief=brief), given, None)
+            yield from islice(self._log(wanted, [*options, *_RENAMES["exact"]]), given, None)
             if on_missing is not None:
                 on_missing(error.message)
 
-    def _log(self, wanted: Sequence[str], options: Sequence[str], *, brief: bool) -> Iterator[Commit]:
-        form = git_log.BRIEF if brief else git_log.FORMAT
-        fixed = ["log", "-z", "--no-color", "--no-show-signature", "--no-notes", "--encoding=UTF-8", form]
-        feed = "".join(f"{sha}\n" for sha in wanted).encode()
-        arguments = [*fixed, *options, "--stdin"]
-        limit = self.time_limit
-        with start(self.objects_dir, arguments, self.objects_env, time_limit=limit, feed=feed) as process:
+    def brief_log(self, include: Iterable[str], exclude: Iterable[str] = ()) -> Iterator[list[str]]:
+        """As :meth:`log` without files, times and committers, in large portions: for each commit its sha, parents,
+        tree, author's name and address, and the message, one field after the other.
+        """
+        included = _shas(include)
+        if included:
+            wanted = [*included, *(f"^{sha}" for sha in _shas(exclude))]
+            with self._running_log(git_log.BRIEF, wanted, ()) as process:
+                yield from git_log.brief(process.stdout)
+
+    def _log(self, wanted: Sequence[str], options: Sequence[str]) -> Iterator[Commit]:
+        with self._running_log(git_log.FORMAT, wanted, options) as process:
             yield from git_log.parse(process.stdout, files="--raw" in options)
+
+    def _running_log(self, form: str, wanted: Sequence[str], options: Sequence[str]) -> AbstractContextManager[Process]:
+        fixed = ["log", "-z", "--no-color", "--no-show-signature", "--no-notes", "--encoding=UTF-8", form]
+        feed = "".join([f"{sha}\n" for sha in wanted]).encode()
+        arguments = [*fixed, *options, "--stdin"]
+        return start(self.objects_dir, arguments, self.objects_env, time_limit=self.time_limit, feed=feed)
 
     @contextmanager
     def blobs(self, limit: int = SIZE_LIMIT) -> Iterator[BlobReader]:

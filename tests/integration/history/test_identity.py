@@ -9,7 +9,7 @@ import pytest
 
 from release_mgmt.core.changes import PullRequest, Step
 from tests.integration.history.conftest import Read, by_version, titles
-from tests.support.gitrepo import Builder
+from tests.support.gitrepo import Builder, git
 
 
 def _entry(section: dict[str, Any], title: str) -> dict[str, Any]:
@@ -499,3 +499,56 @@ def test_a_trailer_that_names_an_ancestor_joins_nothing(tmp_path: Path, read: Re
         sha = made.shas[one]
     sections = by_version(read(made))
     assert [sections[version]["entries"][0]["also_in"] for version in ("1.1", "1.2")] == [[], []]
+
+
+@pytest.mark.acceptance("CHG-B6")
+def test_a_merge_with_content_of_its_own_is_an_entry(made: Builder, read: Read) -> None:
+    """Whether it rewrote a line, put a file in or took one away; a merge that only joined two sides is folded."""
+    text = "one\ntwo\nthree\nfour\nfive\nsix\nseven\n"
+    base = made.commit("base", files={"a.txt": text, "b.txt": "b\n", "moved.txt": "old\n"})
+    made.tag("v1.0", base)
+    tip = base
+    expected = ["base"]
+    for number, (ours, extra, own) in enumerate((
+        ("ONE\ntwo\nthree\nfour\nfive\nsix\nSEVEN\n", {}, False),
+        ("ONE\ntwo\nthree, by the merge\nfour\nfive\nsix\nSEVEN\n", {}, True),
+        ("ONE\ntwo\nthree\nfour\nfive\nsix\nSEVEN\n", {"new.txt": "put in\n"}, True),
+        ("ONE\ntwo\nthree\nfour\nfive\nsix\nSEVEN\n", {"b.txt": None}, True),
+        ("ONE\ntwo\nthree\nfour\nfive\nsix\nSEVEN\n", {"deep/er/moved.txt": "old\n", "moved.txt": None}, False),
+    )):  # fmt: skip
+        left = made.commit(f"left {number}", tip, files={"a.txt": text.replace("one", "ONE"), "b.txt": "b\n",
+                                                         "new.txt": None})  # fmt: skip
+        files = {"deep/er/moved.txt": "old\n", "moved.txt": None} if number == 4 else {}
+        right = made.commit(f"right {number}", tip, files={"a.txt": text.replace("seven", "SEVEN"), **files})
+        tip = made.commit(f"Merge branch 'b{number}'", left, right, files={"a.txt": ours, **extra})
+        expected += [f"left {number}", f"right {number}", *([f"Merge branch 'b{number}'"] if own else [])]
+    made.tag("v1.1", tip)
+    made.branch("main", tip)
+    section = by_version(read(made))["1.1"]
+    assert sorted(titles(section)) == sorted(expected[1:])
+    assert (section["accounting"]["folded"], section["accounting"]["commits"]) == (2, 15)
+    merges = [entry for entry in section["entries"] if entry["title"].startswith("Merge")]
+    assert len({entry["id"] for entry in merges}) == 3
+    assert all(entry["pull_request"] is None for entry in merges)
+
+
+@pytest.mark.acceptance("CHG-B5")
+@pytest.mark.acceptance("CHG-D10")
+def test_co_authors_get_the_names_of_the_mailmap_as_authors_do(made: Builder, read: Read) -> None:
+    """Also those who committed nothing, as `git check-mailmap` names them; of several names the fullest."""
+    lines = (
+        "Dee Proper <dee@x>\nEve Proper <eve@new> <eve@old>\n<fay@new> <fay@old>\nGus Proper <gus@x> guss <team@x>\n"
+    )
+    base = made.commit("base", files={".mailmap": lines}, author="F <fay@new>")
+    named = made.commit("more", base, author="Fay Full <fay@new>")
+    signed = ["d <DEE@x>", "e <eve@old>", "f <fay@old>", "Guss <team@x>", "Hal <team@x>", "Ida <ida@x>"]
+    body = "\n".join(f"Co-authored-by: {who}" for who in signed)
+    tip = made.commit(f"Together\n\n{body}", named)
+    made.branch("main", tip)
+    entry = next(one for one in read(made)["unreleased"]["entries"] if one["title"] == "Together")
+    assert entry["authors"] == ["Ann Author", "Dee Proper", "Eve Proper", "Fay Full", "Gus Proper", "Hal", "Ida"]
+    said = git(
+        made.path, "-c", "mailmap.blob=main:.mailmap", "check-mailmap", "--stdin", feed="\n".join(signed).encode()
+    )
+    proper = [line.partition(" <")[0] for line in said.splitlines()]
+    assert [name for name in proper if name != "f"] == ["Dee Proper", "Eve Proper", "Gus Proper", "Hal", "Ida"]

@@ -1,0 +1,103 @@
+"""Merges with content of their own: lines, files or deletions that none of the merged sides had.
+
+Only what differs from every parent is looked at, tree level by tree level and many merges at once, so that most merges
+cost their root trees alone. A file that both sides changed is no content of the merge as long as each of its lines
+was there on one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from release_mgmt.sources.git.edits import FILE_LIMIT, TREE, Objects, entries, head_of
+
+AT_ONCE = 100
+"""Merges that are looked at together; their trees are in memory at the same time."""
+
+
+@dataclass(slots=True)
+class _Merge:
+    """What is found of one merge: whether it is settled, files to compare, files of the sides that it has no more."""
+
+    own: bool = False
+    files: list[tuple[str, list[str]]] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+
+
+def with_own_content(objects: Objects, shas: Sequence[str]) -> dict[str, bool]:
+    """Merge (full id) -> whether it has content of its own; False as well for what cannot be read."""
+    found: dict[str, bool] = {}
+    for start in range(0, len(shas), AT_ONCE):
+        found.update(_looked_at(objects, shas[start : start + AT_ONCE]))
+    return found
+
+
+def _looked_at(objects: Objects, shas: Sequence[str]) -> dict[str, bool]:
+    heads = {sha: head_of(data) for sha, data in objects.read_all(shas).items()}
+    above = {parent for head in heads.values() if head for parent in head[1]}
+    roots = {sha: head_of(data) for sha, data in objects.read_all(above).items()}
+    merges = {sha: _Merge() for sha in shas}
+    level: list[tuple[str, str, list[str | None]]] = []
+    for sha, head in heads.items():
+        sides = [root[0] for parent in (head[1] if head else ()) if (root := roots[parent]) is not None]
+        if head is not None and len(sides) > 1 and head[0] not in sides:
+            level.append((sha, head[0], [*sides]))
+    while level:
+        level = _below(objects, level, merges)
+    _compare_files(objects, [merge for merge in merges.values() if not merge.own and merge.files])
+    return {sha: merge.own for sha, merge in merges.items()}
+
+
+def _below(
+    objects: Objects, level: Iterable[tuple[str, str, list[str | None]]], merges: dict[str, _Merge]
+) -> list[tuple[str, str, list[str | None]]]:
+    """Sort out one level of trees; the trees of the next that differ from those of every side."""
+    level = [one for one in level if not merges[one[0]].own]
+    trees = objects.read_all({tree for _, result, sides in level for tree in (result, *sides) if tree})
+    following = []
+    for sha, result, sides in level:
+        merge = merges[sha]
+        data = [b"" if tree is None else trees[tree] for tree in (result, *sides)]
+        if any(one is None for one in data):
+            continue
+        here, *others = [set(entries(one or b"", sha)) for one in data]
+        names = {name for _, name, _ in here}
+        lacking = [{name: (mode, blob) for mode, name, blob in other - here if name not in names} for other in others]
+        if set.intersection(*[set(one) for one in lacking]):
+            merge.own = True  # taken away though all sides have it
+            continue
+        merge.gone += [blob.hex() for one in lacking for mode, blob in one.values() if mode != TREE]
+        for mode, name, blob in here.difference(*others):
+            theirs = [(that, other_blob.hex()) for other in others for that, one, other_blob in other if one == name]
+            if not theirs:
+                merge.own = True  # put in though none has it
+            elif mode == TREE:
+                following.append((sha, blob.hex(), [one if that == TREE else None for that, one in theirs]))
+            else:
+                merge.files.append((blob.hex(), [one for that, one in theirs if that != TREE]))
+    return following
+
+
+def _compare_files(objects: Objects, merges: Sequence[_Merge]) -> None:
+    """A file of both sides is the merge's own when it is binary or has a line that no side has."""
+    for merge in merges:
+        blobs = objects.read_all({blob for own, sides in merge.files for blob in (own, *sides)} | {*merge.gone})
+        for own, sides in merge.files:
+            data = blobs[own]
+            if data is None or len(data) > FILE_LIMIT or any(blobs[side] is None for side in sides):
+                continue
+            new = set(data.split(b"\n"))
+            for side in sides:
+                new.difference_update((blobs[side] or b"").split(b"\n"))
+            # Seldom is anything left: now without white space, and beside what the merge took from files that moved.
+            left = {b"".join(line.split()) for line in new} - {b""}
+            for blob in (*sides, *merge.gone):
+                left = left and left - _lines(blobs[blob] or b"")
+            if left or b"\0" in data[:8000]:
+                merge.own = True
+                break
+
+
+def _lines(data: bytes) -> set[bytes]:
+    return {b"".join(line.split()) for line in data.split(b"\n")}
