@@ -17,8 +17,9 @@ from release_mgmt.core.history.releases import Prereleases, Releases
 from release_mgmt.core.text import one_line
 from release_mgmt.core.versions import NamedVersion, Version, name_tags
 from release_mgmt.sources.git import Refs, Repository, TagRef
-from release_mgmt.sources.git.edits import Edits, Objects, objects_of
+from release_mgmt.sources.git.edits import Edits
 from release_mgmt.sources.git.log import MESSAGE_LIMIT
+from release_mgmt.sources.git.objects import Objects, objects_of
 
 Progress = Callable[[int], None]
 Paths = Mapping[str, tuple[str, ...]]

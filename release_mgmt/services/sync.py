@@ -26,7 +26,8 @@ from release_mgmt.services.mirrored import Sources
 from release_mgmt.services.stored_history import digest, plain
 from release_mgmt.sources.git import Refs
 from release_mgmt.sources.git import Repository as GitRepository
-from release_mgmt.sources.git.edits import Edits, Objects, objects_of
+from release_mgmt.sources.git.edits import Edits
+from release_mgmt.sources.git.objects import Objects, objects_of
 from release_mgmt.sources.git.references import refreshed
 from release_mgmt.store.models.repositories import Commit, Repository
 from release_mgmt.store.session import Store

@@ -12,7 +12,8 @@ import pytest
 
 from release_mgmt.core.errors import NotFound, RepositoryRefused, Unavailable
 from release_mgmt.sources.git import MissingBlob, open_repository
-from release_mgmt.sources.git.edits import Edits, objects_of
+from release_mgmt.sources.git.edits import Edits
+from release_mgmt.sources.git.objects import objects_of
 from release_mgmt.sources.git.process import environment, run, start
 from tests.support.gitrepo import Builder, git
 

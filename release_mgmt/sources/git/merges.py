@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from release_mgmt.sources.git.edits import FILE_LIMIT, TREE, Objects, entries, head_of
+from release_mgmt.sources.git.objects import FILE_LIMIT, TREE, Objects, entries, head_of
 
 AT_ONCE = 100
 """Merges that are looked at together; their trees are in memory at the same time."""

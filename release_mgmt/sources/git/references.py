@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
-from release_mgmt.sources.git.edits import Objects
+from release_mgmt.sources.git.objects import Objects
 from release_mgmt.sources.git.process import run
 from release_mgmt.sources.git.repository import Refs, Repository, TagRef
 
