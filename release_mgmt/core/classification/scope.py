@@ -33,7 +33,9 @@ _CI = re.compile(
     r"|\.pre-commit-config\.ya?ml|\.pre-commit-hooks\.yaml|renovate\.json5?|\.renovaterc(?:\.json)?|dependabot\.ya?ml"
     r"|\.codecov\.ya?ml|codecov\.ya?ml|cloudbuild\.ya?ml|bitbucket-pipelines\.yml|\.drone\.yml|\.readthedocs\.ya?ml"
     r"|\.lintr|\.flake8|\.pylintrc|tox\.ini|noxfile\.py|\.coveragerc|sonar-project\.properties|\.editorconfig"
-    r"|\.markdownlint[^/]*|\.yamllint[^/]*|\.sourcery\.ya?ml|\.deepsource\.toml)\Z"
+    r"|\.markdownlint[^/]*|\.yamllint[^/]*|\.sourcery\.ya?ml|\.deepsource\.toml"
+    r"|[._]?typos\.toml|\.cruft\.json|\.?mypy\.ini|pytest\.ini|\.isort\.cfg|\.?ruff\.toml|pyrightconfig\.json"
+    r"|\.prettierrc[^/]*|\.eslintrc[^/]*|\.pydocstyle|\.bandit|\.hadolint\.yaml)\Z|(?:^|/)\.(?:claude|cursor)/"
 )
 _TESTS = re.compile(
     r"(?:^|/)(?:tests?|testing|testthat|unit_?tests?|integration_?tests?|__tests__|spec|touchstone|bench(?:marks?)?|asv_bench)/"
@@ -41,9 +43,10 @@ _TESTS = re.compile(
     re.IGNORECASE,
 )
 _DOCUMENTATION = re.compile(
-    r"(?:^|/)(?:docs?|documentation|man|vignettes|pkgdown|website|site|\.devcontainer|sphinx)/"
+    r"(?:^|/)(?:docs?|docs[-_][\w-]+|documentation|man|vignettes|pkgdown|website|site|\.devcontainer|sphinx)/"
     r"|(?:^|/)(?:README|CONTRIBUTING|LICEN[CS]E|COPYING|AUTHORS|CODE_OF_CONDUCT|SECURITY|CITATION|NOTICE|MAINTAINERS|CODEOWNERS"
-    r"|SUPPORT|ROADMAP|GOVERNANCE|FAQ|INSTALL|HISTORY|TODO)(?:\.[^/]*)?\Z",
+    r"|SUPPORT|ROADMAP|GOVERNANCE|FAQ|INSTALL|HISTORY|TODO)(?:\.[^/]*)?\Z"
+    r"|(?:^|/)(?:_toctree\.yml|_?pkgdown\.yml|mkdocs\.ya?ml)\Z",
     re.IGNORECASE,
 )
 _PROSE = frozenset(

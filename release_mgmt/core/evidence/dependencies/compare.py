@@ -172,19 +172,18 @@ def _highest(listed: list[Requirement]) -> str:
     return newest([_stated(one) for one in listed if _stated(one)]) or ""
 
 
-def _bounds(listed: Iterable[Requirement]) -> set[str]:
-    return {one.version for one in listed if one.version and one.group in NEEDED}
+def _bounds(listed: Iterable[Requirement]) -> str | None:
+    return newest([one.version for one in listed if one.version and one.group in NEEDED])
 
 
 def _crossed(who: Identity, earlier: Entries, later: Entries) -> tuple[str, str] | None:
     """The run-time pins or lower bounds between which a major version is crossed, None when none is: within one
-    file, or, where a file takes over from others that are gone, against the highest of those. A bound that comes
-    beside the others of its file, for a newer Python say, crosses nothing."""
+    file, or, where a file takes over from others that are gone, against the highest of those."""
     old, new = _by_path(earlier), _by_path(later)
     gone = [one for path, listed in old.items() if path not in new for one in listed]
     for path, listed in new.items():
-        was, now = _bounds(old.get(path, gone)), _bounds(listed)
-        before, after = newest(list(was - now)), newest(list(now - was))
+        before = _bounds(old[path]) if path in old else _bounds(gone)
+        after = _bounds(listed)
         if before and after and listed[0].ecosystem in LIBRARIES and crosses_major(who[1], before, after):
             return before, after
     return None
