@@ -15,8 +15,8 @@ from typing import Any
 from release_mgmt.core.errors import FieldError, InvalidInput
 
 FACTS = (
-    "version_tags", "releases_last_year", "test_files", "changes_in_windows", "deployments_reported",
-    "monitors_reported", "load_tests_reported",
+    "version_tags", "releases_last_year", "test_files", "changes_in_windows", "tags_in_windows", "approvals_given",
+    "deployments_reported", "monitors_reported", "load_tests_reported",
 )  # fmt: skip
 MOST_EVIDENCE = 5
 _NOT_OURS = re.compile(

@@ -17,6 +17,7 @@ from release_mgmt.services import (
     answers,
     classification,
     forges,
+    maturity_course,
     mirrored,
     ownership,
     plan_messages,
@@ -155,8 +156,10 @@ def plan(work: Work) -> Mapping[str, Any]:
 
 
 def publish(work: Work) -> Mapping[str, Any]:
-    """Take the repository's releases into the changelogs."""
-    return {"changed": refresh.publish(work.store, ACTOR, clock.now(), work.subject, work.sources)}
+    """Take the repository's releases into the changelogs, and once a week see how far it has come."""
+    changed = refresh.publish(work.store, ACTOR, clock.now(), work.subject, work.sources)
+    source = mirrored.opened(work.sources, work.subject)
+    return {"changed": changed, "judged": maturity_course.take(work.store, clock.now(), work.subject, source)}
 
 
 def answer(work: Work) -> Mapping[str, Any]:

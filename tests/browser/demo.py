@@ -21,6 +21,7 @@ from release_mgmt.services import (
     calendars,
     classification,
     forges,
+    maturity_course,
     mirrored,
     outcomes,
     people,
@@ -244,6 +245,7 @@ def _read(store: Store, folder: Path, path: Path, team: str, now: datetime) -> N
     source = mirrored.opened(sources, made.id)
     classification.classify_repository(store, OPERATOR, now, made.name, source)
     refresh.publish(store, OPERATOR, now, made.id, sources)
+    maturity_course.take(store, now, made.id, source)
     address = f"https://forge.example/acme/{made.name}"
     repositories.edit(store, OPERATOR, now, made.name, version=None, values={"web_url": address})
     forges.connect(store, OPERATOR, now, made.name, provider="github", forge_slug=f"acme/{made.name}")

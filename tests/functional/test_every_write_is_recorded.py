@@ -33,6 +33,7 @@ REVERSAL = "/calendars/pricing/versions/3/reversal"
 VOTES = f"/calendars/pricing/windows/{KEY}/approvals"
 
 FLAG = {"flag": "fraud-v2", "on": True, "state": "planned"}
+PRACTICE = "/repositories/pricing/practices/monitor/1"
 REQUEST = "/requests/rq_1"
 ANSWERED = f"{REQUEST}/changes/c1"
 
@@ -77,6 +78,7 @@ CALLS: list[tuple[str, str, str, str, object]] = [
     ("m1", "POST", "/changes/<change>/stages", "/changes/c1/stages", {"stage": "verify", "state": "done"}),
     ("m1", "PUT", "/repositories/<repository>/incidents/<incident>", "/repositories/pricing/incidents/1", INCIDENT),
     ("m1", "PUT", "/repositories/<repository>/flags/<event>", "/repositories/pricing/flags/1", FLAG),
+    ("m1", "PUT", "/repositories/<repository>/practices/<kind>/<practice>", PRACTICE, {"name": "Drift"}),
     ("m1", "POST", "/requests", "/requests", {"title": "Fewer false alarms", "metric": "recall"}),
     ("m1", "PATCH", "/requests/<request_id>", "/requests/{}", {"expected_to": "0.9"}),
     ("m1", "PUT", "/requests/<request_id>/changes/<change>", ANSWERED, None),

@@ -33,7 +33,7 @@ def places(found: Demo) -> Mapping[str | None, tuple[str, ...]]:
             "/changelogs", "/changelogs/pricing-model", "/changelogs/pricing-model?audience=engineering&text=trees",
             "/subscribe", "/search?q=fraud", "/search", "/me", "/freezes", "/freezes/releases/inventory", "/plans",
             "/weekly", "/insight", "/insight?days=28&repository=pricing-model", "/insight/release_frequency",
-            "/requests", f"/requests/{request_id(found)}",
+            "/requests", f"/requests/{request_id(found)}", "/maturity", "/maturity/pricing-model",
         ),
         "ben": (
             "/", "/board", window, f"{window}/edit", f"{major}/move", f"{major}/move?to={there}", f"{major}/swap",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
@@ -84,3 +85,32 @@ class ObservationRow(Base):
     note: Mapped[str | None]
     reported_by: Mapped[str]
     reported_at: Mapped[datetime]
+
+
+class MaturityRow(Base):
+    """How far a repository had come on a day: ``verdicts`` are its areas with steps and evidence, ``facts`` what the
+    service knew. ``judged_at`` is the date of the commit ``sha``; ``day`` is the (UTC) day of the snapshot."""
+
+    __tablename__ = "maturity"
+
+    repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[str] = mapped_column(primary_key=True)
+    sha: Mapped[str]
+    judged_at: Mapped[datetime]
+    verdicts: Mapped[list[Any]]
+    facts: Mapped[dict[str, Any]]
+    notes: Mapped[list[str]]
+
+
+class PracticeRow(Base):
+    """A monitor that watches what a repository runs, or a load test of it (``kind``), as its tool reports it."""
+
+    __tablename__ = "practices"
+
+    repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    url: Mapped[str | None]
+    seen_at: Mapped[datetime]
+    reported_by: Mapped[str]

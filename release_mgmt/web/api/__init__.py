@@ -29,6 +29,7 @@ RESOURCES: tuple[str, ...] = (
     "metrics",
     "requests",
     "flags",
+    "maturity",
 )
 
 

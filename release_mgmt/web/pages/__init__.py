@@ -32,6 +32,7 @@ MODULES = (
     "repositories",
     "insight",
     "requests",
+    "maturity",
     "changelogs",
     "subscribe",
     "search",

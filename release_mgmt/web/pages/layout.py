@@ -62,6 +62,7 @@ _BELONGS = {
     "pages.freeze": "pages.freezes",
     "pages.new": "pages.freezes",
     "pages.request": "pages.requests",
+    "pages.maturity": "pages.insight",
 }
 
 

@@ -19,6 +19,7 @@ from release_mgmt.core.planning.model import MESSAGES
 from release_mgmt.formats import html, words
 from release_mgmt.formats.words import DEFAULT_LANGUAGE, Words, catalogue, languages, negotiate
 from release_mgmt.services import webhook_help
+from release_mgmt.services.maturity import rules as maturity_rules
 from release_mgmt.services.webhooks import PROVIDERS
 from release_mgmt.settings import settings_fields
 from tests.unit.publishing.samples import record
@@ -30,6 +31,8 @@ def messages() -> tuple[set[str], dict[str, str]]:
     """Every message that code and templates say: alone, and as one and several."""
     single: set[str] = set(MESSAGES.values())  # a plan's reasons, told by their code
     single |= {str(one.metadata["help"]) for one in settings_fields()}
+    for area in maturity_rules():
+        single |= {area.title, *(text for step in area.steps for text in (step.title, step.next))}
     for one in DEFINITIONS:  # figures tell their definition
         single |= {one.title, one.meaning, one.unit, one.over, *one.send}
     single |= {step for one in PROVIDERS for step in webhook_help.setup(one, "", secret_set=False).steps}
