@@ -100,6 +100,7 @@ def _merged(session: Session, row: Repository) -> list[tuple[Change, PullRequest
             Change.repository_id == row.id,
             Change.state.in_(("draft", "announced", "approved")),
             PullRequestRow.provider == row.provider,
+            Change.provider.in_((row.provider, "unknown")),
             PullRequestRow.state == "merged",
             Change.id.in_(select(PlacementRow.change_id)),
         )

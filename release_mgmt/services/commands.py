@@ -7,6 +7,7 @@ noted at the delivery and changes nothing.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,8 +65,9 @@ def speaker(session: Session, provider: str, login: str, now: datetime, origin: 
     return actors.load(session, person, now, via=Via.JOB, origin=origin)
 
 
-def obey(store: Store, now: datetime, repository_id: str, provider: str, comment: Comment) -> bool:
-    """Carry out the command of a comment; False when it holds none or is carried out already.
+def obey(store: Store, now: datetime, repository_id: str, provider: str, comment: Comment, received: datetime) -> bool:
+    """Carry out the command of a comment that was ``received``; False when it holds none, was carried out before, or
+    somebody decided later than it was written.
 
     Raises:
         NotYet: the pull request has no change yet; ask again later.
@@ -78,12 +80,21 @@ def obey(store: Store, now: datetime, repository_id: str, provider: str, comment
     with store.read() as session:
         actor = speaker(session, provider, comment.author, now, f"comment on {provider}")
         change = session.scalar(
-            select(Change.id).where(Change.repository_id == repository_id, Change.number == comment.number)
+            select(Change.id).where(
+                Change.repository_id == repository_id,
+                Change.number == comment.number,
+                Change.provider.in_((provider, "unknown")),  # a repository that moved has numbers of two forges
+            )
         )
     if change is None:
         raise NotYet("The pull request has no change yet: it is carried out once it is merged.")
     try:
-        overrides.override(store, actor, now, change, command.level, command.reason, source="comment")
+        at = min(comment.at or received, received)
+        text = f"{change}\n{provider}\n{comment.author.lower()}\n{at.isoformat()}\n{comment.body}"
+        overrides.override(
+            store, actor, now, change, command.level, command.reason, source="comment", made_at=at,
+            identifier=f"o_{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}",
+        )  # fmt: skip
     except Conflict as conflict:
         if conflict.code != "same_level":
             raise

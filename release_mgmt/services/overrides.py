@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.classification import Level
@@ -44,7 +44,8 @@ def override(
 
     Any engineer may raise it; only a release manager of its calendar who is not its author may lower it. ``version``
     is the one the person saw. What was said elsewhere has its instant in ``made_at`` and an ``identifier``, so that it
-    counts once. Raises NotFound, Forbidden, InvalidInput, Conflict (it is at that level already) and StaleVersion.
+    counts once and undoes no later decision. Raises NotFound, Forbidden, InvalidInput, Conflict (it is at that level
+    already) and StaleVersion.
     """
     wanted = _level(level)
     told = _reason(reason)
@@ -55,6 +56,8 @@ def override(
             raise Conflict(f"The change is {wanted.value} already, set by a person.", code="same_level")
         if identifier is not None and session.get(OverrideRow, identifier) is not None:
             raise Conflict("This was carried out before.", code="same_level")
+        if made_at is not None and _decided_after(session, change_id, made_at):
+            raise Conflict("Somebody decided after this was said.", code="same_level")
         _may_set(session, actor, change, wanted.value)
         at = made_at or now
         _withdraw_present(session, change_id, actor, at)
@@ -73,6 +76,12 @@ def override(
             before={"level": before}, after={"level": wanted.value},
         )  # fmt: skip
         return change.version
+
+
+def _decided_after(session: Session, change_id: str, instant: datetime) -> bool:
+    row = OverrideRow
+    later = select(row.id).where(row.change_id == change_id, or_(row.made_at > instant, row.withdrawn_at > instant))
+    return session.scalar(later.limit(1)) is not None
 
 
 def withdraw_override(

@@ -189,7 +189,7 @@ def _obey(store: Store, now: datetime, delivery_id: str) -> bool:
         return True
     for repository in repositories:
         try:
-            commands.obey(store, now, repository, event.provider, event.comment)
+            commands.obey(store, now, repository, event.provider, event.comment, received)
         except commands.NotYet as waiting:
             if now - received > WAIT_FOR_MERGE:
                 raise

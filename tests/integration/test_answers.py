@@ -253,11 +253,12 @@ def test_all_commits_of_a_rebase_merge_become_one_change_for_one_call_to_the_for
     assert [path for _, path, _, _ in place.forge.server.seen if "/commits" in path] == asked
 
 
-def post(place: Place, login: str, text: str, guid: str) -> bool:
+def post(place: Place, login: str, text: str, guid: str, at: datetime | None = None) -> bool:
+    said = {"user": {"login": login}, "body": text} | ({"created_at": at.isoformat()} if at else {})
     body = json.dumps(
         {
             "action": "created", "repository": {"full_name": "acme/models"},
-            "issue": {"number": 8, "pull_request": {}}, "comment": {"user": {"login": login}, "body": text},
+            "issue": {"number": 8, "pull_request": {}}, "comment": said,
         }
     ).encode()  # fmt: skip
     mac = hmac.new(SECRET.value.encode(), body, hashlib.sha256).hexdigest()
@@ -268,6 +269,30 @@ def post(place: Place, login: str, text: str, guid: str) -> bool:
     ]
     accepted = webhooks.accept(place.store, place.now, "github", headers, body, SECRET)
     return webhooks.process(place.store, place.now, accepted.id)
+
+
+@pytest.mark.acceptance("ING-6")
+def test_an_older_comment_that_comes_late_or_again_undoes_no_later_word(place: Place) -> None:
+    for login, grant in (("noor", people.Grant(Role.ENGINEER)), ("max", people.Grant(Role.RELEASE_MANAGER, "*"))):
+        person = people.add(place.store, OPERATOR, place.now, name=login, login=login, grants=(grant,))
+        people.link(place.store, OPERATOR, place.now, person.id, kind="github", value=login)
+    place.merge(8)
+    forges.poll(place.store, place.line, place.id)
+    place.refresh()
+
+    def level() -> tuple[str | None, int]:
+        (change,) = [one for one in changes.search(place.store, OPERATOR).items if one.number == 8]
+        return change.level, len(changes.get(place.store, OPERATOR, change.id).overrides)
+
+    hour = timedelta(hours=1)
+    assert post(place, "noor", "/release-mgmt major because of the report", "g-1", place.now - 3 * hour)
+    assert post(place, "max", "/release-mgmt minor because nobody reads it", "g-2", place.now - hour)
+    assert level() == ("minor", 2)
+    assert post(place, "noor", "/release-mgmt major because I am not sure", "g-3", place.now - 2 * hour), "came late"
+    for delivery in webhooks.deliveries(place.store, OPERATOR).items:
+        webhooks.replay(place.store, OPERATOR, place.now, delivery.id)
+        assert webhooks.process(place.store, place.now, delivery.id)
+    assert level() == ("minor", 2)
 
 
 def test_a_comment_by_a_known_engineer_sets_the_level_once_it_is_merged(place: Place) -> None:

@@ -143,7 +143,8 @@ class Azure:
         author = fields.line(resource, "comment", "author", "uniqueName")
         if number is None or author is None:
             return None
-        return Comment(number, author, fields.body(resource, "comment", "content") or "")
+        at = fields.instant(resource, "comment", "publishedDate")
+        return Comment(number, author, fields.body(resource, "comment", "content") or "", at)
 
     def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
         yield from self._listed(transport, repository, "completed", since)

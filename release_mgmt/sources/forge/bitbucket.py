@@ -116,7 +116,8 @@ class Bitbucket:
         author = fields.line(payload, "actor", "account_id") or fields.line(payload, "actor", "display_name")
         if number is None or author is None:
             return None
-        return Comment(number, author, fields.body(payload, "comment", "content", "raw") or "")
+        at = fields.instant(payload, "comment", "created_on")
+        return Comment(number, author, fields.body(payload, "comment", "content", "raw") or "", at)
 
     def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
         # Without a state the API lists open ones only; `q` may name several.

@@ -115,7 +115,8 @@ class BitbucketServer:
         author = fields.line(payload, "actor", "slug") or fields.line(payload, "actor", "name")
         if number is None or author is None:
             return None
-        return Comment(number, author, fields.body(payload, "comment", "text") or "")
+        at = fields.instant(payload, "comment", "createdDate")
+        return Comment(number, author, fields.body(payload, "comment", "text") or "", at)
 
     def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
         query = {"state": "ALL", "order": "NEWEST", "limit": "100"}

@@ -132,7 +132,8 @@ class GitHub:
         author = fields.line(payload, "comment", "user", "login")
         if number is None or author is None or fields.get(payload, "issue", "pull_request") is None:
             return None
-        return Comment(number, author, fields.body(payload, "comment", "body") or "")
+        at = fields.instant(payload, "comment", "created_at")
+        return Comment(number, author, fields.body(payload, "comment", "body") or "", at)
 
     def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
         # The API has no `since` and no sort by merge for pull requests (a wrong sort is answered 422).

@@ -130,7 +130,8 @@ class GitLab:
         author = fields.line(payload, "user", "username")
         if number is None or author is None:
             return None
-        return Comment(number, author, fields.body(payload, "object_attributes", "note") or "")
+        at = fields.instant(payload, "object_attributes", "created_at")
+        return Comment(number, author, fields.body(payload, "object_attributes", "note") or "", at)
 
     def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
         query = {"state": "all", "scope": "all", "order_by": "updated_at", "sort": "desc", "per_page": "100"}

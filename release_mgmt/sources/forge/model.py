@@ -34,6 +34,7 @@ class Comment:
     number: int
     author: str
     body: str
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
