@@ -3,6 +3,7 @@
 # make test      everything that the continuous integration runs
 # make test-long the same and the long fault tests
 # make check     formatting, lint, types, contracts
+# make sbom      what a release is made of, with licences, as CycloneDX in dist/sbom.cdx.json
 # make lock      resolve the dependencies again
 VENV ?= .venv
 REPO ?= $(CURDIR)
@@ -14,7 +15,7 @@ COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-
 PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile
 export VENV
 
-.PHONY: install run test test-long check lock dev clean
+.PHONY: install run test test-long check lock sbom dev clean
 .DELETE_ON_ERROR:
 
 install: $(VENV)/.installed
@@ -59,6 +60,16 @@ lock: $(VENV)/.dev
 	$(BIN)/$(COMPILE) pyproject.toml -o requirements.lock
 	$(BIN)/$(COMPILE) pyproject.toml --group dev --extra redis --extra notify --extra telemetry -c requirements.lock -o requirements-dev.lock
 	echo "hatchling>=1.27" | $(BIN)/$(COMPILE) -c requirements.lock - -o .ci/build.lock
+
+# An environment of the run-time dependencies alone, so that the list names what a release needs and nothing else.
+sbom: $(VENV)/.dev
+	@rm -rf dist/sbom-env && mkdir -p dist
+	@$(BIN)/uv --quiet venv dist/sbom-env
+	@$(BIN)/uv --quiet pip install --python dist/sbom-env/bin/python --require-hashes -r requirements.lock
+	@$(BIN)/cyclonedx-py environment dist/sbom-env --pyproject pyproject.toml --mc-type application \
+		--output-reproducible --of JSON -o dist/sbom.cdx.json
+	@rm -rf dist/sbom-env
+	@echo "Written: dist/sbom.cdx.json"
 
 clean:
 	rm -rf $(VENV) var

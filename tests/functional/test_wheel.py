@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -15,14 +16,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built wheel. The backend is the locked one of this environment when it is there, else built in isolation."""
-    out = tmp_path_factory.mktemp("dist")
+def build_wheel(source: Path, out: Path) -> Path:
+    """Lay out what git tracks, and secrets, in `source`; build it, with the locked backend if it is there."""
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
     if tracked.returncode:
         pytest.skip("NOT RUN: the wheel is built from a git checkout")
-    source = tmp_path_factory.mktemp("source")
     for name in tracked.stdout.decode().split("\0"):
         if name and (ROOT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
@@ -41,6 +39,26 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stdout + done.stderr
     (built,) = out.glob("*.whl")
     return built
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built wheel."""
+    return build_wheel(tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist"))
+
+
+@pytest.mark.slow
+def test_the_wheel_is_the_same_to_the_byte_wherever_and_whenever_it_is_built(wheel: Path, tmp_path: Path) -> None:
+    """Another folder, other times on the files, another umask: the same bytes."""
+    source = tmp_path / "another"
+    source.mkdir()
+    before = os.umask(0o077)
+    try:
+        again = build_wheel(source, tmp_path / "dist")
+    finally:
+        os.umask(before)
+    assert again.name == wheel.name
+    assert hashlib.sha256(again.read_bytes()).hexdigest() == hashlib.sha256(wheel.read_bytes()).hexdigest()
 
 
 @pytest.mark.slow
