@@ -14,6 +14,10 @@ from datetime import datetime
 from pathlib import Path
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
+from sqlalchemy import Engine as DatabaseEngine
+from sqlalchemy import event
+
+from release_mgmt.clock import now
 
 QUEUE = "jobs"
 VERSION = "1"
@@ -66,8 +70,20 @@ def carry_out(job: str) -> None:
     _finish(job)
 
 
+def _teach_unixepoch(connection: object, _record: object) -> None:
+    """Whole seconds will do: so DBOS has it before Python 3.12."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.create_function("unixepoch", 1, lambda _subsec: int(now().timestamp()))
+
+
 def _prepare_sqlite(url: str) -> None:
-    """WAL lasts in the file: with it, a commit under load takes a quarter of the time."""
+    """WAL lasts in the file: with it, a commit under load takes a quarter of the time.
+
+    From Python 3.12 on DBOS takes it that SQLite knows ``unixepoch('subsec')``, which came with SQLite 3.42; with an
+    older library (Debian 12 has 3.40) its first insert would fail, so the function is given to its connections.
+    """
+    if sqlite3.sqlite_version_info < (3, 42):
+        event.listen(DatabaseEngine, "connect", _teach_unixepoch)
     path = Path(url.removeprefix("sqlite:///"))
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=30)
