@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("release_mgmt.cli.worker", "Run jobs, nothing else."),
     "repo": ("release_mgmt.cli.repo", "Register, sync and list repositories."),
     "webhooks": ("release_mgmt.cli.webhooks", "List and replay what forges sent."),
+    "messages": ("release_mgmt.cli.messages", "What was told to whom; send again, test, add a webhook or a chat."),
     "calendar": ("release_mgmt.cli.calendar", "Apply, list and show release calendars."),
     "freeze": ("release_mgmt.cli.freeze", "Stop releases for a time, with a preview of what it hits."),
     "gate": ("release_mgmt.cli.gate", "May this change be released now? The exit code is the answer."),

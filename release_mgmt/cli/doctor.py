@@ -18,7 +18,9 @@ from release_mgmt import clock
 from release_mgmt.cli.installation import config_option, read_settings
 from release_mgmt.core.errors import ReleaseMgmtError
 from release_mgmt.services import health
+from release_mgmt.services.messages import posting
 from release_mgmt.settings import Settings
+from release_mgmt.sources.channels.mail import Mailer
 from release_mgmt.sources.git.process import git_version
 from release_mgmt.store import migrate
 from release_mgmt.store.session import Store
@@ -62,6 +64,7 @@ def _look(config: Path | None) -> Iterator[Finding]:
         return
     yield Finding("settings", True, f"read; data_dir is {settings.data_path}")
     yield data_folder(settings)
+    yield mail(settings)
     yield from database(settings)
 
 
@@ -103,6 +106,29 @@ def data_folder(settings: Settings) -> Finding:
     return Finding("data folder", free >= LEAST_FREE, f"{path}, {free // 1_000_000} MB free", "Free some space.")
 
 
+def mail(settings: Settings) -> Finding:
+    """Whether the mail server takes us; well when none is set: then no mail is sent."""
+    try:
+        server = posting.server_of(settings)
+        if server is None:
+            return Finding("mail", True, "off (smtp_host is not set)")
+        with Mailer(server) as mailer:
+            outcome = mailer.check()
+    except ReleaseMgmtError as error:
+        return Finding("mail", False, error.message, "Set mail_from to `Name <address>`.")
+    seen = f"{server.host}:{server.port} ({server.security})"
+    advice = "Look at smtp_host, smtp_port, smtp_security, smtp_user and smtp_password."
+    return Finding("mail", outcome.taken, seen if outcome.taken else f"{seen}: {outcome.error}", advice)
+
+
+def _messages(store: Store) -> Finding:
+    found = health.gauges(store, clock.now())
+    failing = int(found["release_mgmt_message_targets_failing"][1][()])
+    lag = int(found["release_mgmt_message_lag_seconds"][1][()])
+    told = f"{failing} places fail" + (f", the oldest waits {lag} s" if lag else "")
+    return Finding("messages", failing == 0, told, "`release-mgmt messages list --state failed` shows which.")
+
+
 def database(settings: Settings) -> Iterator[Finding]:
     """The database: reachable, writable, at this schema, its clock like ours, and what the rows tell of the work."""
     try:
@@ -115,7 +141,7 @@ def database(settings: Settings) -> Iterator[Finding]:
     if found.state != "current":
         return
     store = Store(settings.database, lock_timeout=settings.lock_timeout)
-    checks: tuple[Callable[[Store], Finding], ...] = (_writable, _database_clock, _worker, _sources)
+    checks: tuple[Callable[[Store], Finding], ...] = (_writable, _database_clock, _worker, _sources, _messages)
     for check in checks:
         try:
             yield check(store)

@@ -7,19 +7,23 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
 
 from release_mgmt import clock
 from release_mgmt.bootstrap import create_app
+from release_mgmt.cli import doctor
+from release_mgmt.cli.messages import messages
 from release_mgmt.core.permissions import Role, Via, trusted
 from release_mgmt.services import people, personal_data
 from release_mgmt.services.messages import posting
 from release_mgmt.services.messages.readers import mail_target
 from release_mgmt.settings import Settings
-from release_mgmt.store.models.messages import MessageTarget
+from release_mgmt.store.models.messages import MessageDelivery, MessageTarget
 from release_mgmt.store.session import Store
 from tests.functional.conftest import client_as
+from tests.integration.messages.town import MailRoom
 
 OPERATOR = trusted("operator", Via.CLI)
 HTML = {"Accept": "text/html"}
@@ -195,3 +199,37 @@ def test_an_erased_person_leaves_nothing(root: FlaskClient, sqlite_store: Store,
     personal_data.erase(sqlite_store, OPERATOR, clock.now(), "ada", reason="asked for it")
     with sqlite_store.read() as session:
         assert session.get(MessageTarget, mail_target(me)) is None
+
+
+def test_the_command_line_adds_tests_lists_and_sends_again(
+    settings: Settings, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RELEASE_MGMT_DATABASE_URL", sqlite_store.url)
+    monkeypatch.setenv("RELEASE_MGMT_DATA_DIR", settings.data_dir)
+    run = CliRunner().invoke
+    assert "No message yet." in run(messages, ["list"]).output
+    made = run(messages, ["add", "--channel", "webhook", "--name", "CI"], input="https://example.org/h?k=1\n")
+    assert made.exit_code == 0, made.output
+    key, secret = made.output.split()
+    assert secret.startswith("whsec_")
+    assert f"{key}  webhook  CI  https://example.org/h?k=1" in run(messages, ["targets"]).output
+    message = run(messages, ["test", key]).output.strip()
+    assert f"{message}  " in run(messages, ["list", "--state", "waiting"]).output
+    with sqlite_store.write() as session:
+        session.get_one(MessageDelivery, message).state = "failed"
+    assert "on its way again" in run(messages, ["replay", message]).output
+    assert secret not in run(messages, ["targets"]).output
+
+
+def test_doctor_tries_the_mail_server(settings: Settings) -> None:
+    assert doctor.mail(settings).seen == "off (smtp_host is not set)"
+    room = MailRoom()
+    try:
+        here = replace(settings, smtp_host="127.0.0.1", smtp_port=room.port, smtp_security="none")
+        assert doctor.mail(here).well
+        # A server that cannot keep the line safe is refused: nothing leaves in the clear by accident.
+        assert not doctor.mail(replace(here, smtp_security="starttls")).well
+        assert not doctor.mail(replace(here, mail_from="nobody")).well
+    finally:
+        room.stop()
+    assert not doctor.mail(here).well

@@ -23,16 +23,20 @@ def sender_of(settings: Settings) -> str:
     return settings.mail_from or f"release-mgmt <release-mgmt@{urlsplit(settings.site).hostname or 'localhost'}>"
 
 
+def server_of(settings: Settings) -> MailServer | None:
+    """The mail server, None when none is set."""
+    if not settings.smtp_host:
+        return None
+    return MailServer(
+        settings.smtp_host, settings.smtp_port, settings.smtp_security, settings.smtp_user, settings.smtp_password,
+        sender_of(settings),
+    )  # fmt: skip
+
+
 def post_of(settings: Settings) -> Post:
     """What sending needs of the settings."""
-    server = None
-    if settings.smtp_host:
-        server = MailServer(
-            settings.smtp_host, settings.smtp_port, settings.smtp_security, settings.smtp_user, settings.smtp_password,
-            sender_of(settings),
-        )  # fmt: skip
     hosts = tuple(one.lower() for one in settings.message_hosts)
-    return Post(Office(settings.site, secret_key(settings)), server, hosts)
+    return Post(Office(settings.site, secret_key(settings)), server_of(settings), hosts)
 
 
 def tell(store: Store, now: datetime, post: Post, settle: int) -> dict[str, int]:

@@ -1,0 +1,107 @@
+"""A message said in a channel of a real IRC server, and what it does when the server is away."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from release_mgmt.services.messages import log, targets
+from release_mgmt.services.messages.delivery import Post
+from release_mgmt.store.session import Store
+from tests.integration.messages.town import OFFICE, later, team, turn
+from tests.integration.scheduling.builders import NOW, OPERATOR, apply, seed
+
+MISSING = "NOT RUN: no IRC server found (Debian: apt-get install ngircd)"
+
+
+class Listener:
+    """Somebody who sits in the channel and reads."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=15)
+        self.heard = b""
+        self.say("NICK reader", "USER reader 0 * :reader", "JOIN #releases")
+        self.until(b"366 ")
+
+    def say(self, *lines: str) -> None:
+        self.socket.sendall("".join(f"{line}\r\n" for line in lines).encode())
+
+    def until(self, wanted: bytes) -> str:
+        limit = time.monotonic() + 20
+        while wanted not in self.heard and time.monotonic() < limit:
+            received = self.socket.recv(65536)
+            if received.startswith(b"PING"):
+                self.say("PONG" + received.decode()[4:].strip())
+            self.heard += received
+        assert wanted in self.heard, self.heard
+        return self.heard.decode("utf-8", "replace")
+
+
+@pytest.fixture
+def irc(tmp_path: Path) -> Iterator[int]:
+    program = shutil.which("ngircd") or shutil.which("ngircd", path="/usr/sbin")
+    if program is None:
+        pytest.skip(MISSING)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    conf = tmp_path / "ngircd.conf"
+    conf.write_text(
+        f"[Global]\nName = irc.example.org\nInfo = tests\nPorts = {port}\nListen = 127.0.0.1\nServerUID = nobody\n"
+        "ServerGID = nogroup\n[Limits]\nMaxConnectionsIP = 0\n[Options]\nDNS = no\nIdent = no\nPAM = no\n"
+    )
+    process = subprocess.Popen([program, "-n", "-f", str(conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    limit = time.monotonic() + 20
+    while time.monotonic() < limit:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    yield port
+    process.terminate()
+    process.wait(20)
+
+
+def test_a_team_hears_of_its_changes_in_its_channel(sqlite_store: Store, irc: int) -> None:
+    store, post = sqlite_store, Post(OFFICE)
+    seed(store, "M1 m2")
+    team(store, "fraud", zone="Europe/Berlin")
+    made = targets.add(
+        store, OPERATOR, NOW, channel="chat", name="IRC", address=f"irc://teller@127.0.0.1:{irc}/#releases",
+        office=OFFICE, team="fraud",
+    )  # fmt: skip
+    assert made.address == "irc://…"
+    reader = Listener(irc)
+    apply(store)
+    turn(store, later(3), post)
+    heard = reader.until(b"changes/M1")
+    reader.socket.close()
+    assert "PRIVMSG #releases" in heard
+    assert "1 change announced" in heard
+    assert "Major: Change M1 (pricing): Planned for Tue, 1 Dec 2026, 18:00-22:00 CET." in heard
+    assert "m2" not in heard, "not of this team"
+    (sent,) = log.search(store, OPERATOR).items
+    assert (sent.state, sent.attempts) == ("sent", 1)
+
+
+def test_a_chat_that_is_away_is_tried_again_and_its_address_is_in_no_error(sqlite_store: Store) -> None:
+    store, post = sqlite_store, Post(OFFICE)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    made = targets.add(
+        store, OPERATOR, NOW, channel="chat", name="IRC", address=f"irc://teller:hidden@127.0.0.1:{port}/#releases",
+        office=OFFICE,
+    )  # fmt: skip
+    log.test(store, OPERATOR, NOW, made.id, OFFICE)
+    turn(store, NOW, post)
+    (sent,) = log.search(store, OPERATOR).items
+    assert (sent.state, sent.error) == ("waiting", "irc did not take it")
+    assert "hidden" not in str(log.get(store, OPERATOR, sent.id))
