@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -66,7 +67,7 @@ def targets(config: Path | None) -> None:
 @click.option(
     "--address-file", type=click.File(), default="-", help="File with the address (- is standard input): it is secret."
 )
-def add(config: Path | None, channel: str, name: str, team: str | None, address_file: click.utils.LazyFile) -> None:
+def add(config: Path | None, channel: str, name: str, team: str | None, address_file: TextIO) -> None:
     """Add a place for messages. A webhook's secret is printed once."""
     from release_mgmt.services.messages import posting
     from release_mgmt.services.messages import targets as services
@@ -75,7 +76,7 @@ def add(config: Path | None, channel: str, name: str, team: str | None, address_
     post = posting.post_of(installation.settings)
     made = services.add(
         installation.store, installation.actor, installation.now, channel=channel, name=name,
-        address=str(address_file.read()).strip(), office=post.office, hosts=post.hosts, team=team,
+        address=address_file.read().strip(), office=post.office, hosts=post.hosts, team=team,
     )  # fmt: skip
     click.echo(made.id)
     if made.secret:
