@@ -24,9 +24,10 @@ def check_ready(store: Store) -> None:
     A newer one only while an upgrade runs: nothing starts on it (``migrate.require_current``), and migrations keep what
     the version before them uses, so that a process that runs already goes on until it is replaced.
     """
-    found = migrate.standing(store.url)
+    with store.read() as session:
+        found = migrate.standing_of(session.connection())
     if found.state != "newer":
-        migrate.require_current(store.url)
+        migrate.require(found)
 
 
 def gauges(store: Store, now: datetime) -> Gauges:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from alembic import command
@@ -61,16 +62,23 @@ def _connection(url: str, *, write: bool) -> Iterator[Connection]:
         engine.dispose()
 
 
-def _standing(connection: Connection) -> Standing:
+@lru_cache(maxsize=1)
+def _chain() -> tuple[str, frozenset[str]]:
+    """The newest revision of this code and all of them: files that a process reads once."""
     script = ScriptDirectory.from_config(config())
     newest = script.get_current_head()
     assert newest is not None
+    return newest, frozenset(one.revision for one in script.walk_revisions())
+
+
+def standing_of(connection: Connection) -> Standing:
+    """Where the database behind ``connection`` stands."""
+    newest, known = _chain()
     revision = MigrationContext.configure(connection).get_current_revision()
     if revision is None:
         return Standing(None, newest, "empty")
     if revision == newest:
         return Standing(revision, newest, "current")
-    known = {one.revision for one in script.walk_revisions()}
     return Standing(revision, newest, "behind" if revision in known else "newer")
 
 
@@ -82,7 +90,7 @@ def revision_of(connection: Connection) -> str | None:
 def standing(url: str) -> Standing:
     """Where the database stands; an SQLite file that does not exist counts as empty and is made."""
     with _connection(url, write=False) as connection:
-        return _standing(connection)
+        return standing_of(connection)
 
 
 def _newer(standing: Standing) -> Conflict:
@@ -99,26 +107,30 @@ def upgrade(url: str, revision: str = "head") -> Standing:
     :raises Conflict: when the database is newer than this code.
     """
     with _connection(url, write=True) as connection:
-        before = _standing(connection)
+        before = standing_of(connection)
         if before.state == "newer":
             raise _newer(before)
         _run(connection, revision, down=False)
-        return _standing(connection)
+        return standing_of(connection)
 
 
 def downgrade(url: str, revision: str) -> Standing:
     """Migrate down to ``revision`` (or ``base``), all or nothing."""
     with _connection(url, write=True) as connection:
-        before = _standing(connection)
+        before = standing_of(connection)
         if before.state == "newer":
             raise _newer(before)
         _run(connection, revision, down=True)
-        return _standing(connection)
+        return standing_of(connection)
 
 
 def require_current(url: str) -> None:
     """Raise :class:`Conflict` with what to do unless the database is exactly at the code's schema."""
-    found = standing(url)
+    require(standing(url))
+
+
+def require(found: Standing) -> None:
+    """Raise :class:`Conflict` with what to do unless ``found`` is exactly the code's schema."""
     if found.state == "newer":
         raise _newer(found)
     if found.state != "current":
