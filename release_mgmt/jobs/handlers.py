@@ -157,7 +157,7 @@ def plan(work: Work) -> Mapping[str, Any]:
 
 def publish(work: Work) -> Mapping[str, Any]:
     """Take the repository's releases into the changelogs, and once a week see how far it has come."""
-    changed = refresh.publish(work.store, ACTOR, clock.now(), work.subject, work.sources)
+    changed = refresh.publish(work.store, ACTOR, clock.now(), work.subject)
     source = mirrored.opened(work.sources, work.subject)
     return {"changed": changed, "judged": maturity_course.take(work.store, clock.now(), work.subject, source)}
 

@@ -9,9 +9,9 @@ from typing import get_args
 
 from release_mgmt.core.changelog import Changelog, Entry, Section
 from release_mgmt.core.changes import Provider, PullRequest
-from release_mgmt.services.history import Request, forge_of, read_all
+from release_mgmt.services.history import Request, forge_of
 from release_mgmt.sources.addresses import Address, AddressPolicy, parse, resolve
-from release_mgmt.sources.git import Refs, Repository, open_repository
+from release_mgmt.sources.git import Repository, open_repository
 from release_mgmt.sources.git.mirrors import Fetched, update
 from release_mgmt.store.models.repositories import Repository as Row
 
@@ -83,14 +83,6 @@ def request_of(row: Row, pulls: Sequence[PullRequest]) -> Request:
         paths=paths or None,
         tag_pattern=row.tag_pattern,
     )
-
-
-def record_of(
-    row: Row, source: Repository, pulls: Sequence[PullRequest], *, refs: Refs, progress: Progress | None = None
-) -> Changelog:
-    """The whole record of a repository; entries have ids that are unique in the installation."""
-    found = read_all(source, request_of(row, pulls), refs=refs, progress=progress)
-    return prefixed(found.record, change_prefix(row.id))
 
 
 def prefixed(found: Changelog, prefix: str) -> Changelog:

@@ -14,8 +14,8 @@ from release_mgmt.core.classification import Classification, Level, NewLibrary
 from release_mgmt.core.errors import NotFound
 from release_mgmt.core.evidence.model import Evidence
 from release_mgmt.core.permissions import Actor
-from release_mgmt.services import Store, mirrored, plans, publications, pull_requests
-from release_mgmt.services.mirrored import Sources
+from release_mgmt.services import Store, plans, publications
+from release_mgmt.services.stored_history import changelog_of
 from release_mgmt.store.models.repositories import Change, ClassificationRow, Release, Repository
 from release_mgmt.store.models.scheduling import CalendarRow
 
@@ -35,16 +35,16 @@ def replan(store: Store, actor: Actor, now: datetime, slugs: list[str]) -> dict[
     return {slug: plans.replan(store, actor, now, slug).version for slug in slugs}
 
 
-def publish(store: Store, actor: Actor, now: datetime, repository_id: str, sources: Sources) -> int:
-    """Take the releases of a repository into its changelogs; how many publications changed."""
+def publish(store: Store, actor: Actor, now: datetime, repository_id: str) -> int:
+    """Take the releases of a repository, as they were synced, into its changelogs; how many publications changed."""
     with store.read() as session:
         row = session.get(Repository, repository_id)
         if row is None:
             raise NotFound("There is no such repository.")
-        pulls = pull_requests.known(session, repository_id)
+        if row.sync_cursor is None:
+            return 0
+        record = changelog_of(session, row)
         verdicts = _verdicts(session, repository_id)
-    source = mirrored.opened(sources, repository_id)
-    record = mirrored.record_of(row, source, pulls, refs=source.refs())
     told = {change: Annotation(classification=verdict) for change, verdict in verdicts.items()}
     with store.write(f"sync:{repository_id}") as session:
         changed = publications.ingest(session, actor, now, _with_levels(record, verdicts), told)
@@ -74,12 +74,15 @@ def _verdicts(session: Session, repository_id: str) -> dict[str, Classification]
 
 
 def _with_levels(record: Changelog, verdicts: dict[str, Classification]) -> Changelog:
+    """The record with the levels in force, in the states of its tags: those of windows are no part of a text."""
+
     def filled(section: Section) -> Section:
+        state = "draft" if section.version is None else "released"
         entries = []
         for entry in section.entries:
             verdict = verdicts.get(entry.id)
             level, kind = (verdict.level.value, entry.kind or verdict.kind) if verdict else (None, entry.kind)
-            entries.append(replace(entry, level=level, kind=kind))
+            entries.append(replace(entry, level=level, kind=kind, state=state))
         return replace(section, entries=tuple(entries))
 
     return replace(

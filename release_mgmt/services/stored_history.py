@@ -15,6 +15,7 @@ from release_mgmt.core.changelog import Accounting, Changelog, Entry, Previous, 
 from release_mgmt.formats.changelog_json import entry_json, section_json
 from release_mgmt.store.models.repositories import Change, Release, Repository
 
+_REVERTED = "Reverted: "  # what it is called stays, whatever its contents are judged to be
 _OWN = ("level", "kind", "state")  # what the change's row says, not its record
 
 
@@ -128,7 +129,7 @@ def _entry(entry: Any, changes: Mapping[str, Sequence[Any]]) -> Entry:
         title=told["title"],
         details=tuple(told["details"]),
         level=level,
-        kind=told.get("kind") or kind,
+        kind=told.get("kind") or ("revert" if told["title"].startswith(_REVERTED) else kind),
         state=state,
         first_in=told["first_in"],
         pull_request=PullRequestRef(pull["provider"], pull["number"]) if pull else None,

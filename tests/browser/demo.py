@@ -244,7 +244,7 @@ def _read(store: Store, folder: Path, path: Path, team: str, now: datetime) -> N
     sync.sync(store, OPERATOR, now, made.id, sources=sources, every=timedelta(hours=1))
     source = mirrored.opened(sources, made.id)
     classification.classify_repository(store, OPERATOR, now, made.name, source)
-    refresh.publish(store, OPERATOR, now, made.id, sources)
+    refresh.publish(store, OPERATOR, now, made.id)
     maturity_course.take(store, now, made.id, source)
     address = f"https://forge.example/acme/{made.name}"
     repositories.edit(store, OPERATOR, now, made.name, version=None, values={"web_url": address})

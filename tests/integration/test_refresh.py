@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace as changed
 from datetime import timedelta
 from pathlib import Path
@@ -15,9 +16,13 @@ from release_mgmt.core.errors import Conflict
 from release_mgmt.core.permissions import Via, trusted
 from release_mgmt.jobs.worker import run_here
 from release_mgmt.services import calendars, changes, jobs, plans, publications, releases, repositories
+from release_mgmt.services import refresh as refresh_service
+from release_mgmt.services.history import Request, read_changelog
 from release_mgmt.services.jobs import JobView
+from release_mgmt.services.mirrored import change_prefix, section_with
 from release_mgmt.settings import Settings
 from release_mgmt.sources.calendars.files import load_yaml, read_file
+from release_mgmt.sources.git import open_repository
 from release_mgmt.store.models.publishing import FeedEventRow, RevisionRow
 from release_mgmt.store.models.repositories import Change, ChangeCommit, Commit, Repository
 from release_mgmt.store.session import Store
@@ -115,6 +120,34 @@ def test_reading_again_after_something_new_keeps_identities(
     with store.read() as session:
         assert session.scalar(select(func.count()).select_from(Commit)) == 5
         assert session.scalar(select(func.count()).select_from(ChangeCommit)) == 5
+
+
+@pytest.mark.acceptance("CHG-B1")
+def test_publishing_reads_what_was_synced_and_is_the_command_lines_record(
+    sqlite_store: Store, here: Settings, git_repo: GitRepo
+) -> None:
+    """The repository is not read a second time; a revert stays one whatever its contents are judged to be."""
+    store = sqlite_store
+    model(git_repo)
+    taken_back = git_repo.git("rev-parse", "v1.1.0^{commit}")
+    git_repo.commit(f'Revert "Tune the rate. (#4)"\n\nThis reverts commit {taken_back}.', {"train.py": "rate = 0.1\n"})
+    git_repo.tag("v1.2.0")
+    repository = add(store, git_repo)
+    refresh(store, here, repository)
+    with store.write() as session:
+        session.execute(update(Change).where(Change.title.like("Reverted:%")).values(state="draft", level="major"))
+    shutil.rmtree(here.data_path / "mirrors")
+    assert refresh_service.publish(store, OPERATOR, clock.now(), repository) == 1
+    wanted = read_changelog(open_repository(git_repo.path), Request("repo", every=True))
+    with store.read() as session:
+        record, *_ = publications.record_of(session, "repo")
+    prefix = change_prefix(repository)
+    for published, section in zip(record.releases, wanted.releases, strict=True):
+        bare = [changed(entry, level=None, kind=entry.kind if entry.kind == "revert" else None)
+                for entry in published.entries]  # fmt: skip
+        assert bare == [*section_with(prefix, section).entries]
+        assert published.accounting == section.accounting
+    assert record.releases[0].entries[0].kind == "revert"
 
 
 def test_what_vanished_from_history_is_withdrawn(sqlite_store: Store, here: Settings, git_repo: GitRepo) -> None:

@@ -55,7 +55,8 @@ class Growth:
         if any(sha[:_SHORT] in self._named for sha in fresh.parents):
             return None
         first = len(graph)
-        if fresh.parents and not graph.grow(fresh.parents, fresh.head):
+        same = graph.head is not None and graph.shas[graph.head] == fresh.head
+        if fresh.parents if same else not graph.grow(fresh.parents, fresh.head):
             return None
         shas = graph.shas[first:]
         told = book.grow([fresh.facts[sha] for sha in shas], [fresh.authors[sha] for sha in shas], fresh.pulls)

@@ -70,7 +70,7 @@ class Living:
     def on_main(self) -> None:
         """A direct commit, a squashed or a merged pull request, a revert or a backport's original."""
         tip = self.main[-1:]
-        kind = self.chance.randrange(18)
+        kind = self.chance.randrange(16)
         number = self.chance.randrange(1, 60)
         if kind < 4 or not tip:
             words = self.chance.choice(("Tune", "Fix it", "Fix it", f"Change {self.count}"))
@@ -111,7 +111,7 @@ class Living:
             self.on_main()
         for _ in range(self.chance.choice((0, 0, 1))):
             self.backport()
-        kind = self.chance.randrange(18)
+        kind = self.chance.randrange(16)
         if kind < 3:
             at = self.chance.choice([self.main[-1], self.chance.choice(self.main), *self.lines.values()])
             self.tags[f"v{self.chance.randrange(3)}.{self.count}{self.chance.choice(('', '', 'rc1'))}"] = at
@@ -120,8 +120,9 @@ class Living:
         elif kind == 4 and self.tags:
             del self.tags[self.chance.choice(sorted(self.tags))]
         elif kind == 5:
-            del self.main[-1:]  # the branch was pushed back
-            self.main.append(self.commit("Other history", *self.main[-1:]))
+            del self.main[-self.chance.randrange(1, 4) :]  # the branch was pushed back
+            if self.chance.random() < 0.5 or not self.main:
+                self.main.append(self.commit("Other history", *self.main[-1:]))
         elif kind == 6:
             number = self.chance.randrange(1, 60)
             named = self.chance.choice((None, self.main[-1], self.chance.choice(self.main)))
