@@ -3,14 +3,15 @@
 A repository whose settings say ``{"teams_only": true}`` is kept for its owner team, the teams that a change of it
 affects (that change only), the release managers of its calendar, administrators and our own jobs. To everybody else it
 does not exist: the conditions stand in the queries, so counts, pages and searches cannot tell of it either. All other
-repositories are open to everybody who is signed in.
+repositories are open to everybody who is signed in. Who is not sees what the business sees of a public calendar: no
+change that is kept from it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, String, and_, cast, false, func, literal, not_, or_, select, true
+from sqlalchemy import ColumnElement, String, and_, cast, exists, false, func, literal, not_, or_, select, true
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import NotFound
@@ -18,8 +19,8 @@ from release_mgmt.core.permissions import ANONYMOUS, EVERYWHERE, Actor, Role
 from release_mgmt.store.models.ingest import WebhookDelivery
 from release_mgmt.store.models.jobs import Job
 from release_mgmt.store.models.people import AuditRow
-from release_mgmt.store.models.publishing import PublicationRow
-from release_mgmt.store.models.repositories import Change, Repository
+from release_mgmt.store.models.publishing import PublicationRow, PublicityRow
+from release_mgmt.store.models.repositories import Change, PullRequestRow, Repository
 from release_mgmt.store.session import Store
 
 KEPT = "teams_only"
@@ -52,7 +53,21 @@ def changes(actor: Actor) -> ColumnElement[bool]:
         cast(Change.affected_teams, String).contains(f'"{team}"', autoescape=True) for team in sorted(actor.teams)
     ]
     own = [Change.owner == actor.person] if actor.person else []
-    return or_(*_open(actor), *theirs, *own)
+    known = or_(*_open(actor), *theirs, *own)
+    return known if actor.signed_in else and_(known, ~_internal())
+
+
+def _internal() -> ColumnElement[bool]:
+    """What is kept from the business, and so from the public: by a person's mark, else by a label of its pull request
+    (:mod:`release_mgmt.services.publicity`; here every label that holds the word counts)."""
+    said = select(PublicityRow.change_id)
+    same = and_(PullRequestRow.repository_id == Change.repository_id, PullRequestRow.number == Change.number)
+    labels = PullRequestRow.record["labels"].as_string()
+    labelled = exists().where(same, labels.ilike("%internal%")).correlate(Change)
+    return or_(
+        Change.id.in_(said.where(PublicityRow.internal.is_(True))),
+        and_(Change.id.not_in(said.where(PublicityRow.internal.is_(False))), labelled),
+    )
 
 
 def kept(session: Session) -> dict[str, str | None]:
@@ -105,7 +120,10 @@ def hidden(session: Session, actor: Actor) -> frozenset[str]:
     """Ids of the changes that ``actor`` may not know of: for taking them out of counts and stored documents."""
     if _sees_all(actor):
         return frozenset()
-    everywhere = select(Change.id).join(Repository, Repository.id == Change.repository_id).where(~_open(ANONYMOUS)[0])
+    joined = select(Change.id).join(Repository, Repository.id == Change.repository_id)
+    if not actor.signed_in:
+        return frozenset(session.scalars(joined.where(~_is_shown(changes(actor)))))
+    everywhere = joined.where(~_open(ANONYMOUS)[0])
     return frozenset(session.scalars(everywhere)) - set(session.scalars(everywhere.where(changes(actor))))
 
 

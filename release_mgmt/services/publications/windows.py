@@ -21,7 +21,7 @@ from release_mgmt.core.changelog import Accounting, Changelog, Entry, PullReques
 from release_mgmt.core.classification import Classification, Level, NewLibrary
 from release_mgmt.core.errors import InvalidInput, NotFound
 from release_mgmt.core.evidence.model import Evidence
-from release_mgmt.core.permissions import Actor
+from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.formats import atom, audience_json, markdown
 from release_mgmt.formats import html as pages
 from release_mgmt.formats.html import Style
@@ -69,10 +69,15 @@ def of_calendar(
 ) -> bytes:
     """The changelog of a calendar in a form: json, markdown, html or atom; newest window first.
 
+    Of a public calendar everybody may read what the business does, without what is kept from it.
     Raises NotFound for an unknown calendar or window, InvalidInput for an unknown form.
     """
-    require_audience(actor, audience)
-    name = calendars.get(store, actor, scope.calendar).name
+    if actor.signed_in or audience is not Audience.BUSINESS:
+        require_audience(actor, audience)
+    name = next((one.name for one in calendars.every(store, actor) if one.slug == scope.calendar), None)
+    if name is None:
+        require(actor, Action.READ_CHANGELOG)  # private or not there: who is not signed in is asked to, either way
+        raise NotFound("There is no such calendar.")
     found = _chosen(store, actor, now, scope)
     record, known, changed = _record(store, actor, name, found, audience)
     zones = {one.key: one for one, _ in found}
@@ -151,7 +156,7 @@ def _record(
             internal=marks.get(key, False),
             notes={note.language: note.text for note in notes.get(key, ())},
             action=next((note.action for note in notes.get(key, ()) if note.action), None),
-            owner=names.person(change.owner),
+            owner=names.person(change.owner) if actor.signed_in else None,  # names are not public
             teams=tuple(names.team(team) for team in change.teams),
             classification=verdicts.get(key),
             promises=promised.get(key, ()),

@@ -182,12 +182,12 @@ def changelog(query: dict[str, Any], repository: str) -> Response:
 
 
 @blueprint.route("/calendars/<calendar>/changelog")
-@needs(Action.READ_CHANGELOG)
+@needs(Action.READ_PUBLIC)
 @blueprint.arguments(WindowsWantedSchema, location="query")
 @blueprint.response(200, content_type="application/json")
 def of_calendar(query: dict[str, Any], calendar: str) -> Response:
     """What the windows of a calendar brought and will bring, newest window first; nothing counts as released before its
-    window is over."""
+    window is over. Of a public calendar everybody reads what the business does."""
     say = Words(query.get("language") or negotiate(request.headers.get("Accept-Language")))
     scope = of_windows.Scope(
         calendar, query.get("window"), query.get("team"), query.get("repository"), query["which"]

@@ -13,15 +13,18 @@ import orjson
 import pytest
 
 from release_mgmt import clock
+from release_mgmt.bootstrap import create_app
 from release_mgmt.core.audience import Audience
 from release_mgmt.core.errors import Forbidden, InvalidInput, NotFound
-from release_mgmt.core.permissions import EVERYWHERE, Actor, Role, Via
+from release_mgmt.core.permissions import ANONYMOUS, EVERYWHERE, Actor, Role, Via
 from release_mgmt.core.permissions import Scope as Grants
 from release_mgmt.formats.words import Words
 from release_mgmt.services import people, tokens
+from release_mgmt.services import windows as windows_service
 from release_mgmt.services.publications import set_internal, set_note
 from release_mgmt.services.publications.windows import FORMS, Scope, of_calendar
-from release_mgmt.store.models.repositories import Change
+from release_mgmt.settings import Settings
+from release_mgmt.store.models.repositories import Change, PullRequestRow
 from release_mgmt.store.session import Store
 from tests.integration.publishing.conftest import OPERATOR, Site
 from tests.integration.scheduling.builders import NOW, apply, seed, where
@@ -161,3 +164,41 @@ def test_it_is_served_in_every_form_with_a_tag_to_ask_again_by(site: Site) -> No
     link = re.search(r'href="([^"]+)">Changelog of this window', page)
     assert link is not None
     assert b"Change m1" in client.get(unescape(link[1]), headers=headers).data
+
+
+@pytest.mark.acceptance("CHG-D4")
+def test_everybody_reads_of_a_public_calendar_what_the_business_reads(settings: Settings, store: Store) -> None:
+    planned(store)
+    set_internal(store, OPERATOR, NOW, "m1", internal=True, reason="Security")
+    with store.write() as session:
+        session.get_one(Change, "m2").number = 12
+        session.get_one(Change, "m2").owner = "ada@example.org"
+        session.add(
+            PullRequestRow(
+                repository_id="r_pricing", number=12, provider="github", title="x", state="merged",
+                record={"labels": ["internal"]},
+            )
+        )  # fmt: skip
+    window = where(store)["m3"]
+    app = create_app(settings, store)
+    anybody, path = app.test_client(), "/api/v1/calendars/releases/changelog"
+    pages = (f"/windows/releases/{window}", "/calendar", "/")
+    for form in FORMS:
+        for private in (path, path.replace("releases", "nowhere")):
+            assert anybody.get(private, query_string={"format": form}).status_code == 401, "nobody learns which"
+    apply(store, public=True)
+    for form in FORMS:
+        found = anybody.get(path, query_string={"format": form})
+        assert found.status_code == 200
+        assert "Change m3" in found.text
+        for hidden in ("Change m1", "Change m2", "ada@example.org"):
+            assert hidden not in found.text, form
+        assert anybody.get(path, query_string={"format": form, "audience": "engineering"}).status_code == 401
+    for page in pages:
+        found = anybody.get(page, headers={"Accept": "text/html"})
+        assert found.status_code == 200, page
+        assert "Change m1" not in found.text, page
+        assert "Change m2" not in found.text, page
+    seen = windows_service.detail(store, ANONYMOUS, "releases", window)
+    assert seen.used == len(seen.changes), "nor does a count tell of them"
+    assert "m1" not in str(seen)

@@ -1,4 +1,4 @@
-"""Gate, plan, windows and freezes over REST, and the .ics say the same at every instant (a property, in several zones)."""
+"""Gate, plan, windows and freezes over REST, and the .ics say the same at every instant, in several zones."""
 
 from __future__ import annotations
 
@@ -74,9 +74,7 @@ def test_all_agree_at_a_thousand_random_instants(
     until = {"from": "2027-03-01T00:00:00Z", "to": plan_json.instant(NOW + SPAN)}
     plan = reader.get("/api/v1/calendars/releases/plan").json
     windows = reader.get("/api/v1/windows", query_string=until).json["items"]
-    frozen = [
-        (each["start"], each["end"]) for each in reader.get("/api/v1/calendars/releases/freezes").json["items"]
-    ]
+    frozen = [(each["start"], each["end"]) for each in reader.get("/api/v1/calendars/releases/freezes").json["items"]]
     by_plan = {change: (each["start"], each["end"]) for each in plan["windows"] for change in each["changes"]}
     by_rest = {change["id"]: (each["start"], each["end"]) for each in windows for change in each["changes"]}
     assert by_plan == by_rest
