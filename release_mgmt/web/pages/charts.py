@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT, FLOOR, TOP = 320.0, 96.0, 84.0, 8.0
+WIDTH, FLOOR, TOP = 320.0, 84.0, 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,12 @@ class Chart:
 
 
 def columns(
-    title: str, points: Sequence[tuple[str, float | None, str]], most_words: str, *, ceiling: float | None = None
-) -> Chart | None:
+    title: str, points: Sequence[tuple[str, float | None, str]], most_words: str, ends: tuple[str, str], *,
+    ceiling: float | None = None,
+) -> Chart | None:  # fmt: skip
     """A chart of ``(label, value, value in words)``, oldest first; None when no value is there.
 
-    The scale begins at zero and ends at ``ceiling`` or the highest value.
+    ``ends`` stand below the first and the last column. The scale begins at zero and ends at ``ceiling`` or the highest value.
     """
     values = [value for _, value, _ in points if value is not None]
     if not values:
@@ -47,7 +48,7 @@ def columns(
         _column(place * step, step, top, label, value, words) for place, (label, value, words) in enumerate(points)
     )
     said = "; ".join(f"{label}: {words}" for label, _, words in points)
-    return Chart(drawn, most_words, points[0][0], points[-1][0], f"{title}. {said}")
+    return Chart(drawn, most_words, *ends, f"{title}. {said}")
 
 
 def _column(left: float, step: float, top: float, label: str, value: float | None, words: str) -> Column:

@@ -185,7 +185,8 @@ def _view(figure: Figure) -> FigureView:
     points = [(row[0], each.value, row[1]) for row, each in zip(rows, figure.course, strict=True)]
     values = [value for _, value, _ in points if value is not None]
     most = 100.0 if one.unit == "percent" else max(values, default=0.0)
-    chart = charts.columns(say(one.title), points, _value(one, most), ceiling=most or None)
+    ends = (_day_words(figure.course[0].span.first), _day_words(figure.course[-1].span.last)) if points else ("", "")
+    chart = charts.columns(say(one.title), points, _value(one, most), ends, ceiling=most or None)
     href = url_for("pages.insight_figure", figure=one.id, **_here())
     return FigureView(
         say(one.title), say(one.meaning), say(one.unit), say(one.over), one.source, _value(one, figure.result.value),
@@ -197,10 +198,14 @@ def _value(one: Definition, value: float | None) -> str:
     """A value with its unit in the reader's language."""
     if value is None:
         return say("not measured")
-    number = words().number(round(value, 1) if value < 100 and value != int(value) else round(value))
+    rounded = round(value, 1) if value < 100 and value != int(value) else round(value)
+    number, count = words().number(rounded), 1 if rounded == 1 else 2
     if one.unit == "percent":
         return f"{number} %"
-    forms = {"hours": say("{number} hours", number=number), "days": say("{number} days", number=number)}
+    forms = {
+        "hours": many("{number} hour", "{number} hours", count, number=number),
+        "days": many("{number} day", "{number} days", count, number=number),
+    }
     return {**forms, "per week": say("{number} per week", number=number)}.get(one.unit, number)
 
 
@@ -227,5 +232,8 @@ def _basis(figure: Figure) -> str:
 
 
 def _days(first: date, last: date) -> str:
-    spoken = words()
-    return say("{first} to {last}", first=spoken.short_day(first, year=True), last=spoken.short_day(last, year=True))
+    return say("{first} to {last}", first=_day_words(first), last=_day_words(last))
+
+
+def _day_words(day: date) -> str:
+    return words().short_day(day, year=True)

@@ -72,7 +72,8 @@ def _area(area: Mapping[str, Any], course: Course) -> AreaView:
     )
     title, most = say(area["title"]), area["of"]
     points = [(day, float(level), say("{level} of {most}", level=level, most=most)) for day, level in rows]
-    chart = charts.columns(title, points, say("{level} of {most}", level=most, most=most), ceiling=float(most))
+    ends = (rows[0][0], rows[-1][0]) if rows else ("", "")
+    chart = charts.columns(title, points, say("{level} of {most}", level=most, most=most), ends, ceiling=float(most))
     following = say(area["next"]) if area["next"] else None
     steps = tuple({**step, "title": say(step["title"])} for step in area["steps"])
     return AreaView(title, area["level"], most, steps, following, chart if len(rows) > 1 else None, rows)
