@@ -37,7 +37,7 @@ def columns(
 ) -> Chart | None:  # fmt: skip
     """A chart of ``(label, value, value in words)``, oldest first; None when no value is there.
 
-    ``ends`` stand below the first and the last column. The scale begins at zero and ends at ``ceiling`` or the highest value.
+    ``ends`` stand below the first and the last column. The scale is from zero to ``ceiling``, else the highest value.
     """
     values = [value for _, value, _ in points if value is not None]
     if not values:
