@@ -102,7 +102,7 @@ def reconcile(store: Store, engine: Engine, settings: Settings) -> int:
     """
     tending.process_deliveries(store, clock.now())
     tending.enqueue_due(store, ACTOR, clock.now(), timedelta(seconds=settings.sync_every))
-    tending.enqueue_messages(store, ACTOR, clock.now(), timedelta(seconds=settings.message_settle))
+    tending.enqueue_messages(store, clock.now(), timedelta(seconds=settings.message_settle))
     active = services.active(store)
     known = engine.states(active)
     sent = 0

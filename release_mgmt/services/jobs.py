@@ -149,6 +149,22 @@ def enqueue(store: Store, actor: Actor, now: datetime, kind: str, subject: str) 
         return _insert(session, now, kind, subject, actor.person or actor.name)
 
 
+def enqueue_unless_failing(store: Store, now: datetime, kind: str, subject: str) -> str | None:
+    """As :func:`enqueue` for a job of ours that is looked for every second: after failures it is left alone, longer
+    each time (None), and what keeps failing ends dead, so that a person looks."""
+    with store.write("jobs") as session:
+        last = session.execute(
+            select(Job.state, Job.attempts, Job.finished_at)
+            .where(Job.kind == kind, Job.subject == subject)
+            .order_by(Job.created_at.desc(), Job.id.desc())
+            .limit(1)
+        ).first()
+        failures = last.attempts + 1 if last is not None and last.state in {"failed", "dead"} else 0
+        if failures and last is not None and now < (last.finished_at or now) + pipeline.wait_after(failures):
+            return None
+        return _insert(session, now, kind, subject, None, failures)
+
+
 def take_due(store: Store, now: datetime, every: timedelta) -> list[str]:
     """Make a job for each repository that is due, and move its next turn by ``every``; the ids of the new jobs.
 

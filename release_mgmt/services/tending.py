@@ -62,12 +62,12 @@ def enqueue_due(store: Store, actor: Actor, now: datetime, every: timedelta) -> 
         jobs.enqueue(store, actor, now, pipeline.RETENTION, INSTALLATION)
 
 
-def enqueue_messages(store: Store, actor: Actor, now: datetime, settle: timedelta) -> None:
+def enqueue_messages(store: Store, now: datetime, settle: timedelta) -> None:
     """Make a job where something waits to be told, and one for each target that something is to be sent to."""
     if fanout.events_due(store, now, settle) or assembly.items_due(store, now):
-        jobs.enqueue(store, actor, now, pipeline.MESSAGES, INSTALLATION)
+        jobs.enqueue_unless_failing(store, now, pipeline.MESSAGES, INSTALLATION)
     for subject in delivery.subjects_due(store, now):
-        jobs.enqueue(store, actor, now, pipeline.DELIVER, subject)
+        jobs.enqueue_unless_failing(store, now, pipeline.DELIVER, subject)
 
 
 def process_deliveries(store: Store, now: datetime) -> int:

@@ -10,9 +10,10 @@ from sqlalchemy import func, select, update
 
 from release_mgmt import clock
 from release_mgmt.core import pipeline
+from release_mgmt.core.messages import Kind
 from release_mgmt.core.permissions import Via, trusted
 from release_mgmt.jobs.worker import run_here
-from release_mgmt.services import calendars, jobs, tending
+from release_mgmt.services import calendars, jobs, outbox, tending
 from release_mgmt.settings import Settings
 from release_mgmt.sources.calendars.files import load_yaml, read_file
 from release_mgmt.store.models.ingest import WebhookDelivery
@@ -112,3 +113,20 @@ def test_old_rows_go_and_dead_jobs_stay(store: Store) -> None:
     assert (dropped["jobs"], dropped["idempotency_keys"]) == (2, 1)
     with store.read() as session:
         assert set(session.scalars(select(Job.id))) == {"j1", "new"}
+
+
+def test_messages_that_cannot_be_told_are_left_alone_longer_and_longer(sqlite_store: Store) -> None:
+    """A fault in telling makes a job now and then, not one a second, and ends dead, so that a person looks."""
+    store, now = sqlite_store, clock.now()
+    with store.write() as session:
+        outbox.tell(session, now, Kind.RELEASED, fold="x", change="c")
+    ends = []
+    for second in range(1, 900):
+        later = now + timedelta(seconds=second)
+        tending.enqueue_messages(store, later, timedelta())
+        waiting = jobs.search(store, OPERATOR, states=("queued",), kind=pipeline.MESSAGES).items
+        if waiting:
+            jobs.begin(store, later, waiting[0].id)
+            ends.append((second, jobs.fail(store, later, waiting[0].id, "a fault", passing=False)))
+    assert [second for second, _ in ends] == [1, 31, 91, 211, 451]
+    assert ends[-1][1] == "dead"

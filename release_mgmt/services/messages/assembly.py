@@ -77,6 +77,8 @@ def assemble(store: Store, now: datetime, office: Office) -> int:
             waiting.setdefault(item.target_id, []).append(event_of(event))
         if not waiting:
             return 0
+        if len(rows) == MOST_ITEMS and len(waiting) > 1:
+            del waiting[rows[-1][0].target_id]  # perhaps cut in two: the next look has it whole
         desk = Desk(session, now, [one for each in waiting.values() for one in each])
         targets = session.scalars(select(MessageTarget).where(MessageTarget.id.in_(waiting))).all()
         known = {one.target.id: one for one in load(session, now, targets)}

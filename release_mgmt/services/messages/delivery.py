@@ -96,7 +96,11 @@ def deliver(store: Store, clock: Clock, subject: str, post: Post, report: Callab
 
 
 def _sender(post: Post, stack: ExitStack) -> Send:
-    mailer = stack.enter_context(Mailer(post.server)) if post.server is not None else None
+    mailer, why = None, "no mail server is set (smtp_host)"
+    try:
+        mailer = stack.enter_context(Mailer(post.server)) if post.server is not None else None
+    except ReleaseMgmtError as error:
+        why = f"mail_from: {error.message}"
 
     def send(parcel: Parcel, now: datetime) -> Outcome:
         content = parcel.content
@@ -106,7 +110,7 @@ def _sender(post: Post, stack: ExitStack) -> Send:
         if parcel.channel == "chat":
             return chat.send(parcel.secrets[0], parcel.subject, content["text"])
         if mailer is None:
-            return Outcome(False, error="no mail server is set (smtp_host)")
+            return Outcome(False, error=why)
         if parcel.address is None:
             return Outcome(False, error="there is no verified mail address", final=True)
         mail = Mail(

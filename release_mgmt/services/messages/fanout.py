@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import and_, exists, insert, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from release_mgmt.core.messages import KINDS, Concern, Event, Kind, due, folded, settled, wants
@@ -130,7 +130,7 @@ def _items(session: Session, now: datetime, events: Sequence[Event], *, mail: bo
         {one.calendar for one in about.values() if one.calendar},
     )
     sight = Sight(session, frozenset(one.change for one in events if one.change))
-    made = 0
+    made: list[dict[str, object]] = []
     for listener in listeners(session, now, people, mail=mail):
         wanted = [one for one in events if wants(listener.reader, one, about[one.id])]
         if not wanted:
@@ -142,6 +142,8 @@ def _items(session: Session, now: datetime, events: Sequence[Event], *, mail: bo
         for one in wanted:
             if one.change is None or one.change in seen:
                 at = due(preference, now, urgent=KINDS[one.kind].urgent)
-                session.add(MessageItem(event_id=one.id, target_id=listener.target.id, due_at=at))
-                made += 1
-    return made
+                made.append({"event_id": one.id, "target_id": listener.target.id, "due_at": at})
+    if made:
+        session.flush()
+        session.execute(insert(MessageItem), made)
+    return len(made)
