@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -19,6 +19,7 @@ from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.windows import FreezePeriod, ReleaseCalendar, Target, Window, expand, matches, periods
 from release_mgmt.services import Store, approvals, breakglass, calendar_rows, outbox, secret
 from release_mgmt.services.candidates import DONE, GONE
+from release_mgmt.store.models.people import Team
 from release_mgmt.store.models.repositories import Change, ChangeCommit, Release, Repository
 from release_mgmt.store.models.scheduling import (
     CalendarRow,
@@ -248,7 +249,8 @@ def _subject(
         standing.append(GateReason("stale_approval", change.id, message))
     if placement is not None and window is not None and not lane:
         told = votes or approvals.status(session, change.id, asked.environment, now)
-        standing += [GateReason(lack.code, lack.ref, lack.message) for lack in told.lacks]
+        names = _team_names(session, [one.team for one in told.teams if one.person is None])
+        standing += [GateReason(lack.code, lack.ref, _with_name(lack.message, lack.ref, names)) for lack in told.lacks]
     return Subject(
         id=change.id,
         level=level,
@@ -259,6 +261,19 @@ def _subject(
         standing=tuple(standing),
         break_glass=breakglass.for_gate(session, change.id, asked.environment),
     )
+
+
+def _team_names(session: Session, slugs: Sequence[str]) -> dict[str, str]:
+    """Slug -> name, for sentences; nothing is asked when no team is missing."""
+    if not slugs:
+        return {}
+    return {row.slug: row.name for row in session.execute(select(Team.slug, Team.name).where(Team.slug.in_(slugs)))}
+
+
+def _with_name(message: str, ref: str, names: Mapping[str, str]) -> str:
+    """The sentence about a team with the team's name in place of its slug."""
+    slug = ref.removeprefix("team:")
+    return message.replace(f"The sign-off of {slug} ", f"The sign-off of {names[slug]} ") if slug in names else message
 
 
 def _holds(session: Session, change: Change, sha: str) -> bool:

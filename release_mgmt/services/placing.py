@@ -264,14 +264,23 @@ def terms(store: Store, actor: Actor, change: str) -> Terms:
         return _terms(session, found)
 
 
+def needs_of(store: Store, actor: Actor, change: str) -> tuple[str, ...]:
+    """The ids of the changes that a change needs first."""
+    require(actor, Action.READ_CHANGE)
+    with store.read() as session:
+        return _needs(session, change)
+
+
+def _needs(session: Session, change: str) -> tuple[str, ...]:
+    query = select(DependencyRow.needs_id).where(DependencyRow.change_id == change).order_by(DependencyRow.needs_id)
+    return tuple(session.scalars(query))
+
+
 def _terms(session: Session, change: Change) -> Terms:
     row = session.get(ChangeTerms, change.id)
-    needs = session.scalars(
-        select(DependencyRow.needs_id).where(DependencyRow.change_id == change.id).order_by(DependencyRow.needs_id)
-    )
     return Terms(
         change.id, row.points if row else None, row.minutes if row else None, row.earliest if row else None,
-        row.deadline if row else None, change.priority, tuple(needs), row.version if row else 0,
+        row.deadline if row else None, change.priority, _needs(session, change.id), row.version if row else 0,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from flask import request
@@ -13,7 +13,15 @@ from release_mgmt.web.auth import needs
 from release_mgmt.web.pages import addresses, grids, layout, schedule
 from release_mgmt.web.pages.language import mark, plural, say
 from release_mgmt.web.pages.moment import Wall
-from release_mgmt.web.pages.parts import ChipGroup, DayCell, MonthGrid, Timeline, WeekGrid
+from release_mgmt.web.pages.parts import (
+    ChipGroup,
+    DayCell,
+    FreezeBand,
+    MonthGrid,
+    Timeline,
+    WeekGrid,
+    WindowCard,
+)
 from release_mgmt.web.pages.site import blueprint, draw
 
 SHAPES = (("month", mark("Month")), ("week", mark("Week")), ("agenda", mark("Agenda")), ("quarter", mark("Quarter")))
@@ -115,16 +123,10 @@ def calendar_page(wall: Wall, shape: str, day: date) -> CalendarPage:
     elif shape == "agenda":
         agenda = tuple(grids.agenda(grids.cells(wall, first, last, windows, freezes, holidays)))
     else:
-        lanes = [
-            (
-                one.name,
-                addresses.present(shape="agenda", calendar=one.slug),
-                [card for card in windows if card.calendar == one.name],
-                [band for band in freezes if band.calendar == one.name],
-            )
-            for one in seen.calendars
-        ]
-        timeline = grids.timeline(wall, grids.quarter_first(day), lanes, links)
+        by_team = request.args.get("by") == "team"
+        lanes = _team_lanes(seen) if by_team else _calendar_lanes(seen)
+        of = say("Team") if by_team else say("Calendar")
+        timeline = grids.timeline(wall, grids.quarter_first(day), lanes, links, holidays, of)
     chosen = month or week or timeline
     choices = [(one.slug, one.name) for one in seen.calendars_known] if len(seen.calendars_known) > 1 else []
     title = chosen.title if chosen else f"{wall.day_words(first)} \N{EN DASH} {wall.day_words(last)}"
@@ -134,6 +136,7 @@ def calendar_page(wall: Wall, shape: str, day: date) -> CalendarPage:
         sentence=sentence(seen),
         tabs=tuple(Tab(say(text), addresses.present(shape=key), key == shape) for key, text in SHAPES),
         groups=(
+            *([addresses.group(say("Rows"), "by", [("team", say("by team"))])] if timeline else []),
             addresses.group(say("Calendar"), "calendar", choices),
             addresses.group(say("Team"), "team", [(one.slug, one.name) for one in seen.teams]),
         ),
@@ -146,6 +149,31 @@ def calendar_page(wall: Wall, shape: str, day: date) -> CalendarPage:
         timeline=timeline,
         empty=not seen.calendars,
     )
+
+
+Lane = tuple[str, str, list[WindowCard], list[FreezeBand]]
+
+
+def _calendar_lanes(seen: schedule.Picture) -> list[Lane]:
+    return [
+        (
+            one.name,
+            addresses.present(shape="agenda", calendar=one.slug),
+            [card for card in seen.windows if card.calendar == one.name],
+            [band for band in seen.freezes if band.calendar == one.name],
+        )
+        for one in seen.calendars
+    ]
+
+
+def _team_lanes(seen: schedule.Picture) -> list[Lane]:
+    """For each team the windows that hold a change for it; a change that names no team is for all of them."""
+    found = []
+    for team in seen.teams:
+        mine = [schedule.for_teams(card, frozenset({team.slug})) for card in seen.windows]
+        held = [replace(card, total=None) for card in mine if card.changes]
+        found.append((team.name, addresses.present(shape="agenda", by=None, team=team.slug), held, list(seen.freezes)))
+    return found
 
 
 def sentence(seen: schedule.Picture) -> str:

@@ -219,7 +219,7 @@ def change_page(detail: ChangeDetail, problem: Problem | None = None) -> ChangeP
         approval=approval,
         note=note,
         may=_may(found, calendar),
-        depends_on=placing.terms(store, actor, found.id).depends_on,
+        depends_on=placing.needs_of(store, actor, found.id),
         moved=_moves(found, names),
         problem=problem,
     )

@@ -194,8 +194,10 @@ def timeline(
     quarter: date,
     lanes: Sequence[tuple[str, str, Sequence[WindowCard], Sequence[FreezeBand]]],
     links: tuple[str, str, str],
+    holidays: Holidays | None = None,
+    of: str = "",
 ) -> Timeline:
-    """A quarter by weeks: a lane is (name, address, windows, freezes)."""
+    """A quarter by weeks: a lane is (name, address, windows, freezes); ``of`` says what the lanes are."""
     weeks: list[date] = []
     monday, after = monday_of(quarter), next_month(quarter, 3)
     while monday < after:
@@ -215,6 +217,11 @@ def timeline(
                 )
             )
         rows.append(TimelineLane(name, href, tuple(row)))
-    return Timeline(
-        title, tuple(weeks), tuple(rows), weeks.index(this) if this in weeks else None, links[0], links[2], links[1]
+    off = tuple(
+        tuple(name for day in range(7) for name in (holidays or {}).get(week + timedelta(days=day), ()))
+        for week in weeks
     )
+    return Timeline(
+        title, tuple(weeks), tuple(rows), weeks.index(this) if this in weeks else None, *(links[0], links[2], links[1]),
+        off, of,
+    )  # fmt: skip

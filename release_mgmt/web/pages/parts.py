@@ -288,7 +288,7 @@ class TimelineLane:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A quarter: the Mondays of its weeks and a lane for each calendar or team."""
+    """A quarter: the Mondays of its weeks, a lane for each calendar or team, and the days off of each week."""
 
     title: str
     weeks: tuple[date, ...]
@@ -297,6 +297,8 @@ class Timeline:
     previous: str
     next: str
     today: str
+    holidays: tuple[tuple[str, ...], ...] = ()
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ FLAGS = {
         "The clock changes within this window: it is longer or shorter than the clock on the wall says."
     ),
 }
+WORDY = {"code", "file"}
+"""Evidence that says little on a card: a line of code, the name of a file."""
 _SETTLED = {"approved", "released"}
 
 
@@ -144,6 +146,8 @@ def with_facts(cards: Iterable[WindowCard], most: int = 1, listed: int = 500) ->
     def told(line: ChangeLine) -> ChangeLine:
         known, note = facts.get(line.id), lines.note(notes.get(line.id, ()))
         rows = lines.evidence_rows(known.evidence, known, known.head_sha) if known else ()
+        if most == 1:
+            rows = tuple(one for one in rows if one.kind not in WORDY)
         return replace(line, evidence=rows, note=note.text if note else None)
 
     return tuple(replace(one, changes=tuple(told(line) for line in one.changes)) for one in found)

@@ -19,7 +19,7 @@ from release_mgmt.core.planning.model import MESSAGES
 from release_mgmt.services import directory
 from release_mgmt.services.directory import Directory
 from release_mgmt.web.context import context
-from release_mgmt.web.pages.language import mark, say, words
+from release_mgmt.web.pages.language import mark, say, term, words
 
 FORMS = (
     # the gate
@@ -144,6 +144,8 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
 def _value(name: str, value: str, names: Directory | None) -> str:
     if name == "team":
         return (names or _names()).team(value)
+    if name == "role":
+        return term(value)
     if name == "window":
         return _window(value)
     return again(value, names) if name == "first" else value
