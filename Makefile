@@ -3,6 +3,7 @@
 # make test      everything that the continuous integration runs
 # make test-long the same and the long fault tests
 # make check     formatting, lint, types, contracts
+# make pythons   a short suite on the other supported Pythons that are here
 # make sbom      what a release is made of, with licences, as CycloneDX in dist/sbom.cdx.json
 # make lock      resolve the dependencies again
 VENV ?= .venv
@@ -15,7 +16,7 @@ COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-
 PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile
 export VENV
 
-.PHONY: install run test test-long check lock sbom dev clean
+.PHONY: install run test test-long check pythons lock sbom dev clean
 .DELETE_ON_ERROR:
 
 install: $(VENV)/.installed
@@ -43,16 +44,19 @@ run: $(VENV)/.installed
 check: $(VENV)/.dev
 	@.ci/check
 
-# The linters come first, so that the last lines are pytest's own summary, whatever they said.
+pythons: $(VENV)/.dev
+	@.ci/other-pythons
+
+# The linters and the other Pythons come first, so that the last lines are pytest's own summary, whatever they said.
 test: $(VENV)/.dev
 	@.ci/system-packages
-	@failed=0; .ci/check || failed=1; \
+	@failed=0; .ci/check || failed=1; .ci/other-pythons || failed=1; \
 	CHECKS_FAILED=$$failed $(BIN)/python -m pytest -m "not long" $(PYTEST_ARGS) || failed=1; \
 	exit $$failed
 
 test-long: $(VENV)/.dev
 	@.ci/system-packages
-	@failed=0; .ci/check || failed=1; \
+	@failed=0; .ci/check || failed=1; .ci/other-pythons || failed=1; \
 	CHECKS_FAILED=$$failed $(BIN)/python -m pytest $(PYTEST_ARGS) || failed=1; \
 	exit $$failed
 

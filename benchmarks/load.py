@@ -2,13 +2,15 @@
 
 Usage, from the project's folder: ``PYTHONPATH=. python benchmarks/load.py [--seconds 4] [--connections 4]``; needs
 ``wrk`` and PostgreSQL's programs. 1,000 repositories, 10,000 changes (every tenth still to come), 2,000 subscriptions.
-Printed for each read and write: requests a second, p50, p95 and p99, queries a request; and what the processes hold in
-memory. The rate limit is off but in one row, which shows what counting in the database costs.
+Printed for each read and write: requests a second, p50, p95 and p99, the processor time of the web processes and the
+queries a request; and what the processes hold in memory. The rate limit is off but in one row, which shows what
+counting in the database costs. The time of the processor is what to compare: it hardly depends on what else runs.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -41,7 +43,7 @@ SCRIPT = """
 wrk.headers["Authorization"] = "Bearer {token}"
 {more}
 function done(summary, latency, requests)
-  io.write(string.format("RESULT %f %f %f %f %d\\n", summary.requests / summary.duration * 1e6,
+  io.write(string.format("RESULT %d %f %f %f %f %d\\n", summary.requests, summary.requests / summary.duration * 1e6,
     latency:percentile(50) / 1000, latency:percentile(95) / 1000, latency:percentile(99) / 1000,
     summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout))
 end
@@ -151,13 +153,13 @@ def requests_of(known: Known) -> dict[str, tuple[str, str]]:
 
 
 def wrk(url: str, token: str, more: str, seconds: int, connections: int) -> tuple[float, ...]:
-    """Requests a second, p50, p95, p99 in ms, and how many were not answered as they should."""
+    """Requests, requests a second, p50, p95, p99 in ms, and how many were not answered as they should."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(SCRIPT.replace("{token}", token).replace("{more}", more))
         script.flush()
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script.name, url]
         told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = re.search(r"RESULT (\S+) (\S+) (\S+) (\S+) (\d+)", told)
+    found = re.search(r"RESULT (\d+) (\S+) (\S+) (\S+) (\S+) (\d+)", told)
     assert found is not None, told
     return tuple(float(one) for one in found.groups())
 
@@ -186,6 +188,15 @@ def queries(store: Store, folder: Path, known: Known) -> dict[str, int]:
         found[title] = count
     event.remove(store.engine, "before_cursor_execute", heard)
     return found
+
+
+def own_time(process: int) -> float:
+    """Seconds of processor that the children of a process used: what a request costs, however busy the machine is."""
+    total = 0
+    for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
+        told = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+        total += int(told[11]) + int(told[12])
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 def memory(process: int) -> list[int]:
@@ -224,16 +235,21 @@ def measure(kind: str, url: str, folder: Path, seconds: int, connections: int) -
                 known.token, known.feed, served.ask(known.feed).headers["ETag"], known.change, known.repository
             )
             print(f"\n{kind}, web processes: {processes}{', limit counted in the database' if limit else ''}\n")
-            print("| | requests/s | p50 ms | p95 ms | p99 ms | queries | refused |")
-            print("| --- | --- | --- | --- | --- | --- | --- |")
+            print("| | requests/s | p50 ms | p95 ms | p99 ms | own ms | queries | refused |")
+            print("| --- | --- | --- | --- | --- | --- | --- | --- |")
             for title, (path, more) in requests_of(known).items():
                 if limit and title != "one change":
                     continue
-                rate, *times, wrong = wrk(
+                before = own_time(served.processes[0].pid)
+                made, rate, *times, wrong = wrk(
                     f"http://127.0.0.1:{served.port}{path}", known.token, more, seconds, connections
                 )
+                own = (own_time(served.processes[0].pid) - before) / max(made, 1) * 1000
                 p50, p95, p99 = (f"{one:.1f}" for one in times)
-                print(f"| {title} | {rate:,.0f} | {p50} | {p95} | {p99} | {counted[title]} | {wrong:.0f} |", flush=True)
+                print(
+                    f"| {title} | {rate:,.0f} | {p50} | {p95} | {p99} | {own:.2f} | {counted[title]} | {wrong:.0f} |",
+                    flush=True,
+                )
             print(f"\nMemory, parent and web processes: {memory(served.processes[0].pid)} MB", flush=True)
         finally:
             served.stop()

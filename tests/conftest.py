@@ -365,6 +365,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         return
     terminalreporter.section("NOT RUN, NOT CONTENT", sep="!", red=True, bold=True)
     if failed:
-        terminalreporter.line("Formatting, lint, types or contracts failed; see above.", red=True, bold=True)
+        terminalreporter.line("The linters or another Python failed; see above.", red=True, bold=True)
     for reason, count in sorted(reasons.items()):
         terminalreporter.line(f"{count} not run: {reason.removeprefix('Skipped: ')}", red=True, bold=True)
