@@ -118,9 +118,9 @@ def out(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def borrowed(repository: Path, target: Path) -> Path:
-    """A bare clone that shares the objects."""
-    out("git", "clone", "-q", "--bare", "--shared", str(repository), str(target))
+def borrowed(repository: Path, target: Path, kind: str = "--bare") -> Path:
+    """A clone that shares the objects: ``--bare`` has branches and tags, ``--mirror`` every reference."""
+    out("git", "clone", "-q", kind, "--shared", str(repository), str(target))
     return target
 
 
@@ -150,7 +150,14 @@ def changelog(repository: Path, rounds: int) -> None:
     table("Changelog of all tags", "git log (metadata)", commands, rounds)
 
 
-def syncing(repository: Path, rounds: int) -> None:
+def spent() -> tuple[float, float]:
+    """Wall clock and CPU of this process and its children, so far."""
+    mine, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    cpu = mine.ru_utime + mine.ru_stime + children.ru_utime + children.ru_stime
+    return time.perf_counter(), cpu
+
+
+def syncing(repository: Path, rounds: int, kind: str) -> None:
     """A sync inside a running process, with nothing new and with 50 new commits."""
     from release_mgmt.core.permissions import Via, trusted
     from release_mgmt.services.history_growth import Readings
@@ -161,7 +168,7 @@ def syncing(repository: Path, rounds: int) -> None:
     from release_mgmt.store.session import Store
 
     folder = Path(tempfile.mkdtemp())
-    copy = borrowed(repository, folder / "copy.git")
+    copy = borrowed(repository, folder / "copy.git", kind)
     url = f"sqlite:///{folder}/bench.sqlite"
     upgrade(url)
     store, now, readings = Store(url), datetime(2026, 11, 21, tzinfo=UTC), Readings()
@@ -170,15 +177,19 @@ def syncing(repository: Path, rounds: int) -> None:
         session.add(row)
     actor = trusted("bench", Via.JOB)
 
-    def sync() -> float:
-        began = time.perf_counter()
-        store_history(store, actor, now, "r_bench", open_repository(copy), readings=readings)
-        return time.perf_counter() - began
+    def measured(work: Callable[[], object]) -> tuple[float, float]:
+        before = spent()
+        work()
+        after = spent()
+        return after[0] - before[0], after[1] - before[1]
 
-    def floor() -> float:
-        began = time.perf_counter()
-        subprocess.run(git(copy, "for-each-ref"), stdout=subprocess.DEVNULL, check=True)
-        return time.perf_counter() - began
+    def sync() -> tuple[float, float]:
+        source = open_repository(copy)
+        return measured(lambda: store_history(store, actor, now, "r_bench", source, readings=readings))
+
+    def floor() -> tuple[float, float]:
+        command = git(copy, "for-each-ref")
+        return measured(lambda: subprocess.run(command, stdout=subprocess.DEVNULL, check=True))
 
     first = sync()
     tree, tip = out(*git(copy, "rev-parse", "HEAD^{tree}")), out(*git(copy, "rev-parse", "HEAD"))
@@ -192,11 +203,14 @@ def syncing(repository: Path, rounds: int) -> None:
             tip = out("git", "-C", str(copy), *identity, "commit-tree", tree, "-p", tip, "-m", title)
         out(*git(copy, "update-ref", branch, tip))
         new.append((floor(), sync()))
-    print(f"\nSync in a running process (first sync {first:.2f} s)\n")
-    print("| what | s | x git for-each-ref |\n| --- | --- | --- |")
+    refs = len(out(*git(copy, "for-each-ref", "--format=x")).splitlines())
+    print(f"\nSync in a running process, {refs:,} references (first sync {first[0]:.2f} s)\n")
+    print("| what | ms (CPU ms) | x git for-each-ref, wall | CPU |\n| --- | --- | --- | --- |")
     for name, pairs in (("nothing new", same), ("50 new commits", new)):
-        ratio = statistics.median([one / base for base, one in pairs])
-        print(f"| {name} | {statistics.median([one for _, one in pairs]):.3f} | {ratio:.1f} |")
+        wall, cpu = ([one[at] / base[at] for base, one in pairs] for at in (0, 1))
+        ms = [1000 * statistics.median([one[at] for _, one in pairs]) for at in (0, 1)]
+        print(f"| {name} | {ms[0]:.0f} ({ms[1]:.0f}) | {statistics.median(wall):.1f} | {statistics.median(cpu):.1f} |")
+    sys.stdout.flush()
     store.close()
 
 
@@ -232,7 +246,8 @@ def main() -> None:
         print(f"\n### {original.parent.name.replace('+', '/')}: {int(commits):,} commits, {tags:,} tags")
         reading(repository, given.rounds)
         changelog(repository, given.rounds)
-        syncing(repository, given.rounds)
+        for kind in ("--bare", "--mirror"):
+            syncing(original, max(given.rounds, 5), kind)
     growth()
 
 

@@ -14,6 +14,8 @@ from release_mgmt.sources.git.objects import FILE_LIMIT, TREE, Objects, entries,
 
 AT_ONCE = 100
 """Merges that are looked at together; their trees are in memory at the same time."""
+MOVED_LIMIT = 100
+"""Files of the sides that a merge has no more, in which its lines are looked for."""
 
 
 @dataclass(slots=True)
@@ -82,22 +84,26 @@ def _below(
 def _compare_files(objects: Objects, merges: Sequence[_Merge]) -> None:
     """A file of both sides is the merge's own when it is binary or has a line that no side has."""
     for merge in merges:
-        blobs = objects.read_all({blob for own, sides in merge.files for blob in (own, *sides)} | {*merge.gone})
+        blobs = objects.read_all({blob for own, sides in merge.files for blob in (own, *sides)})
         for own, sides in merge.files:
             data = blobs[own]
             if data is None or len(data) > FILE_LIMIT or any(blobs[side] is None for side in sides):
                 continue
-            new = set(data.split(b"\n"))
+            left = set(data.split(b"\n"))
             for side in sides:
-                new.difference_update((blobs[side] or b"").split(b"\n"))
-            # Seldom is anything left: now without white space, and beside what the merge took from files that moved.
-            left = {b"".join(line.split()) for line in new} - {b""}
-            for blob in (*sides, *merge.gone):
-                left = left and left - _lines(blobs[blob] or b"")
+                left.difference_update((blobs[side] or b"").split(b"\n"))
+            # For most merges nothing is left. Else it may be white space, or lines of a file that moved.
+            left = _lines(b"\n".join(left)) - {b""}
+            for side in sides:
+                left = left and left - _lines(blobs[side] or b"")
+            if left and merge.gone:
+                moved = objects.read_all(merge.gone[:MOVED_LIMIT])
+                left = left.difference(*[_lines(one or b"") for one in moved.values()])
             if left or b"\0" in data[:8000]:
                 merge.own = True
                 break
 
 
 def _lines(data: bytes) -> set[bytes]:
-    return {b"".join(line.split()) for line in data.split(b"\n")}
+    """The lines of a file without white space."""
+    return set(data.translate(None, b" \t\r\v\f").split(b"\n"))
