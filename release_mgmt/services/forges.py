@@ -218,7 +218,8 @@ def poll(store: Store, line: Line, repository_id: str) -> Polled:
             _keep(store, repository_id, [_with_commits(transport, slug, pull)], line.now())
         for pull in _with_tags(store, repository_id, provider, found.planned, tags):
             told = _labellings(transport, slug, pull, tags)
-            _keep(store, repository_id, [replace(pull, labellings=told)], line.now())
+            if told is not None:
+                _keep(store, repository_id, [replace(pull, labellings=told)], line.now())
     except RateLimited as limit:
         return _end(store, line, repository_id, transport, found.told(limit.message), until=limit.until)
     except ReleaseMgmtError as error:

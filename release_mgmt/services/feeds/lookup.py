@@ -47,7 +47,7 @@ class Ticket:
     @property
     def teams(self) -> tuple[str, ...]:
         """The teams of the person whose feed it is."""
-        return tuple(self.team_names.split(",")) if self.team_names else ()
+        return tuple(sorted(self.team_names.split(","))) if self.team_names else ()
 
 
 def look_up(store: Store, token: str) -> Ticket | None:
