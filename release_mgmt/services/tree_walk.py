@@ -14,6 +14,8 @@ from release_mgmt.core.classification import (
     Fact,
     Rules,
     Tree,
+    follow,
+    included_blob,
     judge,
     observe,
     pair_facts,
@@ -23,7 +25,7 @@ from release_mgmt.core.classification import (
 from release_mgmt.core.classification.contents import is_read
 from release_mgmt.core.classification.effects import is_interface
 from release_mgmt.core.classification.facts import language_of
-from release_mgmt.core.evidence.dependencies import manifest_kind
+from release_mgmt.core.evidence.dependencies import Group, manifest_kind
 from release_mgmt.core.evidence.notebooks import NOTEBOOK_BYTES
 from release_mgmt.core.history import Commit, FileChange
 from release_mgmt.services.evidence_cache import Evidence, blob_key, pair_key
@@ -47,6 +49,7 @@ class TreeWalk:
         self.tree = Tree()
         self.evidence = evidence or Evidence()
         self._ids: dict[str, str] = {}
+        self._others: dict[str, str] = {}  # files that matter only if a manifest takes them in
         self._steps: list[tuple[str, list[tuple[str, str | None]]]] = []  # commits applied, with the way back
         self._applied: set[str] = set()
         self._facts: OrderedDict[tuple[str, str], Blob] = OrderedDict()
@@ -62,9 +65,16 @@ class TreeWalk:
         self._go_to(commit.parents[0] if commit.parents else None)
         library = self.tree.is_library
         files = tuple(self._changed(one, library=library) for one in commit.files)
-        ids = {one.path: one.new_blob for one in commit.files}
+        ids = {one.path: one.new_blob for one in commit.files if one.status != "D"}
+        gone = {one.old_path for one in commit.files if one.status in ("D", "R")}
         found = observe(
-            ChangeInput(files, commit.message, labels), self.tree, rules, lambda path, _: self._blob(path, ids[path])
+            ChangeInput(files, commit.message, labels),
+            self.tree,
+            rules,
+            lambda path, _: self._blob(path, ids[path]),
+            lambda path, group: self._included(
+                path, group, ids.get(path, None if path in gone else self._others.get(path))
+            ),
         )
         self._apply(commit)
         return found
@@ -76,18 +86,20 @@ class TreeWalk:
                 self._applied.discard(gone)
                 for path, blob in reversed(undo):
                     self._set(path, blob)
+                self._follow()
             return
-        wanted_ids = {}
+        wanted_ids, self._others = {}, {}
         if sha is not None:
             for entry in self.repository.tree(sha):
-                if entry.kind == "blob" and entry.mode not in _NO_SOURCE and wanted(entry.path):
-                    wanted_ids[entry.path] = entry.sha
+                if entry.kind == "blob" and entry.mode not in _NO_SOURCE:
+                    (wanted_ids if wanted(entry.path) else self._others)[entry.path] = entry.sha
         for path in [path for path in self._ids if path not in wanted_ids]:
             self._set(path, None)
         moved = {path: blob for path, blob in wanted_ids.items() if self._ids.get(path) != blob}
         self.evidence.look_up([blob_key(path, blob) for path, blob in moved.items()])
         for path, blob in moved.items():
             self._set(path, blob)
+        self._follow()
         self._steps = [(sha, [])] if sha is not None else []
         self._applied = {step[0] for step in self._steps}
 
@@ -95,21 +107,43 @@ class TreeWalk:
         undo: list[tuple[str, str | None]] = []
 
         def move(path: str, blob: str | None) -> None:
-            before = self._ids.get(path)
+            before = (self._ids if wanted(path) else self._others).get(path)
             if before != blob:
                 undo.append((path, before))
                 self._set(path, blob)
 
         for one in commit.files:
-            if one.status in ("D", "R") and wanted(one.old_path):
+            if one.status in ("D", "R"):
                 move(one.old_path, None)
         for one in commit.files:
-            if one.status != "D" and wanted(one.path):
+            if one.status != "D":
                 move(one.path, None if one.new_mode in _NO_SOURCE else one.new_blob)
+        self._follow()
         self._steps.append((commit.sha, undo))
         self._applied.add(commit.sha)
 
+    def _follow(self) -> None:
+        """Take in what manifests take in, whatever its name."""
+        follow(self.tree, lambda path, group: self._included(path, group, self._others.get(path)), [])
+
+    def _included(self, path: str, group: Group, blob: str | None) -> Blob | None:
+        if blob is None:
+            return None
+        key = (blob, f"{group} {path}")
+        if key not in self._facts:
+            data = self._read(blob)
+            if not isinstance(data, bytes):
+                return None
+            self._facts[key] = included_blob(path, data, group)
+        return self._facts[key]
+
     def _set(self, path: str, blob: str | None) -> None:
+        if not wanted(path):
+            if blob is None:
+                self._others.pop(path, None)
+            else:
+                self._others[path] = blob
+            return
         if blob is None:
             self._ids.pop(path, None)
             self.tree.remove(path)

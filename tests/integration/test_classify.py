@@ -146,6 +146,24 @@ CASES = [
          "minor", "code_logic"),
     Case("import in benchmarks", {"setup.py": "", "bench/a.py": ""}, {"bench/a.py": "import asv\n"},
          "minor", "code_logic"),
+    Case("a list that is taken in", {"requirements.txt": "-r libs.list\n", "libs.list": "numpy\n"},
+         {"libs.list": "numpy\ntorch\n"}, "major", "new_library", {"torch"}),
+    Case("a list that is taken in now",
+         {"requirements.txt": "numpy\n", "conf/libs.list": "torch\n-r more\n", "conf/more": "jax"},
+         {"requirements.txt": "numpy\n-r conf/libs.list\n"}, "major", "new_library", {"torch", "jax"}),
+    Case("a list that nothing takes in", {"requirements.txt": "numpy\n", "libs.list": "numpy\n"},
+         {"libs.list": "numpy\ntorch\n"}, "minor", "code_logic"),
+    Case("a list that comes with its line", {"requirements.txt": "numpy\n"},
+         {"requirements.txt": "numpy\n-r libs.list\n", "libs.list": "torch\n-r requirements.txt\n-r libs.list\n"},
+         "major", "new_library", {"torch"}),
+    Case("a list for development", {"requirements-dev.txt": "-r libs.list\n", "libs.list": "numpy\n"},
+         {"libs.list": "numpy\ntorch\n"}, "minor", "code_logic"),
+    Case("a list of bounds", {"requirements.txt": "numpy\n-c limits.list\n", "limits.list": "numpy<2\n"},
+         {"limits.list": "numpy<3\ntorch<3\n"}, "minor", "library_minor_bump"),
+    Case("a list that is left out", {"requirements.txt": "numpy\n-r libs.list\n", "libs.list": "torch\n"},
+         {"requirements.txt": "numpy\n"}, "minor", "library_removed"),
+    Case("a list that goes", {"requirements.txt": "numpy\n-r libs.list\n", "libs.list": "torch\n"},
+         {"requirements.txt": "numpy\ntorch\n", "libs.list": None}, "minor", "code_logic"),
     Case("requirement moved", {"requirements.txt": "numpy\npandas>=1\n"},
          {"requirements.txt": None, "deps/requirements.txt": "numpy\npandas>=1\n"}, "minor", "rename_move"),
     Case("syntax error", {"a.py": "x = 1\n"}, {"a.py": "def broken(:\nimport torchvision\n"},
@@ -260,6 +278,28 @@ def _blobs_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(BlobReader, "ask", asked)
     monkeypatch.setattr(Repository, "read_blobs", streamed)
     return seen
+
+
+def test_lists_are_followed_alike_on_a_walk_and_alone(git_repo: GitRepo, tmp_path: Path) -> None:
+    steps: list[Files] = [
+        {"requirements.txt": "-r a.list\n", "a.list": "numpy\n", "b.list": "jax\n"},
+        {"a.list": "numpy\n-r b.list\n"},
+        {"b.list": "jax\n-r a.list\ntorch\n"},
+        {"a.list": None, "c.list": "numpy\n-r b.list\n", "requirements.txt": "-r c.list\n"},
+        {"requirements.txt": "numpy\n"},
+        {"b.list": "dask\n"},
+        {"requirements.txt": "numpy\n-r b.list\n"},
+    ]
+    shas = [git_repo.commit(f"Step {number}", step) for number, step in enumerate(steps)]
+    repository = open_repository(git_repo.path)
+    walked = list(classify_revisions(repository, shas, cache=FileCache(tmp_path / "evidence.sqlite")))
+    names = [{one.name for one in verdict.new_libraries} for _, verdict in walked]
+    assert names == [{"numpy"}, {"jax"}, {"torch"}, set(), set(), set(), {"dask"}]
+    for one in walked:
+        assert list(classify_revisions(repository, [one[0]])) == [one]
+    assert list(classify_revisions(repository, shas, cache=FileCache(tmp_path / "evidence.sqlite"))) == walked
+    back = list(classify_revisions(repository, shas[::-1]))
+    assert back == walked[::-1]
 
 
 def test_a_broken_cache_is_an_empty_one(git_repo: GitRepo, tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ tree, ``rules`` the policy. Nothing here reads a repository; see ``services.clas
 
 from release_mgmt.core.classification.change import ChangedFile, ChangeInput
 from release_mgmt.core.classification.fact import Fact
+from release_mgmt.core.classification.libraries import follow
 from release_mgmt.core.classification.model import Classification, Level, NewLibrary
 from release_mgmt.core.classification.rules import Rule, Rules, load_rules
-from release_mgmt.core.classification.tree import Blob, Tree, wanted
+from release_mgmt.core.classification.tree import Blob, Tree, included_blob, wanted
 from release_mgmt.core.classification.verdict import classify, judge, observe, pair_facts, read_blob
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "Rules",
     "Tree",
     "classify",
+    "follow",
+    "included_blob",
     "judge",
     "load_rules",
     "observe",

@@ -16,11 +16,15 @@ from release_mgmt.core.evidence.distributions import IMPORTS, Identity
 from release_mgmt.core.evidence.imports import Guard
 
 ReadBlob = Callable[[str, bytes], Blob]
+Include = Callable[[str, Group], Blob | None]
+"""The file of a path as it is to be, taken in by a manifest for a group; None when there is none, and the same value
+for the same content."""
 
 
-def facts(change: ChangeInput, tree: Tree, rules: Rules, read: ReadBlob) -> Iterator[Fact]:
+def facts(change: ChangeInput, tree: Tree, rules: Rules, read: ReadBlob, include: Include) -> Iterator[Fact]:
     """What the manifests and the code of a change say about libraries. ``tree`` is moved and moved back."""
-    if not any(wanted(path) for one in change.files if not one.link for path in (one.old_path, one.new_path) if path):
+    paths = [path for one in change.files if not one.link for path in (one.old_path, one.new_path) if path]
+    if not any(wanted(path) or path in tree.included for path in paths):
         return
     before, used = tree.needed, tree.used
     had = {
@@ -34,6 +38,7 @@ def facts(change: ChangeInput, tree: Tree, rules: Rules, read: ReadBlob) -> Iter
     undo: list[tuple[str, Blob | None]] = []
     try:
         new = _move(change, tree, read, undo)
+        follow(tree, include, undo)
         for path, found in new.items():
             if found.unreadable:
                 yield Fact("unreadable", path, None, path, None, found.unreadable, "unreadable")
@@ -76,6 +81,27 @@ def _move(change: ChangeInput, tree: Tree, read: ReadBlob, undo: list[tuple[str,
         undo.append((path, tree.files.get(path)))
         _put(tree, path, after)
     return new
+
+
+def follow(tree: Tree, include: Include, undo: list[tuple[str, Blob | None]]) -> None:
+    """Bring into ``tree`` what its manifests take in and it does not hold yet or as it was, and drop what none takes in
+    any more."""
+    if not tree.included and not tree.followed:
+        return
+
+    def move(path: str, after: Blob | None) -> None:
+        before = tree.files.get(path)
+        if after is not before:
+            undo.append((path, before))
+            _put(tree, path, after)
+
+    done: set[str] = set()
+    while todo := tree.included.keys() - done:
+        path = min(todo)
+        move(path, include(path, tree.included[path]))
+        done.add(path)
+    for path in sorted(tree.followed - tree.included.keys()):
+        move(path, None)
 
 
 def _manifests(before: Needed, after: Needed, used: frozenset[Identity], rules: Rules) -> Iterator[Fact]:

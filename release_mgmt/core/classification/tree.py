@@ -6,13 +6,14 @@ A tree is kept up to date file by file, so that a walk through history costs wha
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from posixpath import basename, commonprefix, dirname
 
 from release_mgmt.core.classification.facts import NOTHING, STANDARD, TOOLING, Asked, FileFacts, language_of
 from release_mgmt.core.classification.scope import counts_at_run_time
-from release_mgmt.core.evidence.dependencies import Group, Manifest, Needed, manifest_kind, needed
+from release_mgmt.core.evidence.dependencies import Group, Manifest, Needed, manifest_kind, needed, read_included
+from release_mgmt.core.evidence.dependencies.scope import group_of_path
 from release_mgmt.core.evidence.distributions import (
     IMPORTS,
     R_BASE,
@@ -23,6 +24,10 @@ from release_mgmt.core.evidence.distributions import (
     import_identity,
 )
 from release_mgmt.core.evidence.imports import Guard
+
+INCLUDES_DEEP = 10
+MOST_INCLUDES = 100
+"""How deep and how many files that manifests take in are followed; a cycle ends where it began."""
 
 BINDING = (Guard.NONE, Guard.LAZY)
 """The conditions under which an import makes its library needed."""
@@ -48,6 +53,15 @@ def blob_of(facts: FileFacts, manifest: Manifest | None, commented: frozenset[Id
     """A file's facts with what follows from them."""
     binding = frozenset((one.how, one.name) for one in facts.asked if one.guard in BINDING)
     return Blob(facts, manifest, commented, binding)
+
+
+def included_blob(path: str, data: bytes, group: Group) -> Blob:
+    """What a tree keeps of a file that a manifest takes in for ``group``, whatever the file's name."""
+    manifest = read_included(path, data)
+    if manifest is not None and group is not Group.RUNTIME:
+        taken = (replace(one, group=group) if one.group is Group.RUNTIME else one for one in manifest.requirements)
+        manifest = replace(manifest, requirements=tuple(taken))
+    return Blob(manifest=manifest)
 
 
 def wanted(path: str) -> bool:
@@ -155,6 +169,9 @@ class Tree:
         self._used: frozenset[Identity] | None = None
         self._declared: frozenset[Identity] | None = None
         self._own: frozenset[Identity] | None = None
+        self._included: dict[str, Group] | None = None
+        self.followed: set[str] = set()
+        """The files that are here only because a manifest took them in."""
 
     def put(self, path: str, blob: Blob) -> None:
         """The file at ``path`` is now ``blob``."""
@@ -165,9 +182,11 @@ class Tree:
         if blob.manifest is not None or (before is not None and before.manifest is not None):
             if blob.manifest is not None:
                 self.manifests[path] = blob.manifest
+                if not wanted(path):
+                    self.followed.add(path)
             else:
                 del self.manifests[path]
-            self._needed = self._used = self._declared = self._own = None
+            self._needed = self._used = self._declared = self._own = self._included = None
         if before is None and path.endswith(_MODULES):
             self.modules.add(path)
             self._used = self._needed = None
@@ -178,8 +197,9 @@ class Tree:
         before = self.files.pop(path, None)
         if before is None:
             return
+        self.followed.discard(path)
         if self.manifests.pop(path, None) is not None:
-            self._needed = self._used = self._declared = self._own = None
+            self._needed = self._used = self._declared = self._own = self._included = None
         if path.endswith(_MODULES):
             self.modules.add(path, -1)
             self._used = self._needed = None
@@ -205,6 +225,28 @@ class Tree:
             self._uses[key] += 1
             if self._uses[key] == 1:
                 self._used = self._needed = None
+
+    @property
+    def included(self) -> dict[str, Group]:
+        """The files that manifests take in (``-r``, ``-c``) though no name tells what they are, with the most binding
+        group in which they are taken."""
+        if self._included is None:
+            found: dict[str, Group] = {}
+            order = list(Group)
+            reading = {path: group_of_path(path) for path in self.manifests if wanted(path)}
+            for _ in range(INCLUDES_DEEP):
+                taken: dict[str, Group] = {}
+                for path, group in reading.items():
+                    for one in self.manifests[path].includes[:MOST_INCLUDES] if path in self.manifests else ():
+                        if not wanted(one.path):
+                            as_group = Group.CONSTRAINT if one.constraint else group
+                            taken[one.path] = min(as_group, taken.get(one.path, as_group), key=order.index)
+                reading = {path: group for path, group in taken.items() if path not in found}
+                found.update(reading)
+                if not reading or len(found) > MOST_INCLUDES:
+                    break
+            self._included = found
+        return self._included
 
     @property
     def is_library(self) -> bool:

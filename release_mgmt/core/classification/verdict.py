@@ -51,11 +51,15 @@ def classify(
 
 
 def observe(
-    change: ChangeInput, tree: Tree, rules: Rules, read: Callable[[str, bytes], Blob] = read_blob
+    change: ChangeInput,
+    tree: Tree,
+    rules: Rules,
+    read: Callable[[str, bytes], Blob] = read_blob,
+    include: libraries.Include = lambda _path, _group: None,
 ) -> tuple[Fact, ...]:
     """What ``change`` does, before any rule says what that means. Of ``rules`` only the development tools and the
-    families matter. ``tree`` comes back as it was."""
-    found = list(libraries.facts(change, tree, rules, read))
+    families matter. ``include`` reads a file that a manifest takes in. ``tree`` comes back as it was."""
+    found = list(libraries.facts(change, tree, rules, read, include))
     library = tree.is_library
     pairs = [one.told if one.told is not None else pair_facts(one, library) for one in change.files]
     only_logs = all(words.is_change_log(one.path) for one in change.files)
