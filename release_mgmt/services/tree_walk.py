@@ -88,7 +88,8 @@ class TreeWalk:
                     self._set(path, blob)
                 self._follow()
             return
-        wanted_ids, self._others = {}, {}
+        wanted_ids: dict[str, str] = {}
+        self._others = {}
         if sha is not None:
             for entry in self.repository.tree(sha):
                 if entry.kind == "blob" and entry.mode not in _NO_SOURCE:
