@@ -12,6 +12,8 @@ MAJOR = "Fraud model on LightGBM"
 OTHER = "Learning rate 0.01 to 0.02"
 
 UNSEEN = {
+    "pages.unsubscribe": "behind a link in a mail",
+    "pages.admin_message_target": "needs a place where messages go",
     "pages.revert_move": "needs a move; a browser test makes one and takes it back",
     "pages.welcome": "behind a one-time link; a browser test follows one",
 }
@@ -31,7 +33,8 @@ def places(found: Demo) -> Mapping[str | None, tuple[str, ...]]:
             f"/changes/{change_id(found, 'Explain each price with SHAP')}",
             "/mine", "/repositories", "/repositories/pricing-model", "/repositories/pricing-model/releases/v1.2.0",
             "/changelogs", "/changelogs/pricing-model", "/changelogs/pricing-model?audience=engineering&text=trees",
-            "/subscribe", "/search?q=fraud", "/search", "/me", "/freezes", "/freezes/releases/inventory", "/plans",
+            "/subscribe", "/search?q=fraud", "/search", "/me", "/me/messages", "/freezes",
+            "/freezes/releases/inventory", "/plans",
             "/weekly", "/insight", "/insight?days=28&repository=pricing-model", "/insight/release_frequency",
             "/requests", f"/requests/{request_id(found)}", "/maturity", "/maturity/pricing-model",
         ),
@@ -43,7 +46,8 @@ def places(found: Demo) -> Mapping[str | None, tuple[str, ...]]:
         "dora": (
             "/admin", "/admin/people", f"/admin/people/{found.ids['ana']}", "/admin/repositories",
             "/admin/repositories/pricing-model", "/admin/repositories/pricing-model/forge", "/admin/teams",
-            "/admin/teams/pricing", "/admin/jobs", "/admin/audit", "/admin/audit?verify=1", "/admin/settings",
+            "/admin/teams/pricing", "/admin/jobs", "/admin/messages", "/admin/audit", "/admin/audit?verify=1",
+            "/admin/settings",
             "/admin/calendars", "/admin/calendars/releases", "/admin/calendars/releases/import",
             "/admin/calendars/new", "/admin/rules", "/admin/sources",
         ),

@@ -83,6 +83,8 @@ FORMS = (
     mark("Move it by hand instead."),
     mark("This calendar has no such version."),
     mark("There is no such move."),
+    mark("This link is not whole."),
+    mark("Open it from the mail again."),
     # forms
     mark("must not be empty"),
     mark("this is not a day"),
