@@ -301,7 +301,7 @@ def rendering_costs() -> None:
 
 if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--seconds", type=float, default=3)
+    options.add_argument("--seconds", type=int, default=3)
     options.add_argument("--rounds", type=int, default=5)
     chosen = options.parse_args()
     rendering_costs()

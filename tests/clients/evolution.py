@@ -15,10 +15,18 @@ try:
 
     gi.require_version("ECal", "2.0")
     gi.require_version("EDataServer", "1.2")
-    from gi.repository import ECal, EDataServer, GLib
+    from gi.repository import ECal, EDataServer, GLib, ICalGLib
 except (ImportError, ValueError) as error:
     print(f"Evolution Data Server's libraries are not installed: {error}", file=sys.stderr)
     sys.exit(2)
+
+
+def _told(value: ICalGLib.Time) -> str:
+    """As ``expected.py`` writes it: a date, or an instant in UTC."""
+    day = f"{value.get_year():04}-{value.get_month():02}-{value.get_day():02}"
+    if value.is_date():
+        return day
+    return f"{day}T{value.get_hour():02}:{value.get_minute():02}:{value.get_second():02}Z"
 
 
 def main(url: str, seconds: float) -> int:
@@ -35,17 +43,15 @@ def main(url: str, seconds: float) -> int:
         client.refresh_sync(None)
         time.sleep(seconds)
         _, found = client.get_object_list_as_comps_sync("#t", None)
+        lines = []
         for component in found:
             start, end = component.get_dtstart().get_value(), component.get_dtend().get_value()
-            print(
-                start.as_ical_string(),
-                end.as_ical_string(),
-                component.get_status(),
-                component.get_summary().get_value(),
-            )
+            status = component.get_status().value_name.removeprefix("I_CAL_STATUS_")
+            lines.append(f"{_told(start)} {_told(end)} {status} {component.get_summary().get_value()}")
+        print("\n".join(sorted(lines)))
         return 0 if found else 1
     finally:
-        source.remove_sync(None)
+        registry.ref_source(source.get_uid()).remove_sync(None)  # ours does not know yet that it may go
 
 
 if __name__ == "__main__":
