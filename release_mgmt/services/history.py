@@ -278,7 +278,7 @@ def _assembled(
     options = _options(request, reading, history, base)
     if own:
         reading.forget()
-    assembly = Assembly(history, options, Edits(objects))
+    assembly = Assembly(history, options, Edits(objects), to_grow=not own)
     record = _selected(assembly.changelog(), request, head, found)
     return Found(record, found, history, assembly.releases, assembly)
 

@@ -85,7 +85,9 @@ def assemble(history: History, options: Options, patches: Patches | None = None)
 class Assembly:
     """The making of one changelog; ``releases`` tells which release holds which commit."""
 
-    def __init__(self, history: History, options: Options, patches: Patches | None) -> None:
+    def __init__(self, history: History, options: Options, patches: Patches | None, *, to_grow: bool = False) -> None:
+        """With ``to_grow`` it keeps what ``core.changelog.growth`` adds to."""
+        self.to_grow = to_grow
         self.history = history
         self.options = options
         self.patches = patches
@@ -164,7 +166,7 @@ class Assembly:
         joiner = Joiner(self.book, inside, {part.place: part.settled.shown for part in parts}, self._linear, last)
         twins = joiner.join(self._side([part.place for part in parts]), self.patches, self.budget)
         self.diagnostics.extend(twins.diagnostics)
-        if parts[-1].release is None:
+        if self.to_grow and parts[-1].release is None:
             about = slice(told - len(parts[-1].settled.diagnostics), told)
             self.open = Open(parts, inside, joiner, twins, about)
         return [self.section(part, twins) for part in parts]

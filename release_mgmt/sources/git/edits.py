@@ -13,6 +13,8 @@ from release_mgmt.sources.git.merges import with_own_content
 from release_mgmt.sources.git.objects import FILE_LIMIT, TREE, Objects, entries, head_of
 
 LINES_LIMIT = 2_000
+AT_ONCE = 25
+"""Commits that are looked at together; their trees are in memory at the same time."""
 FILES_LIMIT = 100
 """Files of a commit above which it is not compared by content: a vendored tree or a move of everything."""
 
@@ -50,6 +52,10 @@ class Edits:
     def learn(self, shas: Iterable[str]) -> None:
         """Find the files that many commits changed in a few questions, tree level by tree level."""
         wanted = [sha for sha in dict.fromkeys(shas) if sha not in self._touched]
+        for start in range(0, len(wanted), AT_ONCE):
+            self._learn(wanted[start : start + AT_ONCE])
+
+    def _learn(self, wanted: Sequence[str]) -> None:
         heads = {sha: head_of(data) for sha, data in self._objects.read_all(wanted).items()}
         parents = self._objects.read_all([head[1][0] for head in heads.values() if head and head[1]])
         pairs: list[tuple[str, str, str | None, str | None]] = []

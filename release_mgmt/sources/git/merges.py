@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from release_mgmt.sources.git.objects import FILE_LIMIT, TREE, Objects, entries, head_of
 
-AT_ONCE = 100
+AT_ONCE = 25
 """Merges that are looked at together; their trees are in memory at the same time."""
 MOVED_LIMIT = 100
 """Files of the sides that a merge has no more, in which its lines are looked for."""
