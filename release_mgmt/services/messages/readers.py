@@ -21,6 +21,10 @@ DEEP = frozenset({Role.ENGINEER, Role.RELEASE_MANAGER, Role.ADMINISTRATOR})
 """Who reads what is kept from the business."""
 
 
+_STRANGER = Actor(None, "stranger", frozenset({Role.READER}), via=Via.TOKEN)
+"""Somebody signed in with no team, calendar or change: sees what is kept for nobody."""
+
+
 @dataclass
 class Listener:
     """A target with the reader behind it and who that is when the database is asked what may be seen."""
@@ -50,9 +54,7 @@ class Sight:
 
     @cached_property
     def _kept(self) -> frozenset[str]:
-        kept = visibility.kept(self.session)
-        rows = self.session.execute(select(Change.id, Change.repository_id).where(Change.id.in_(self.changes)))
-        return frozenset(change for change, repository in rows if repository in kept)
+        return self.changes - self._asked(self.changes, _STRANGER)
 
     @cached_property
     def _internal(self) -> frozenset[str]:
@@ -60,12 +62,14 @@ class Sight:
 
     def of(self, listener: Listener) -> frozenset[str]:
         """The changes that a listener may be told of."""
-        asked = self._kept
-        seen = self.changes - asked
-        if asked:
-            joined = select(Change.id).join(Repository, Repository.id == Change.repository_id)
-            seen |= set(self.session.scalars(joined.where(Change.id.in_(asked), visibility.changes(listener.actor))))
-        return frozenset(seen - self._internal) if listener.business else frozenset(seen)
+        seen = self.changes - self._kept
+        if self._kept:
+            seen |= self._asked(self._kept, listener.actor)
+        return seen - self._internal if listener.business else seen
+
+    def _asked(self, changes: frozenset[str], actor: Actor) -> frozenset[str]:
+        joined = select(Change.id).join(Repository, Repository.id == Change.repository_id)
+        return frozenset(self.session.scalars(joined.where(Change.id.in_(changes), visibility.changes(actor))))
 
 
 def _wall(text: str | None) -> time | None:

@@ -25,12 +25,13 @@ from sqlalchemy import func, select, update
 from release_mgmt import clock
 from release_mgmt.core.errors import Conflict
 from release_mgmt.core.messages import Kind
-from release_mgmt.services import audit, outbox, placing
+from release_mgmt.services import audit, outbox, placing, plan_messages
 from release_mgmt.services.messages import delivery, log, targets
 from release_mgmt.services.messages.assembly import Office
 from release_mgmt.services.messages.delivery import Post
 from release_mgmt.sources.channels import hooks
 from release_mgmt.store.models.messages import MessageAttempt, MessageDelivery, MessageItem, MessageTarget
+from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.session import Store
 from tests.integration.messages.town import OFFICE, later, turn
 from tests.integration.scheduling.builders import NOW, OPERATOR, apply, seed
@@ -319,3 +320,35 @@ def test_a_free_port_is_not_taken_for_a_receiver(store: Store) -> None:
     outcome = hooks.post(hooks.Hook("m", f"http://127.0.0.1:{port}/", b"{}", ()), NOW, HOSTS)
     assert not outcome.taken
     assert not outcome.final
+
+
+def test_a_webhook_of_the_installation_hears_nothing_of_a_repository_kept_for_its_teams(
+    store: Store, receiver: Receiver
+) -> None:
+    """Not its changes, and of a window that holds both only the open one; a webhook of the team hears its own."""
+    hook(store, receiver.url)
+    seed(store, "m1")
+    seed(store, "k1", repository="secret")
+    with store.write() as session:
+        kept = session.get_one(Repository, "r_secret")
+        kept.settings, kept.owner_team = {"teams_only": True}, "fraud"
+        session.get_one(Change, "k1").affected_teams = ["fraud"]
+    apply(store)
+    plan_messages.tell_tomorrow(store, NOW.replace(day=23), ["releases"])
+    with store.write() as session:
+        facts = {"window": "w@2026-11-24T18:00", "changes": ["k1"]}
+        outbox.tell(session, NOW, Kind.TOMORROW, fold="only kept", facts=facts, calendar="releases")
+    turn(store, NOW.replace(day=23, hour=12), POST)
+    told = [json.loads(body) for _, body in receiver.taken]
+    assert sorted(one["type"] for one in told) == ["change.announced", "window.tomorrow"]
+    assert "k1" not in json.dumps(told)
+    assert [one["data"]["changes"] for one in told if one["type"] == "window.tomorrow"] == [["m1"]]
+    receiver.taken.clear()
+    targets.add(
+        store, OPERATOR, NOW, channel="webhook", name="team", address=receiver.url, office=OFFICE, hosts=HOSTS,
+        team="fraud",
+    )  # fmt: skip
+    with store.write() as session:
+        outbox.tell(session, NOW, Kind.RELEASED, fold="k1", change="k1", calendar="releases")
+    turn(store, NOW.replace(day=23, hour=13), POST)
+    assert [json.loads(body)["data"]["change"]["id"] for _, body in receiver.taken] == ["k1"]
