@@ -152,3 +152,22 @@ def test_of_its_changes_one_sees_those_one_may_know_of(api: Api, app: Flask, sql
 @pytest.mark.parametrize("wrong", [{"title": ""}, {"link": "javascript:x"}, {"team": "nobody"}, {"owner": "nobody"}])
 def test_a_wrong_request_is_refused(api: Api, wrong: dict[str, str]) -> None:
     assert api.call("f1", "POST", "/requests", ASKED | wrong).status_code in {404, 422}
+
+
+def test_the_pages_of_a_request_and_its_change_lead_to_each_other(api: Api, app: Flask, sqlite_store: Store) -> None:
+    key = asked(api, text="Too many <b>false</b> alarms")
+    api.call("author", "PUT", f"/requests/{key}/changes/c1")
+    reader = client_as(app, sqlite_store, Role.READER)
+    page = {
+        path: reader.get(path, headers={"Accept": "text/html"}).text for path in (f"/requests/{key}", "/changes/c1")
+    }
+    assert "/changes/c1" in page[f"/requests/{key}"]
+    assert "&lt;b&gt;false" in page[f"/requests/{key}"]
+    assert f"/requests/{key}" in page["/changes/c1"]
+    form = {"title": "Faster prices", "metric": "latency", "expected_from": "3 s", "expected_to": "1 s"}
+    made = reader.post("/requests", data=form, headers={"Accept": "text/html"})
+    assert made.status_code == 303, made.text
+    path = made.headers["Location"]
+    linked = reader.post(path, data={"do": "close"}, headers={"Accept": "text/html"})
+    assert linked.status_code == 303
+    assert reader.post("/requests", data={"title": ""}, headers={"Accept": "text/html"}).status_code == 422

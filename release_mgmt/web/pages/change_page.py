@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from flask import url_for
+
 from release_mgmt.core.approvals import Verdict
 from release_mgmt.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from release_mgmt.core.permissions import Action, allows, may_somewhere
@@ -15,6 +17,7 @@ from release_mgmt.services import (
     calendars,
     directory,
     gate,
+    outcomes,
     placing,
     publications,
     repositories,
@@ -145,6 +148,7 @@ class ChangePage:
     why: str
     decided_by: str
     summary: str | None
+    answers: tuple[tuple[str, str], ...]
     evidence: tuple[EvidenceRow, ...]
     corrections: tuple[Correction, ...]
     commits: tuple[CommitLine, ...]
@@ -195,6 +199,7 @@ def change_page(detail: ChangeDetail, problem: Problem | None = None) -> ChangeP
         why=lines.kind_words(found.kind),
         decided_by=detail.rule or "",
         summary=note.text if note else detail.summary,
+        answers=_answers(found.id),
         evidence=lines.evidence_rows(detail.evidence, repository, found.head_sha),
         corrections=_corrections(detail, names),
         commits=tuple(
@@ -223,6 +228,12 @@ def change_page(detail: ChangeDetail, problem: Problem | None = None) -> ChangeP
         moved=_moves(found, names),
         problem=problem,
     )
+
+
+def _answers(change_id: str) -> tuple[tuple[str, str], ...]:
+    """The business requests that the change answers: address and title."""
+    found = outcomes.search(context.store, context.actor, change=change_id)
+    return tuple((url_for("pages.request", key=one.id), one.title) for one in found.items)
 
 
 def _moves(found: ChangeView, names: Directory) -> tuple[PlanMove, ...]:
