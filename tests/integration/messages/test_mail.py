@@ -269,3 +269,25 @@ def test_a_freeze_and_a_window_of_tomorrow_are_told(store: Store, room: MailRoom
     (mail,) = room.box.to("ben")
     assert mail["Subject"].startswith("Releases: 1 window starts tomorrow")
     assert "Change m1" in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+
+
+def test_a_window_of_tomorrow_names_only_what_the_reader_may_see(store: Store, room: MailRoom, post: Post) -> None:
+    """Cem's team is affected by m1; k1 of the same window is kept for another team."""
+    settle(store)
+    seed(store, "k1", repository="secret")
+    with store.write() as session:
+        kept = session.get_one(Repository, "r_secret")
+        kept.settings = {"teams_only": True}
+    apply(store, later(1), horizon_days=100)
+    turn(store, later(10), post)
+    room.box.mails.clear()
+    eve = NOW.replace(day=23, hour=9)
+    plan_messages.tell_tomorrow(store, eve, ["releases"])
+    turn(store, eve + timedelta(minutes=5), post)
+    (mail,) = room.box.to("cem")
+    text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "Change m1" in text
+    assert "k1" not in text
+    calendar = [part.get_content() for part in mail.iter_attachments()]
+    assert calendar
+    assert "k1" not in calendar[0]
