@@ -227,6 +227,7 @@ class Settings:
     worker_metrics_port: int = _value(
         0, _number(0, 65535), "port at which a worker that runs alone tells its metrics (on `host`); 0: nowhere"
     )
+    job_deadline: int = _value(360, _number(1), "longest run of one job, in minutes; it is ended and tried again")
     sync_every: int = _value(300, _number(10), "time between two syncs of a repository")
     reconcile_every: int = _value(1, _number(1), "time between two looks for work that is due")
 

@@ -103,6 +103,9 @@ def reconcile(store: Store, engine: Engine, settings: Settings) -> int:
     tending.process_deliveries(store, clock.now())
     tending.enqueue_due(store, ACTOR, clock.now(), timedelta(seconds=settings.sync_every))
     tending.enqueue_messages(store, clock.now(), timedelta(seconds=settings.message_settle))
+    overdue = services.end_overdue(store, clock.now(), timedelta(minutes=settings.job_deadline))
+    if overdue:
+        log.warning("jobs ran too long", jobs=overdue)
     active = services.active(store)
     known = engine.states(active)
     sent = 0

@@ -285,6 +285,22 @@ def fail(store: Store, now: datetime, job: str, message: str, *, passing: bool) 
         return row.state
 
 
+def end_overdue(store: Store, now: datetime, deadline: timedelta) -> list[str]:
+    """End the jobs that have run longer than ``deadline``: asked to stop, failed, and tried again later; their ids.
+
+    A step that hangs cannot be ended from outside; what it still writes finds its job ended and changes no job.
+    """
+    with store.read() as session:
+        query = select(Job.id).where(Job.state == "running", Job.started_at < now - deadline)
+        found = list(session.scalars(query.order_by(Job.id)))
+    for job in found:
+        with store.write() as session:
+            session.execute(update(Job).where(Job.id == job, Job.state == "running").values(cancel_requested=True))
+        hours = round(deadline / timedelta(hours=1), 1)
+        fail(store, now, job, f"It ran longer than {hours:g} hours and was ended.", passing=True)
+    return found
+
+
 def heartbeat(store: Store, now: datetime, worker: str, version: str) -> None:
     """Say that a worker lives."""
     with store.write() as session:

@@ -265,6 +265,24 @@ def test_due_repositories_are_taken_once(store: Store) -> None:
     assert jobs.get(store, OPERATOR, second[0]).attempts == 1
 
 
+def test_a_job_over_its_deadline_is_ended_and_tried_again(store: Store) -> None:
+    """It does not block its repository for ever, and what its hanging step tells later changes nothing."""
+    add_repositories(store, 1)
+    now = clock.now()
+    (job,) = jobs.take_due(store, now, timedelta(hours=1))
+    jobs.begin(store, now, job)
+    assert jobs.end_overdue(store, now + timedelta(hours=6), timedelta(hours=6)) == []
+    late = now + timedelta(hours=6, seconds=1)
+    assert jobs.end_overdue(store, late, timedelta(hours=6)) == [job]
+    ended = jobs.get(store, OPERATOR, job)
+    assert (ended.state, ended.cancel_requested) == ("failed", True)
+    assert ended.message == "It ran longer than 6 hours and was ended."
+    assert not jobs.progress(store, late, job, step="classify")
+    assert not jobs.finish(store, late, job)
+    assert jobs.get(store, OPERATOR, job).state == "failed"
+    assert len(jobs.take_due(store, late + timedelta(minutes=1), timedelta(hours=1))) == 1
+
+
 def test_turns_that_were_set_before_the_clock_went_back_are_due(store: Store) -> None:
     """The clock was a day ahead and is set right: work goes on at once, not in a day."""
     add_repositories(store, 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -11,7 +13,9 @@ from sqlalchemy import inspect, text
 from release_mgmt.core.errors import Conflict, InvalidInput
 from release_mgmt.store import migrate
 from release_mgmt.store.models import Base
-from release_mgmt.store.session import make_engine
+from release_mgmt.store.session import Store, make_engine
+from tests.conftest import GitRepo
+from tests.integration.faults.town import settle
 
 
 def test_the_chain_is_one_line() -> None:
@@ -43,6 +47,33 @@ def test_every_step_goes_down_and_up_again(empty_url: str) -> None:
     engine = make_engine(empty_url)
     assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
     engine.dispose()
+
+
+def test_every_step_goes_down_and_up_with_data_in_the_tables(store: Store, git_repo: GitRepo, tmp_path: Path) -> None:
+    """An installation that was used: each step back and forth leaves the rows of every table that it does not drop."""
+    settle(store, git_repo, tmp_path / "data")
+    store.close()
+
+    def rows() -> dict[str, int]:
+        with store.engine.connect() as connection:
+            tables = inspect(connection).get_table_names()
+            return {one: connection.execute(text(f'SELECT count(*) FROM "{one}"')).scalar_one() for one in tables}
+
+    used = {name for name, count in rows().items() if count}
+    assert len(used) > 20, used
+    names = [one.revision for one in ScriptDirectory.from_config(migrate.config()).walk_revisions()]
+    for name, below in zip(names, [*names[1:], "base"], strict=True):
+        before = rows()
+        migrate.downgrade(store.url, below)
+        down = rows()
+        down.pop("alembic_version")
+        assert down == {table: before[table] for table in down}
+        migrate.upgrade(store.url, name)
+        up = rows()
+        assert set(up) == set(before)
+        assert {table: up[table] for table in down} == down
+        migrate.downgrade(store.url, below)
+    store.close()
 
 
 def test_newer_database_is_refused_and_left_alone(empty_url: str) -> None:
