@@ -14,6 +14,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 
 class Guard(StrEnum):
@@ -45,6 +46,12 @@ class Import:
 
 
 Span = tuple[int, int]
+
+FAR = 2_000
+"""Bytes into a line beyond which nothing is looked for: what stands before would be lexed for each hit."""
+
+HITS = 50_000
+"""Words of a file that are looked at."""
 
 _WORD = re.compile(rb"import(?![0-9A-Za-z_\x80-\xff])")
 _MARKS = re.compile(rb'"""|\'\'\'|\\\n')
@@ -98,7 +105,7 @@ def find_imports(data: bytes) -> tuple[Import, ...]:
     blocks: _Blocks | None = None
     found: list[Import] = []
     line, counted = 1, 0
-    for hit in _WORD.finditer(data):
+    for hit in islice(_WORD.finditer(data), HITS):
         at = hit.start()
         begin = _code_before(data, at, spans, starts)
         if begin is None:
@@ -140,12 +147,14 @@ def find_calls(data: bytes) -> tuple[Import, ...]:
     starts = [start for start, _ in spans]
     blocks = _Blocks(data, spans, starts)
     found = []
-    for call in _CALLED.finditer(data):
+    line, counted = 1, 0
+    for call in islice(_CALLED.finditer(data), HITS):
         at = call.start()
         if _code_before(data, at, spans, starts) is not None:
+            line += data.count(b"\n", counted, at)
+            counted = at
             guard = blocks.guard(at) if _indented(data, at) else Guard.NONE
-            name = _text(call.group(1) or call.group(2))
-            found.append(Import(name, 0, (), data.count(b"\n", 0, at) + 1, guard))
+            found.append(Import(_text(call.group(1) or call.group(2)), 0, (), line, guard))
     return tuple(found)
 
 
@@ -237,6 +246,8 @@ def _code_before(data: bytes, at: int, spans: list[Span], starts: list[int]) -> 
         if at < done:
             return None
     begin = max(data.rfind(b"\n", done, at) + 1, done)
+    if at - begin > FAR:
+        return None
     prefix = data[begin:at]
     if b'"' in prefix or b"'" in prefix or b"#" in prefix:
         if _place(data, begin, at)[0] != "code":

@@ -89,11 +89,13 @@ def python_uses(text: str) -> tuple[Use, ...]:
     masked = _OPAQUE.sub(_blank, text)
     attached = "rio" not in masked and re.search(r"\b(?:library|require)\s*\(\s*[\"']?reticulate\b", text) is not None
     found = []
+    line, counted = 1, 0
     for call in islice(_PYTHON.finditer(masked), CALLS):
         module = _MODULE.match(text, call.end())
         if module and (call.group(1) or attached):
-            name = module.group(1) or module.group(2)
-            found.append(Use(name, text.count("\n", 0, call.start()) + 1, Guard.NONE))
+            line += text.count("\n", counted, call.start())
+            counted = call.start()
+            found.append(Use(module.group(1) or module.group(2), line, Guard.NONE))
     return tuple(dict.fromkeys(found))
 
 
