@@ -23,7 +23,7 @@ STATIC = folder("templates") / "static"
 PAGES = {
     "/": 34, "/calendar": 20, "/calendar?shape=week": 20, "/calendar?shape=agenda": 20, "/calendar?shape=quarter": 20,
     "/changes": 14, "/changes?team=pricing&level=major": 14, "/mine": 14,
-    "/changes/c0": 40, "/changes/c0/emergency": 36, "/changes/c0/move": 18, "/changes/c0/swap": 18, "{window}": 30,
+    "/changes/c0": 41, "/changes/c0/emergency": 36, "/changes/c0/move": 18, "/changes/c0/swap": 18, "{window}": 30,
     "/board": 24, "/emergencies": 16,
     "/repositories": 12,
     "/repositories/pricing-model": 18, "/repositories/pricing-model/releases/v1.1.0": 16, "/changelogs": 12,

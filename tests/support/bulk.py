@@ -31,7 +31,7 @@ def fill(folder: Path, changes: int) -> tuple[Flask, Store, tuple[str, str]]:
     mia = people.add(store, OPERATOR, now, name="Mia", login="mia", grants=tuple(Grant(one) for one in roles))
     for slug in ("pricing", "fraud"):
         teams.add(store, OPERATOR, now, slug=slug, name=slug.title(), kind="business")
-    for number in range(changes // 20):
+    for number in range(min(changes // 20, 30)):  # an organisation has tens of teams
         made = people.add(store, OPERATOR, now, name=f"Person {number}", login=f"p{number}")
         slug = f"team-{number}"
         teams.add(store, OPERATOR, now, slug=slug, name=slug.title(), kind="engineering")
