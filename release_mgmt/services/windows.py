@@ -136,24 +136,8 @@ _PLACED = (
 
 
 def _placed(row: Any) -> PlacedChange:
-    (
-        *head,
-        teams,
-        environment,
-        slug,
-        window,
-        start,
-        end,
-        position,
-        why,
-        reasons,
-        conflicts,
-        at,
-        suggestion,
-        by,
-        said,
-        _,
-    ) = row
+    *head, teams, environment, slug, window, start, end, position, why, reasons, conflicts = row[:18]
+    at, suggestion, by, said = row[18:22]
     return PlacedChange(
         *head, tuple(teams or ()), environment, slug, window, start, end, position, why, tuple(reasons or ()),
         tuple(conflicts or ()), at, suggestion, by, said,
