@@ -136,12 +136,10 @@ _PLACED = (
 
 
 def _placed(row: Any) -> PlacedChange:
-    *head, teams, environment, slug, window, start, end, position, why, reasons, conflicts = row[:18]
-    at, suggestion, by, said = row[18:22]
-    return PlacedChange(
-        *head, tuple(teams or ()), environment, slug, window, start, end, position, why, tuple(reasons or ()),
-        tuple(conflicts or ()), at, suggestion, by, said,
-    )  # fmt: skip
+    fields: list[Any] = list(row[:22])
+    for place in (8, 16, 17):  # teams, reasons, conflicts
+        fields[place] = tuple(fields[place] or ())
+    return PlacedChange(*fields)
 
 
 def _windows(session: Session, actor: Actor, rows: Iterable[Any]) -> list[WindowView]:
