@@ -15,7 +15,7 @@ from release_mgmt.services.proposals import Case
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow
 
-MOST = 60
+MOST = 25
 """How many coming changes of a calendar are looked at; the nearest first."""
 
 

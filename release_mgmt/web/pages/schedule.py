@@ -150,7 +150,7 @@ def with_facts(cards: Iterable[WindowCard], most: int = 1, listed: int = 500) ->
             rows = tuple(one for one in rows if one.kind not in WORDY)
         return replace(line, evidence=rows, note=note.text if note else None)
 
-    return tuple(replace(one, changes=tuple(told(line) for line in one.changes)) for one in found)
+    return tuple(replace(one, changes=(*map(told, one.changes[:listed]), *one.changes[listed:])) for one in found)
 
 
 def _state(found: WindowView) -> WindowState:
