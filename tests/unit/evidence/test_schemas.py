@@ -174,3 +174,58 @@ def test_unreadable_schema() -> None:
     """A broken schema says so."""
     with pytest.raises(Unreadable):
         schemas.changes("a.avsc", b"{}", b"{")
+
+
+def lines(path: str, old: str, new: str) -> dict[tuple[str, str], int | None]:
+    return {(one.subject, one.what): one.line for one in schemas.changes(path, old.encode(), new.encode())}
+
+
+def test_the_line_of_a_part() -> None:
+    """In the new file, in the old one for what is gone; references and longer names do not count."""
+    old = """openapi: 3.1.0
+paths:
+  /orders:
+    get:
+      parameters:
+        - name: limit
+      responses:
+        '200':
+          content:
+            application/json:
+              schema: {$ref: '#/components/schemas/Order'}
+    delete: {}
+components:
+  schemas:
+    OrderLine:
+      type: object
+    Order:
+      type: object
+      properties:
+        id_of: {type: string}
+        id: {type: string}
+        gone: {type: string}
+"""
+    new = old.replace("        id: {type: string}\n        gone", "        id: {type: integer}\n        more")
+    new = new.replace("    delete: {}\n", "").replace("name: limit", "name: limit\n          required: true")
+    assert lines("openapi.yaml", old, new) == {
+        ("DELETE /orders", "operation removed"): 12,
+        ("GET /orders limit", "parameter is required now"): 6,
+        ("Order.id", "type changed"): 21,
+        ("Order.gone", "property removed"): 22,
+        ("Order.more", "property added"): 22,
+    }
+    record = '{"type": "record", "name": "orders",\n "fields": [\n  {"name": "total", "type": "int"}%s\n]}'
+    assert lines("orders.avsc", record % "", record % ',\n  {"name": "note", "type": "string"}') == {
+        ("orders.note", "field added without a default"): 4
+    }
+    schema = '{"properties": {\n  "a": {"type": "string"},\n  "b": {"enum": ["x", "y"]}\n}}'
+    assert lines("x.schema.json", schema, schema.replace(', "y"', "")) == {("b", "value removed"): 3}
+
+
+def test_a_line_is_not_looked_for_without_end() -> None:
+    """A text over a megabyte has facts without lines."""
+    filler = " " * 1_000_001
+    schema = '{"properties": {"a": {"type": "string"}}}'
+    assert lines("x.schema.json", schema + filler, schema.replace("string", "integer") + filler) == {
+        ("a", "type changed"): None
+    }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from posixpath import basename
 
 from release_mgmt.core.evidence.schemas import json_schema, migrations, protobuf, sql
+from release_mgmt.core.evidence.schemas.lines import line_of
 from release_mgmt.core.evidence.schemas.model import SchemaChange
 
 Compare = Callable[[bytes | None, bytes | None], Iterable[SchemaChange]]
@@ -48,7 +50,8 @@ def changes(path: str, old: bytes | None, new: bytes | None) -> tuple[SchemaChan
         return ()
     found: list[SchemaChange] = []
     for one in compare(old, new):
-        found.append(one)
+        side = old if new is None or one.what.endswith("removed") else new
+        found.append(one if one.line is not None else replace(one, line=line_of(one.subject, side)))
         if len(found) >= _MOST:
             break
     return tuple(found)
