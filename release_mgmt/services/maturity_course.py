@@ -112,14 +112,20 @@ def _tags_in_windows(session: Session, repository: Repository, since: datetime) 
 
 
 def take(store: Store, now: datetime, repository_id: str, source: Source) -> bool:
-    """Keep a snapshot when the last one is a week old, the first time also of the year before; whether one was kept."""
+    """Keep a snapshot when the last one is a week old, the first time also of the year before; whether one was kept.
+
+    A repository without a commit on HEAD has nothing to judge yet.
+    """
     with store.read() as session:
         row = session.get_one(Repository, repository_id)
         last = session.scalar(select(func.max(MaturityRow.day)).where(MaturityRow.repository_id == repository_id))
         known = facts(session, row, now)
     if last is not None and f"{now - EVERY:%Y-%m-%d}" < last:
         return False
-    judged = maturity.judge_repository(source, maturity.rules(), facts=known)
+    head = source.refs().head.sha
+    if head is None:
+        return False
+    judged = maturity.judge_repository(source, maturity.rules(), revision=head, facts=known)
     with store.write() as session:
         if last is None and judged.before is not None:
             _keep(session, repository_id, f"{now - YEAR:%Y-%m-%d}", judged.before, {})
