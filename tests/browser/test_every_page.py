@@ -34,3 +34,22 @@ def test_titles_from_git_are_text_and_never_markup(visitor: Visit) -> None:
     page = visitor("ana").visit("/changes")
     assert page.locator("main b:text('now')").count() == 0
     assert HOSTILE in page.inner_text("main")
+
+
+@pytest.mark.parametrize(("size", "theme"), [("desktop", "light"), ("phone", "dark")])
+def test_a_place_where_messages_go_is_added_and_sound(visitor: Visit, size: str, theme: str) -> None:
+    """An administrator adds a team's mail; the list and the page of the place are sound; it can be taken away."""
+    window = visitor("dora", size=size, theme=theme)
+    page = window.visit("/admin/messages")
+    page.get_by_text("Add one").click()
+    page.get_by_label("Kind").select_option("email")
+    page.get_by_label("Name").fill("Pricing's mail")
+    page.get_by_label("Address").fill("pricing@example.org")
+    page.get_by_label("For").select_option("pricing")
+    page.get_by_role("button", name="Add it").click()
+    window.check(f"dora-messages-added-{size}-{theme}")
+    page.get_by_role("link", name="Pricing's mail").click()
+    assert page.inner_text("h1") == "Pricing's mail"
+    window.check(f"dora-messages-place-{size}-{theme}")
+    page.get_by_role("button", name="Take it away").click()
+    assert page.get_by_role("link", name="Pricing's mail").count() == 0

@@ -13,7 +13,7 @@ OTHER = "Learning rate 0.01 to 0.02"
 
 UNSEEN = {
     "pages.unsubscribe": "behind a link in a mail",
-    "pages.admin_message_target": "needs a place where messages go",
+    "pages.admin_message_target": "needs a place where messages go; a browser test makes one",
     "pages.revert_move": "needs a move; a browser test makes one and takes it back",
     "pages.welcome": "behind a one-time link; a browser test follows one",
 }
