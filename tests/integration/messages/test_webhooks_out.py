@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from sqlalchemy import func, select, update
 
 from release_mgmt import clock
@@ -244,15 +245,46 @@ def test_machines_of_a_private_network_are_never_asked(store: Store, receiver: R
     assert receiver.asked == 0
 
 
-def test_a_slow_receiver_does_not_hold_up_the_others(store: Store, receiver: Receiver) -> None:
-    """Each webhook is a job of its own: what is due for one is found without the other."""
-    slow = hook(store, receiver.url)
-    quick = hook(store, receiver.url.replace("key=1", "key=2"))
-    for key in (slow.id, quick.id):
-        log.test(store, OPERATOR, NOW, key, OFFICE)
-    assert delivery.subjects_due(store, NOW) == sorted([slow.id, quick.id])
-    delivery.deliver(store, lambda: NOW, quick.id, POST)
-    assert delivery.subjects_due(store, NOW) == [slow.id]
+def test_a_slow_receiver_holds_up_nobody_and_is_asked_once(store: Store, receiver: Receiver) -> None:
+    """While one receiver takes its time, another gets its message, and no second worker sends the first again."""
+    other = Receiver()
+    try:
+        receiver.wait = 1.5
+        slow, quick = hook(store, receiver.url), hook(store, other.url)
+        for key in (slow.id, quick.id):
+            log.test(store, OPERATOR, NOW, key, OFFICE)
+        assert delivery.subjects_due(store, NOW) == sorted([slow.id, quick.id])
+        sending = threading.Thread(target=delivery.deliver, args=(store, lambda: NOW, slow.id, POST))
+        sending.start()
+        while receiver.asked == 0:
+            time.sleep(0.01)
+        delivery.deliver(store, lambda: NOW, quick.id, POST)
+        delivery.deliver(store, lambda: NOW, slow.id, POST)
+        assert sending.is_alive()
+        assert (len(other.taken), receiver.asked) == (1, 1)
+        sending.join(30)
+        assert (len(receiver.taken), receiver.asked) == (1, 1)
+        assert delivery.subjects_due(store, NOW) == []
+    finally:
+        other.stop()
+
+
+def test_a_receiver_beyond_patience_is_asked_again_under_the_same_id(
+    store: Store, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was taken but not answered in time looks like what was lost: the same id says that it is the same."""
+    monkeypatch.setattr(hooks, "TIMEOUT", urllib3.Timeout(connect=5.0, read=0.2))
+    made = hook(store, receiver.url)
+    log.test(store, OPERATOR, NOW, made.id, OFFICE)
+    receiver.wait = 0.6
+    delivery.deliver(store, lambda: NOW, made.id, POST)
+    receiver.wait = 0.0
+    delivery.deliver(store, lambda: later(60), made.id, POST)
+    limit = time.monotonic() + 20
+    while len(receiver.ids) < 2 and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert (receiver.asked, len(receiver.ids), len(set(receiver.ids))) == (2, 2, 1)
+    assert delivery.subjects_due(store, later(600)) == []
 
 
 def _worker(store: Store, data: Path) -> subprocess.Popen[bytes]:
