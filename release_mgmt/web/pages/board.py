@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from flask import request, url_for
 from werkzeug.wrappers import Response
 
-from release_mgmt.core.errors import Conflict, NotFound, ReleaseMgmtError
+from release_mgmt.core.errors import NotFound, ReleaseMgmtError
 from release_mgmt.core.permissions import Action, allows
 from release_mgmt.services import calendars, directory, placing
 from release_mgmt.services import windows as service
@@ -19,7 +19,6 @@ from release_mgmt.web.pages import addresses, forms, preview, schedule
 from release_mgmt.web.pages.language import many, plural, say
 from release_mgmt.web.pages.layout import wall
 from release_mgmt.web.pages.parts import ChangeLine, ChipGroup, FreezeBand, PlanMove, Quorum, Reason, WindowCard
-from release_mgmt.web.pages.sentences import again
 from release_mgmt.web.pages.site import blueprint, draw
 
 COLUMNS = 8
@@ -178,28 +177,11 @@ def _move_page(change_id: str, to: str, error: ReleaseMgmtError | None = None) -
     line = schedule.placed_line(place, names)
     back = url_for("pages.board", calendar=place.calendar)
     if target is None:
-        return draw("move", MovePage(line, options, to, None, "", (), (), False, False, back))
-    reasons: tuple[Reason, ...] = ()
-    moves: tuple[PlanMove, ...] = ()
-    refused = needs_override = False
-    try:
-        seen = placing.move(store, actor, now, change_id, to, reason="preview", override=True, dry_run=True)
-    except Conflict as conflict:
-        refused, sentence = True, again(conflict.message)
-        reasons = (Reason(conflict.code, again(conflict.hint or conflict.message)),)
-    else:
-        shown = preview.of(seen.effects)
-        moves, sentence = shown.moves, shown.sentence
-        reasons = tuple(
-            Reason(one.code, again(one.message), one.ref or None, blocks=not one.overridable) for one in seen.checks
-        )
-        refused = any(not one.overridable for one in seen.checks)
-        needs_override = bool(seen.checks) and not refused
-    if error is not None:
-        sentence = again(error.message)
-    page = MovePage(
-        line, options, to, schedule.card(target, names), sentence, reasons, moves, refused, needs_override, back
+        return draw("move", MovePage(line, options, to, None, *preview.Trial(""), back))
+    trial = preview.trial(
+        lambda: placing.move(store, actor, now, change_id, to, reason="preview", override=True, dry_run=True), error
     )
+    page = MovePage(line, options, to, schedule.card(target, names), *trial, back)
     return draw("move", page)
 
 

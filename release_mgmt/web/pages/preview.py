@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from flask import url_for
 
+from release_mgmt.core.errors import Conflict, ReleaseMgmtError
+from release_mgmt.services.placing import Moved
 from release_mgmt.services.plans import Difference, Hit
+from release_mgmt.services.swapping import Swapped
 from release_mgmt.web.pages import schedule
 from release_mgmt.web.pages.language import many, say
 from release_mgmt.web.pages.parts import ChangeLine, PlanMove, Reason, WindowCard
+from release_mgmt.web.pages.sentences import again
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,41 @@ class Preview:
     moves: tuple[PlanMove, ...]
     conflicts: tuple[Reason, ...] = ()
     windows: tuple[WindowCard, ...] = ()
+
+
+class Trial(NamedTuple):
+    """What came of trying an edit: the checks it breaks, what else goes elsewhere, and whether it can be kept."""
+
+    sentence: str
+    reasons: tuple[Reason, ...] = ()
+    moves: tuple[PlanMove, ...] = ()
+    refused: bool = False
+    needs_override: bool = False
+
+
+def trial(attempt: Callable[[], Moved | Swapped], error: ReleaseMgmtError | None) -> Trial:
+    """Try an edit dry; ``error`` is why it could not be kept a moment ago, and is told instead of what it would do."""
+    try:
+        seen = attempt()
+    except Conflict as conflict:
+        found = Trial(
+            again(conflict.message),
+            (Reason(conflict.code, again(conflict.hint or conflict.message)),),
+            refused=True,
+        )
+    else:
+        shown = of(seen.effects)
+        refused = any(not one.overridable for one in seen.checks)
+        found = Trial(
+            shown.sentence,
+            tuple(
+                Reason(one.code, again(one.message), one.ref or None, blocks=not one.overridable) for one in seen.checks
+            ),
+            shown.moves,
+            refused,
+            bool(seen.checks) and not refused,
+        )
+    return found if error is None else found._replace(sentence=again(error.message))
 
 
 def of(effects: Difference, when: str = "") -> Preview:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import request, url_for
 from werkzeug.wrappers import Response
 
-from release_mgmt.core.errors import Conflict, NotFound, ReleaseMgmtError
+from release_mgmt.core.errors import NotFound, ReleaseMgmtError
 from release_mgmt.core.permissions import Action
 from release_mgmt.services import directory, swapping
 from release_mgmt.services import windows as service
@@ -18,7 +18,6 @@ from release_mgmt.web.pages.board import HORIZON
 from release_mgmt.web.pages.language import say
 from release_mgmt.web.pages.layout import wall
 from release_mgmt.web.pages.parts import ChangeLine, PlanMove, Reason
-from release_mgmt.web.pages.sentences import again
 from release_mgmt.web.pages.site import blueprint, draw
 
 
@@ -57,27 +56,11 @@ def _swap_page(change_id: str, other: str, error: ReleaseMgmtError | None = None
     options = tuple((each.id, f"{told.words(each.start)}: {each.title}") for each in others.values() if each.start)
     line, back = schedule.placed_line(place, names), url_for("pages.board", calendar=place.calendar)
     if other not in others:
-        return draw("swap", SwapPage(line, None, options, "", (), (), False, False, back))
-    reasons: tuple[Reason, ...] = ()
-    moves: tuple[PlanMove, ...] = ()
-    refused, needs_override = True, False
-    try:
-        seen = swapping.swap(store, actor, now, change_id, other, reason="preview", override=True, dry_run=True)
-    except Conflict as conflict:
-        sentence = again(conflict.message)
-        reasons = (Reason(conflict.code, again(conflict.hint or conflict.message)),)
-    else:
-        shown = preview.of(seen.effects)
-        moves, sentence = shown.moves, shown.sentence
-        reasons = tuple(
-            Reason(one.code, again(one.message), one.ref or None, blocks=not one.overridable) for one in seen.checks
-        )
-        refused = any(not one.overridable for one in seen.checks)
-        needs_override = bool(seen.checks) and not refused
-    if error is not None:
-        sentence = again(error.message)
-    other_line = schedule.placed_line(others[other], names)
-    page = SwapPage(line, other_line, options, sentence, reasons, moves, refused, needs_override, back)
+        return draw("swap", SwapPage(line, None, options, *preview.Trial(""), back))
+    trial = preview.trial(
+        lambda: swapping.swap(store, actor, now, change_id, other, reason="preview", override=True, dry_run=True), error
+    )
+    page = SwapPage(line, schedule.placed_line(others[other], names), options, *trial, back)
     return draw("swap", page)
 
 
