@@ -22,7 +22,8 @@ from release_mgmt.services import audit, pull_requests, visibility
 from release_mgmt.services.classification import rules_of
 from release_mgmt.sources.addresses import AddressPolicy, parse, resolve
 from release_mgmt.sources.forge import PUBLIC_API, auth_headers, forge
-from release_mgmt.sources.forge.transport import Patience, RateLimited, Transport
+from release_mgmt.sources.forge.limits import Patience
+from release_mgmt.sources.forge.transport import RateLimited, Transport
 from release_mgmt.sources.pull_requests import from_json
 from release_mgmt.store.models.ingest import ForgeSource, ForgeValidator, PullRequestAges
 from release_mgmt.store.models.repositories import PullRequestRow, Repository

@@ -22,9 +22,9 @@ from release_mgmt.services.mirrored import Sources
 from release_mgmt.settings import Settings
 from release_mgmt.sources.addresses import AddressPolicy
 from release_mgmt.sources.calendars.files import load_yaml, read_file
+from release_mgmt.sources.forge.limits import Patience
 from release_mgmt.sources.forge.model import MARKER
 from release_mgmt.sources.forge.signatures import WebhookSecret
-from release_mgmt.sources.forge.transport import Patience
 from release_mgmt.store.session import Store
 from tests.conftest import GitRepo
 from tests.loopback import Reply, Server

@@ -11,8 +11,8 @@ import pytest
 from release_mgmt.core.permissions import Via, trusted
 from release_mgmt.services import answers, forges
 from release_mgmt.sources.addresses import AddressPolicy
+from release_mgmt.sources.forge.limits import Patience
 from release_mgmt.sources.forge.model import MARKER
-from release_mgmt.sources.forge.transport import Patience
 from release_mgmt.store.models.ingest import ForgeAnswer
 from release_mgmt.store.models.repositories import PullRequestRow, Repository
 from release_mgmt.store.session import Store

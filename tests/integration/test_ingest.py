@@ -19,8 +19,8 @@ from release_mgmt.core.errors import Conflict, InvalidInput, Unauthenticated
 from release_mgmt.core.permissions import Via, trusted
 from release_mgmt.services import forges, health, pull_requests, webhooks
 from release_mgmt.sources.addresses import AddressPolicy
+from release_mgmt.sources.forge.limits import Patience
 from release_mgmt.sources.forge.signatures import WebhookSecret
-from release_mgmt.sources.forge.transport import Patience
 from release_mgmt.store.models.ingest import WebhookDelivery
 from release_mgmt.store.models.repositories import Repository
 from release_mgmt.store.session import Store

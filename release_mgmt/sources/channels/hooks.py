@@ -24,7 +24,7 @@ from release_mgmt.core.text import one_line
 from release_mgmt.sources import addresses
 from release_mgmt.sources.addresses import Address, AddressPolicy, Resolver
 from release_mgmt.sources.channels.model import Outcome
-from release_mgmt.sources.forge.transport import retry_after
+from release_mgmt.sources.forge.limits import retry_after
 
 TIMEOUT = urllib3.Timeout(connect=5.0, read=15.0)
 LONGEST_ANSWER = 4096

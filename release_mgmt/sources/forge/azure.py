@@ -25,6 +25,7 @@ from release_mgmt.sources.forge.model import (
     holding,
     linked_items,
 )
+from release_mgmt.sources.forge.speaking import edit_one_comment, say
 from release_mgmt.sources.forge.transport import Transport
 
 State = Literal["open", "closed", "merged"]
@@ -203,8 +204,10 @@ class Azure:
         }
         if answer.url:
             status["targetUrl"] = answer.url
-        transport.send("POST", f"{base}/statuses?api-version={VERSION}.1", status)
-        self._comment_once(transport, base, f"{MARKER}\n{answer.comment}")
+        say(
+            lambda: transport.send("POST", f"{base}/statuses?api-version={VERSION}.1", status),
+            lambda: self._comment_once(transport, base, f"{MARKER}\n{answer.comment}"),
+        )
 
     @staticmethod
     def _comment_once(transport: Transport, base: str, wanted: str) -> None:
@@ -213,15 +216,22 @@ class Azure:
             threads = fields.children(transport.get_object(f"{base}/threads{version}"), "value") or ()
         except NotFound:
             threads = ()
-        for thread in threads:
-            for comment in fields.children(thread, "comments") or ():
-                if str(comment.get("content", "")).startswith(MARKER):
-                    if comment.get("content") != wanted:
-                        where = f"{base}/threads/{fields.whole(thread, 'id')}/comments/{fields.whole(comment, 'id')}"
-                        transport.send("PATCH", where + version, {"content": wanted})
-                    return
+        found = (
+            (
+                f"{base}/threads/{fields.whole(thread, 'id')}/comments/{fields.whole(comment, 'id')}",
+                str(comment.get("content", "")),
+            )
+            for thread in threads
+            for comment in fields.children(thread, "comments") or ()
+            if comment.get("isDeleted") is not True
+        )
         comments: list[object] = [{"parentCommentId": 0, "content": wanted, "commentType": "text"}]
-        transport.send("POST", f"{base}/threads{version}", {"comments": comments, "status": "closed"})
+        edit_one_comment(
+            found,
+            wanted,
+            lambda where: transport.send("PATCH", where + version, {"content": wanted}),
+            lambda: transport.send("POST", f"{base}/threads{version}", {"comments": comments, "status": "closed"}),
+        )
 
     @staticmethod
     def _path(repository: str) -> str:

@@ -21,6 +21,7 @@ from release_mgmt.sources.forge.model import (
     holding,
     linked_items,
 )
+from release_mgmt.sources.forge.speaking import edit_one_comment, say
 from release_mgmt.sources.forge.transport import Transport
 
 State = Literal["open", "closed", "merged"]
@@ -145,20 +146,37 @@ class Bitbucket:
 
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
         base = f"/2.0/repositories/{repository}"
-        if pull.head_sha is not None:
-            status: dict[str, object] = {
-                "key": CONTEXT,
-                "state": _STATUS[answer.state],
-                "description": answer.summary[:255],
-                "url": answer.url or fields.line({"url": pull.url}, "url") or "",
-            }
-            transport.send("POST", f"{base}/commit/{pull.head_sha}/statuses/build", status)
-        comments = f"{base}/pullrequests/{pull.number}/comments"
-        wanted = {"content": {"raw": f"{MARKER}\n{answer.comment}"}}
-        for page in transport.body_pages(comments, {"pagelen": "100"}, _next):
-            for raw in fields.children(page, "values") or ():
-                if str(fields.get(raw, "content", "raw") or "").startswith(MARKER):
-                    if fields.get(raw, "content", "raw") != wanted["content"]["raw"]:
-                        transport.send("PUT", f"{comments}/{fields.whole(raw, 'id')}", wanted)
-                    return
-        transport.send("POST", comments, wanted)
+        say(
+            lambda: self._status(transport, base, pull, answer),
+            lambda: self._comment_once(
+                transport, f"{base}/pullrequests/{pull.number}/comments", f"{MARKER}\n{answer.comment}"
+            ),
+        )
+
+    @staticmethod
+    def _status(transport: Transport, base: str, pull: PullRequest, answer: Answer) -> None:
+        if pull.head_sha is None:
+            return
+        status: dict[str, object] = {
+            "key": CONTEXT,
+            "state": _STATUS[answer.state],
+            "description": answer.summary[:255],
+            "url": answer.url or pull.url or "",
+        }
+        transport.send("POST", f"{base}/commit/{pull.head_sha}/statuses/build", status)
+
+    @staticmethod
+    def _comment_once(transport: Transport, comments: str, text: str) -> None:
+        wanted = {"content": {"raw": text}}
+        found = (
+            (fields.whole(raw, "id"), str(fields.get(raw, "content", "raw") or ""))
+            for page in transport.body_pages(comments, {"pagelen": "100"}, _next)
+            for raw in fields.children(page, "values") or ()
+            if raw.get("deleted") is not True  # its text stays in the list
+        )
+        edit_one_comment(
+            found,
+            text,
+            lambda key: transport.send("PUT", f"{comments}/{key}", wanted),
+            lambda: transport.send("POST", comments, wanted),
+        )

@@ -9,8 +9,9 @@ from datetime import datetime
 from release_mgmt.core.changes import Labelling, Provider, PullRequest
 from release_mgmt.sources.forge import fields
 from release_mgmt.sources.forge.fields import Json
-from release_mgmt.sources.forge.github import GitHub, edit_one_comment, listed_commits, newest_first, read_reviews
+from release_mgmt.sources.forge.github import GitHub, comment_once, listed_commits, newest_first, read_reviews
 from release_mgmt.sources.forge.model import CONTEXT, MOST_EVENTS, Answer, Event, holding, told_labellings
+from release_mgmt.sources.forge.speaking import say
 from release_mgmt.sources.forge.transport import Transport
 
 
@@ -56,21 +57,32 @@ class Gitea:
 
     @staticmethod
     def _timeline(transport: Transport, path: str) -> Iterator[Json]:
-        """All of it; the answers tell no next page."""
+        """All of it. The answers tell no next page, and a page is short where the server's own limit is lower or
+        entries are hidden from us: one that holds nothing new is the end."""
+        seen = set[object]()
         for page in range(1, MOST_EVENTS // 50 + 1):
-            found = transport.get_list(path, {"page": str(page), "limit": "50"})
-            yield from found
-            if len(found) < 50:
+            listed = transport.get_list(path, {"page": str(page), "limit": "50"})
+            fresh = [raw for raw in listed if raw.get("id") not in seen]
+            if not fresh:
                 return
+            yield from fresh
+            seen.update(raw.get("id") for raw in fresh)
 
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
-        if pull.head_sha is not None:
-            status: dict[str, object] = {
-                "state": answer.state,
-                "context": CONTEXT,
-                "description": answer.summary[:255],
-                "target_url": answer.url or "",
-            }
-            transport.send("POST", f"/repos/{repository}/statuses/{pull.head_sha}", status)
         comments = f"/repos/{repository}/issues/{pull.number}/comments"
-        edit_one_comment(transport, comments, f"/repos/{repository}/issues/comments", answer.comment)
+        say(
+            lambda: self._status(transport, repository, pull, answer),
+            lambda: comment_once(transport, comments, f"/repos/{repository}/issues/comments", answer.comment),
+        )
+
+    @staticmethod
+    def _status(transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
+        if pull.head_sha is None:
+            return
+        status: dict[str, object] = {
+            "state": answer.state,
+            "context": CONTEXT,
+            "description": answer.summary[:255],
+            "target_url": answer.url or "",
+        }
+        transport.send("POST", f"/repos/{repository}/statuses/{pull.head_sha}", status)

@@ -23,6 +23,7 @@ from release_mgmt.sources.forge.model import (
     linked_items,
     told_labellings,
 )
+from release_mgmt.sources.forge.speaking import edit_one_comment, say
 from release_mgmt.sources.forge.transport import Transport
 
 State = Literal["open", "closed", "merged"]
@@ -161,17 +162,24 @@ class GitHub:
         )  # fmt: skip
 
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
-        if pull.head_sha is not None:
-            status: dict[str, object] = {
-                "state": answer.state,
-                "context": CONTEXT,
-                "description": answer.summary[:140],  # the API's limit
-            }
-            if answer.url:
-                status["target_url"] = answer.url
-            transport.send("POST", f"/repos/{repository}/statuses/{pull.head_sha}", status)
         comments = f"/repos/{repository}/issues/{pull.number}/comments"
-        edit_one_comment(transport, comments, f"/repos/{repository}/issues/comments", answer.comment)
+        say(
+            lambda: self._status(transport, repository, pull, answer),
+            lambda: comment_once(transport, comments, f"/repos/{repository}/issues/comments", answer.comment),
+        )
+
+    @staticmethod
+    def _status(transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
+        if pull.head_sha is None:
+            return
+        status: dict[str, object] = {
+            "state": answer.state,
+            "context": CONTEXT,
+            "description": answer.summary[:140],  # the API's limit
+        }
+        if answer.url:
+            status["target_url"] = answer.url
+        transport.send("POST", f"/repos/{repository}/statuses/{pull.head_sha}", status)
 
 
 def newest_first(
@@ -204,13 +212,17 @@ def listed_commits(
             yield fields.sha(raw, "sha"), fields.body(raw, "commit", "message"), author
 
 
-def edit_one_comment(transport: Transport, comments: str, edit: str, text: str) -> None:
-    """Write our comment below ``comments``, or edit the one with our marker (``edit``/id) when its text differs."""
+def comment_once(transport: Transport, comments: str, edit: str, text: str) -> None:
+    """Write our comment below ``comments``, or edit the one with our marker (at ``edit``/id)."""
     wanted = f"{MARKER}\n{text}"
-    for page in transport.pages(comments, {"per_page": "100"}):
-        for raw in page:
-            if str(raw.get("body", "")).startswith(MARKER):
-                if raw.get("body") != wanted:
-                    transport.send("PATCH", f"{edit}/{fields.whole(raw, 'id')}", {"body": wanted})
-                return
-    transport.send("POST", comments, {"body": wanted})
+    found = (
+        (fields.whole(raw, "id"), str(raw.get("body", "")))
+        for page in transport.pages(comments, {"per_page": "100"})
+        for raw in page
+    )
+    edit_one_comment(
+        found,
+        wanted,
+        lambda key: transport.send("PATCH", f"{edit}/{key}", {"body": wanted}),
+        lambda: transport.send("POST", comments, {"body": wanted}),
+    )

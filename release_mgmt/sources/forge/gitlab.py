@@ -9,6 +9,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from release_mgmt.core.changes import Labelling, Provider, PullRequest, Review
+from release_mgmt.core.errors import ReleaseMgmtError
 from release_mgmt.sources.forge import fields
 from release_mgmt.sources.forge.fields import Json
 from release_mgmt.sources.forge.github import require_number
@@ -24,6 +25,7 @@ from release_mgmt.sources.forge.model import (
     linked_items,
     told_labellings,
 )
+from release_mgmt.sources.forge.speaking import edit_one_comment, say
 from release_mgmt.sources.forge.transport import Transport
 
 State = Literal["open", "closed", "merged"]
@@ -110,7 +112,7 @@ class GitLab:
         elif name == "note" and fields.get(payload, "merge_request", "iid") is not None:
             comment = self._comment(payload)
             kind = "comment" if comment else "other"
-        delivery = headers.get("Idempotency-Key") or headers.get("webhook-id") or headers.get("X-Gitlab-Event-UUID")
+        delivery = headers.get("webhook-id") or headers.get("Idempotency-Key") or headers.get("X-Gitlab-Event-UUID")
         return Event(
             self.provider, kind, name or "unknown", fields.line(payload, "project", "path_with_namespace"),
             delivery, action, pull, tags, comment,
@@ -173,25 +175,41 @@ class GitLab:
         )  # fmt: skip
 
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
-        project = self._project(repository)
-        if pull.head_sha is not None:
-            status: dict[str, object] = {
-                "state": _STATUS[answer.state],
-                "name": CONTEXT,
-                "description": answer.summary[:255],
-            }
-            if answer.url:
-                status["target_url"] = answer.url
-            transport.send("POST", f"{project}/statuses/{pull.head_sha}", status)
-        notes = f"{project}/merge_requests/{pull.number}/notes"
-        wanted = f"{MARKER}\n{answer.comment}"
-        for page in transport.pages(notes, {"per_page": "100"}):
-            for raw in page:
-                if str(raw.get("body", "")).startswith(MARKER):
-                    if raw.get("body") != wanted:
-                        transport.send("PUT", f"{notes}/{fields.whole(raw, 'id')}", {"body": wanted})
-                    return
-        transport.send("POST", notes, {"body": wanted})
+        say(
+            lambda: self._status(transport, repository, pull, answer),
+            lambda: self._comment_once(transport, repository, pull, f"{MARKER}\n{answer.comment}"),
+        )
+
+    def _status(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
+        if pull.head_sha is None:
+            return
+        status: dict[str, object] = {
+            "state": _STATUS[answer.state],
+            "name": CONTEXT,
+            "description": answer.summary[:255],
+        }
+        if answer.url:
+            status["target_url"] = answer.url
+        try:
+            transport.send("POST", f"{self._project(repository)}/statuses/{pull.head_sha}", status)
+        except ReleaseMgmtError as error:
+            # "Cannot transition status via :enqueue from :pending": it says so already.
+            if answer.state != "pending" or error.details.get("answered") != 400:
+                raise
+
+    def _comment_once(self, transport: Transport, repository: str, pull: PullRequest, wanted: str) -> None:
+        notes = f"{self._project(repository)}/merge_requests/{pull.number}/notes"
+        found = (
+            (fields.whole(raw, "id"), str(raw.get("body", "")))
+            for page in transport.pages(notes, {"per_page": "100"})
+            for raw in page
+        )
+        edit_one_comment(
+            found,
+            wanted,
+            lambda key: transport.send("PUT", f"{notes}/{key}", {"body": wanted}),
+            lambda: transport.send("POST", notes, {"body": wanted}),
+        )
 
     @staticmethod
     def _project(repository: str) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
@@ -15,11 +14,14 @@ import requests
 
 from release_mgmt.core.changes import PullRequest
 from release_mgmt.core.errors import InvalidInput, NotFound, ReleaseMgmtError, TooLarge, Unauthenticated, Unavailable
+from release_mgmt.sources.forge import limits
 from release_mgmt.sources.forge.fields import Json
+from release_mgmt.sources.forge.limits import Patience
 
 MAX_BODY = 20 * 1024 * 1024
 MAX_PAGES = 1_000
 MAX_REDIRECTS = 3
+MAX_RESTARTS = 3  # of a list that loses entries while it is read
 TIMEOUT = (5.0, 30.0)  # seconds to connect, and between two bytes
 
 
@@ -51,15 +53,6 @@ class RateLimited(Unavailable):
     def __init__(self, until: datetime, host: str) -> None:
         super().__init__(f"{host} asks us to wait until {until:%Y-%m-%d %H:%M:%S} UTC", details={"until": until})
         self.until = until
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait and how often to try again; seconds."""
-
-    attempts: int = 5
-    longest_wait: float = 120.0
-    first_wait: float = 60.0
 
 
 @dataclass(slots=True)
@@ -103,10 +96,11 @@ class Transport:
         """The pages of a list that is paged by the Link header, following it on this host only.
 
         With ``conditional`` the first page is asked for only if it is new: a 304 ends the reading. That is for lists
-        of which all was kept before; :meth:`settle` says so.
+        of which all was kept before; :meth:`settle` says so. Where the forge tells how many there are and something
+        was deleted between two pages, what followed it moved up past us: the list is read again from its start.
         """
         url: str | None = self._url(path)
-        first = True
+        first, restarts, before = True, 0, None
         for _ in range(MAX_PAGES):
             if url is None:
                 return
@@ -115,9 +109,13 @@ class Transport:
                 return
             if conditional and first:
                 self._remember(answer)
-            first = False
             yield objects(read_json(answer))
-            url = self._next_link(answer)
+            there, first = _total(answer), False
+            if there is not None and before is not None and there < before and restarts < MAX_RESTARTS:
+                url, first, conditional, restarts = self._url(path), True, False, restarts + 1
+            else:
+                url = self._next_link(answer)
+            before = there
 
     def body_pages(
         self, path: str, query: Mapping[str, str], following: Callable[[Json], Mapping[str, str] | str | None]
@@ -161,10 +159,10 @@ class Transport:
 
     def _same_host(self, url: str) -> str:
         absolute = urljoin(self.base_url, url)
-        ours, theirs = urlsplit(self.base_url), urlsplit(absolute)
-        if (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
+        if _origin(self.base_url) != _origin(absolute):
+            ours, theirs = _host(self.base_url), _host(absolute)
             raise Unavailable(
-                f"{ours.hostname} sent us to another host ({theirs.hostname}); we do not follow",
+                f"{ours} sent us to another host ({theirs}); we do not follow",
                 code="foreign_link",
             )
         return absolute
@@ -189,16 +187,15 @@ class Transport:
     ) -> requests.Response:
         for attempt in range(self.patience.attempts):
             answer = self._once(method, url, query, payload, conditional=conditional)
-            wait = self._must_wait(answer, attempt)
+            if method == "POST" and (answer is None or answer.status_code >= 500):
+                break  # it may have been carried out: who asked looks first and then asks again
+            wait = limits.wait(answer, attempt, self.now(), self.patience)
             if wait is None:
                 return checked(answer)
             if wait > self.patience.longest_wait:
                 raise RateLimited(self.now() + timedelta(seconds=wait), str(urlsplit(url).hostname))
             self.sleep(wait)
-        raise Unavailable(
-            f"{urlsplit(url).hostname} did not answer as it should after {self.patience.attempts} attempts",
-            code="forge_unavailable",
-        )
+        raise Unavailable(f"{urlsplit(url).hostname} does not answer as it should", code="forge_unavailable")
 
     def _once(
         self, method: str, url: str, query: Mapping[str, str] | None, payload: object, *, conditional: bool
@@ -222,49 +219,36 @@ class Transport:
             except requests.RequestException:
                 return None
             self._note_limit(answer)
-            if answer.status_code in {301, 302, 307, 308} and method == "GET" and "Location" in answer.headers:
+            # 307 and 308 keep the method (RFC 9110, 15.4.8): so forges send on writes to a repository that was renamed.
+            followed = {301, 302, 307, 308} if method == "GET" else {307, 308}
+            if answer.status_code in followed and "Location" in answer.headers:
                 url, query = self._same_host(urljoin(url, answer.headers["Location"])), None
                 continue
             return answer
         raise Unavailable(f"{urlsplit(url).hostname} redirects in a circle", code="forge_unavailable")
 
     def _note_limit(self, answer: requests.Response) -> None:
-        left = answer.headers.get("X-RateLimit-Remaining") or answer.headers.get("RateLimit-Remaining")
-        if left and left.isdigit():
-            self.calls_left = int(left)
-
-    def _must_wait(self, answer: requests.Response | None, attempt: int) -> float | None:
-        """Seconds to wait before the next try, by the documented order; None when the answer counts.
-
-        Retry-After first, then the reset of an exhausted limit, then 60 s x 2^n (GitHub's rate limit documentation).
-        """
-        if answer is None or answer.status_code in {500, 502, 503, 504}:
-            asked = retry_after(answer.headers.get("Retry-After"), self.now()) if answer is not None else None
-            return asked if asked is not None else min(2.0**attempt, self.patience.longest_wait)
-        exhausted = (
-            answer.headers.get("X-RateLimit-Remaining") == "0" or answer.headers.get("RateLimit-Remaining") == "0"
-        )
-        asked = retry_after(answer.headers.get("Retry-After"), self.now())
-        if answer.status_code != 429 and not (answer.status_code == 403 and (exhausted or asked is not None)):
-            return None
-        if asked is not None:
-            return asked
-        reset = answer.headers.get("X-RateLimit-Reset") or answer.headers.get("RateLimit-Reset")
-        if exhausted and reset and reset.isdigit():
-            return max(0.0, int(reset) - self.now().timestamp()) + 1.0
-        return self.patience.first_wait * 2.0**attempt
+        left = limits.calls_left(answer)
+        self.calls_left = self.calls_left if left is None else left
 
 
-def retry_after(value: str | None, now: datetime) -> float | None:
-    """The seconds of a Retry-After header, given as a number or as a date (RFC 9110 section 10.2.3)."""
-    if value is None:
-        return None
-    if value.strip().isdigit():
-        return float(value)
+def _total(answer: requests.Response) -> int | None:
+    """How many entries a list has in all, where the forge tells (GitLab, Gitea)."""
+    return limits.number(answer.headers.get("X-Total") or answer.headers.get("X-Total-Count"))
+
+
+def _origin(url: str) -> tuple[str, str | None, str | None, int | None]:
+    """What must be the same for two addresses to be of one server."""
+    parts = urlsplit(url)
     try:
-        return max(0.0, (parsedate_to_datetime(value).astimezone(UTC) - now).total_seconds())
-    except (ValueError, TypeError):
-        return None
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError:
+        port = None
+    return parts.scheme, parts.username, parts.hostname, port
+
+
+def _host(url: str) -> str | None:
+    return urlsplit(url).hostname
 
 
 def bounded(answer: requests.Response) -> None:
@@ -291,7 +275,8 @@ def checked(answer: requests.Response | None) -> requests.Response:
     if answer.status_code in {404, 410}:
         raise NotFound(f"{host} has no such thing, or hides it from our token", code="forge_not_found")
     if answer.status_code >= 300 and answer.status_code != 304:
-        raise ReleaseMgmtError(f"{host} answered {answer.status_code}", code="forge_error")
+        told = {"answered": answer.status_code}
+        raise ReleaseMgmtError(f"{host} answered {answer.status_code}", code="forge_error", details=told)
     return answer
 
 
