@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.classification import Level
-from release_mgmt.core.errors import Conflict, InvalidInput, NotFound, StaleVersion
+from release_mgmt.core.errors import Conflict, InvalidInput, NotFound
 from release_mgmt.core.permissions import Action, Actor, require
-from release_mgmt.core.planning import Candidate, Request, hindrance, in_order, taken
+from release_mgmt.core.planning import Candidate, Request, hindrance, taken
 from release_mgmt.core.text import clean
 from release_mgmt.core.windows import ReleaseCalendar, Window, expand, in_scope, periods
 from release_mgmt.services import Store, audit, calendar_rows, candidates, plan_messages, plans, secret
@@ -21,8 +21,6 @@ from release_mgmt.services.plans import Difference
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import (
     CalendarRow,
-    ChangeTerms,
-    DependencyRow,
     MoveRow,
     PlacementRow,
     WindowRow,
@@ -51,20 +49,6 @@ class Moved:
     dry_run: bool
     checks: tuple[Check, ...]
     effects: Difference
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What was said about when and how a change goes. Instants are UTC; ``minutes`` is how long it takes."""
-
-    change: str
-    points: int | None
-    minutes: int | None
-    earliest: datetime | None
-    deadline: datetime | None
-    priority: int
-    depends_on: tuple[str, ...]
-    version: int
 
 
 def planned_by(session: Session, key: str) -> tuple[Change, CalendarRow]:
@@ -252,100 +236,6 @@ def request(
     placement.requested_window = window.key
     placement.requested_by, placement.requested_reason = actor.person or actor.name, clean(reason, LONGEST_REASON)
     placement.origin = None
-
-
-def terms(store: Store, actor: Actor, change: str) -> Terms:
-    """The terms of a change."""
-    require(actor, Action.READ_CHANGE)
-    with store.read() as session:
-        found = session.get(Change, change)
-        if found is None:
-            raise NotFound("There is no such change.")
-        return _terms(session, found)
-
-
-def needs_of(store: Store, actor: Actor, change: str) -> tuple[str, ...]:
-    """The ids of the changes that a change needs first."""
-    require(actor, Action.READ_CHANGE)
-    with store.read() as session:
-        return _needs(session, change)
-
-
-def _needs(session: Session, change: str) -> tuple[str, ...]:
-    query = select(DependencyRow.needs_id).where(DependencyRow.change_id == change).order_by(DependencyRow.needs_id)
-    return tuple(session.scalars(query))
-
-
-def _terms(session: Session, change: Change) -> Terms:
-    row = session.get(ChangeTerms, change.id)
-    return Terms(
-        change.id, row.points if row else None, row.minutes if row else None, row.earliest if row else None,
-        row.deadline if row else None, change.priority, _needs(session, change.id), row.version if row else 0,
-    )  # fmt: skip
-
-
-def put_terms(
-    store: Store,
-    actor: Actor,
-    now: datetime,
-    change: str,
-    *,
-    version: int | None = None,
-    depends_on: Sequence[str] | None = None,
-    priority: int | None = None,
-    **values: Any,
-) -> Terms:
-    """Say when and how a change goes (``points``, ``minutes``, ``earliest``, ``deadline``), what it needs first, and
-    how urgent it is (release managers), then plan again. Raises InvalidInput for dependencies in a circle."""
-    require(actor, Action.EDIT_CHANGE)
-    with store.write(lock=plans.LOCK) as session:
-        found, calendar_row = planned_by(session, change)
-        before = _terms(session, found)
-        if version is not None and version != before.version:
-            raise StaleVersion("Somebody else changed these terms in the meantime.")
-        row = session.get(ChangeTerms, change)
-        if row is None:
-            row = ChangeTerms(change_id=change, updated_at=now, version=0)
-            session.add(row)
-        for name in ("points", "minutes", "earliest", "deadline"):
-            if name in values:
-                setattr(row, name, values[name])
-        if row.earliest and row.deadline and row.deadline < row.earliest:
-            raise InvalidInput.at("deadline", "is before the earliest date")
-        if priority is not None and priority != found.priority:
-            require(actor, Action.MOVE_CHANGE, calendar=calendar_row.slug)
-            found.priority = priority
-        if depends_on is not None:
-            _link(session, actor, now, change, depends_on)
-        row.updated_at, row.version = now, row.version + 1
-        session.flush()
-        calendar = calendar_rows.value(calendar_row, now)
-        in_order([each for each in candidates.load(session, calendar_row, calendar).candidates if not each.done])
-        plans.make(session, actor, now, calendar_row, calendar, reason=f"terms of {change}")
-        after = _terms(session, found)
-        audit.record(
-            session, actor, now, action=Action.EDIT_CHANGE, subject=f"change:{change}", before=_json(before),
-            after=_json(after),
-        )  # fmt: skip
-        return after
-
-
-def _json(value: Terms) -> dict[str, object]:
-    return {name: getattr(value, name) for name in Terms.__dataclass_fields__} | {"depends_on": list(value.depends_on)}
-
-
-def _link(session: Session, actor: Actor, now: datetime, change: str, needs: Sequence[str]) -> None:
-    wanted = list(dict.fromkeys(needs))
-    for index, each in enumerate(wanted):
-        if each == change or session.get(Change, each) is None:
-            raise InvalidInput.at(f"depends_on[{index}]", "is no other change")
-    old = {row.needs_id: row for row in session.scalars(select(DependencyRow).where(DependencyRow.change_id == change))}
-    for gone in set(old) - set(wanted):
-        session.delete(old[gone])
-    for new in wanted:
-        if new not in old:
-            row = DependencyRow(change_id=change, needs_id=new, made_by=actor.person or actor.name, made_at=now)
-            session.add(row)
 
 
 def withdraw(

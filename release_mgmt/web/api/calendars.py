@@ -8,127 +8,34 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 from flask_smorest import Blueprint
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, fields
 
 from release_mgmt.core.permissions import Action
 from release_mgmt.services import calendars, imports, plans, repositories, reverting, windows
 from release_mgmt.web import etags
 from release_mgmt.web.answers import json_answer
-from release_mgmt.web.api.common import instant, text
+from release_mgmt.web.api.calendar_schemas import (
+    AppliedSchema,
+    CalendarFileSchema,
+    CalendarFreezesSchema,
+    CalendarImportedSchema,
+    CalendarImportSchema,
+    CalendarItemSchema,
+    CalendarMovesSchema,
+    CalendarSchema,
+    CalendarsSchema,
+    CalendarVersionsSchema,
+    EditQuery,
+    EditReversalSchema,
+    MovesQuery,
+    PlanDifferenceSchema,
+    ReplanSchema,
+    VersionQuery,
+)
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 
-_ITEMS: dict[str, Any] = {
-    "items": fields.List(fields.Dict(), required=True),
-    "next": fields.String(allow_none=True, required=True),
-}
-CalendarVersionsSchema = Schema.from_dict(_ITEMS, name="CalendarVersionsSchema")
-CalendarFreezesSchema = Schema.from_dict(_ITEMS, name="CalendarFreezesSchema")
-CalendarMovesSchema = Schema.from_dict(_ITEMS, name="CalendarMovesSchema")
-
 blueprint = Blueprint("api_calendars", __name__, url_prefix="/api/v1/calendars", description=__doc__)
-_ID = validate.Regexp(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
-
-
-class CalendarSchema(Schema):
-    """A calendar; ``document`` has the form of a calendar file."""
-
-    id = text("Never changes.", null=False)
-    slug = text("As in addresses.", null=False)
-    name = text(null=False)
-    time_zone = text("IANA name.", null=False)
-    public = fields.Boolean(required=True)
-    plan_version = fields.Integer(required=True)
-    planned_at = instant("When it was planned last.")
-    updated_at = instant("When it was edited last.")
-    version = fields.Integer(required=True)
-    document = fields.Dict(required=True)
-
-
-class CalendarsSchema(Schema):
-    """All calendars, in one page."""
-
-    items = fields.List(fields.Nested(CalendarSchema), required=True)
-    next = fields.String(allow_none=True, required=True)
-
-
-class CalendarFileSchema(Schema):
-    """A calendar as in a calendar file: calendar, time_zone, policy, series, freezes ..."""
-
-    class Meta:
-        """Every key of a calendar file may come; the service names wrong ones by their path."""
-
-        unknown = "include"
-
-
-class EditQuery(Schema):
-    """How to apply."""
-
-    dry_run = fields.Boolean(load_default=False, metadata={"description": "Only tell what it would do."})
-    reason = fields.String(load_default=None, validate=validate.Length(max=2000))
-
-
-class CalendarEditSchema(Schema):
-    """One difference."""
-
-    path = text(null=False)
-    before = fields.Raw(allow_none=True, required=True)
-    after = fields.Raw(allow_none=True, required=True)
-
-
-class PlanHitSchema(Schema):
-    """A change that an edit touches; ``to`` null: it loses its window."""
-
-    change = text(null=False)
-    title = text(null=False)
-    repository = text(null=False)
-    level = text(null=False)
-    teams = fields.List(fields.String(), required=True)
-    window = text()
-    start = instant("Of the present window.")
-    to = text()
-    to_start = instant("Of the new window.")
-    reasons = fields.List(fields.Dict(), required=True)
-    announced = fields.Boolean(required=True)
-
-
-class PlanDifferenceSchema(Schema):
-    """What an edit does to the plan."""
-
-    version = fields.Integer(required=True)
-    hits = fields.List(fields.Nested(PlanHitSchema), required=True)
-    conflicts = fields.List(fields.Dict(), required=True)
-    teams = fields.List(fields.String(), required=True, metadata={"description": "Teams whose announced dates move."})
-
-
-class AppliedSchema(Schema):
-    """What applying a document did, or would do."""
-
-    slug = text(null=False)
-    created = fields.Boolean(required=True)
-    dry_run = fields.Boolean(required=True)
-    edits = fields.List(fields.Nested(CalendarEditSchema), required=True)
-    effects = fields.Nested(PlanDifferenceSchema, required=True)
-    version = fields.Integer(required=True)
-
-
-class ReplanSchema(Schema):
-    """Why to plan again."""
-
-    reason = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=2000))
-    announce = fields.Boolean(load_default=True, metadata={"description": "Publish: notice counts from here."})
-
-
-class VersionQuery(Schema):
-    """Which version."""
-
-    version = fields.Integer(load_default=None, validate=validate.Range(1, 10**9))
-
-
-class MovesQuery(Schema):
-    """Since when."""
-
-    since = fields.AwareDateTime(load_default=None)
 
 
 def _document(calendar: calendars.CalendarView) -> Response:
@@ -189,13 +96,6 @@ class Versions(MethodView):
         return json_answer({"items": calendars.versions(context.store, context.actor, calendar), "next": None})
 
 
-class EditReversalSchema(Schema):
-    """Why an edit is taken back."""
-
-    reason = fields.String(required=True, validate=validate.Length(1, 2000))
-    dry_run = fields.Boolean(load_default=False, metadata={"description": "Only tell what it would do."})
-
-
 @blueprint.route("/<calendar>/versions/<int:version>/reversal")
 class EditReversal(MethodView):
     """An edit of a calendar that is taken back: a freeze, a window, the policy."""
@@ -209,15 +109,6 @@ class EditReversal(MethodView):
             context.store, context.actor, context.now, calendar, version, seen=etags.expected(), **body
         )
         return json_answer(made, 200, etags.header(made.version))
-
-
-class CalendarItemSchema(Schema):
-    """A series or freeze as in a calendar file, without its id."""
-
-    class Meta:
-        """Every key of a calendar file may come; the service names wrong ones."""
-
-        unknown = "include"
 
 
 class _Item(MethodView):
@@ -321,36 +212,6 @@ class Moves(MethodView):
         """Newest first, a hundred at most."""
         found = windows.moves(context.store, context.actor, calendar=calendar, since=query["since"])
         return json_answer({"items": found, "next": None})
-
-
-class CalendarImportSchema(Schema):
-    """An .ics file, as text or by its address; ``source`` names it, so that its next version can be compared."""
-
-    source = fields.String(required=True, validate=validate.Length(1, 200))
-    content = fields.String(validate=validate.Length(1, 2 * 1024 * 1024))
-    url = fields.String(
-        validate=validate.Length(1, 2000),
-        metadata={"description": "https: or webcal:, of a public machine or one that the operator allows; not kept."},
-    )
-    hard = fields.Boolean(load_default=True, metadata={"description": "Deny (else only warn) while an event lasts."})
-    dry_run = fields.Boolean(load_default=False)
-
-    @validates_schema
-    def _one_of_both(self, data: dict[str, Any], **_: Any) -> None:
-        if ("content" in data) == ("url" in data):
-            raise ValidationError("Give either the content or the address.", "content")
-
-
-class CalendarImportedSchema(Schema):
-    """What an import did, or would do; ids are those of freezes."""
-
-    source = text(null=False)
-    dry_run = fields.Boolean(required=True)
-    added = fields.List(fields.String(), required=True)
-    changed = fields.List(fields.String(), required=True)
-    cancelled = fields.List(fields.String(), required=True)
-    unchanged = fields.Integer(required=True)
-    effects = fields.Nested(PlanDifferenceSchema, required=True)
 
 
 @blueprint.route("/<calendar>/imports")

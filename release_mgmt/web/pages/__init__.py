@@ -37,6 +37,7 @@ MODULES = (
     "subscribe",
     "search",
     "admin",
+    "repository_admin",
     "operations",
     "messages",
     "teams",

@@ -11,17 +11,10 @@ from release_mgmt.core.errors import InvalidInput
 from release_mgmt.core.permissions import Action
 from release_mgmt.web.auth import needs
 from release_mgmt.web.pages import addresses, grids, layout, schedule
+from release_mgmt.web.pages.grid_parts import DayCell, MonthGrid, Timeline, WeekGrid
 from release_mgmt.web.pages.language import mark, plural, say
 from release_mgmt.web.pages.moment import Wall
-from release_mgmt.web.pages.parts import (
-    ChipGroup,
-    DayCell,
-    FreezeBand,
-    MonthGrid,
-    Timeline,
-    WeekGrid,
-    WindowCard,
-)
+from release_mgmt.web.pages.parts import ChipGroup, FreezeBand, WindowCard
 from release_mgmt.web.pages.site import blueprint, draw
 
 SHAPES = (("month", mark("Month")), ("week", mark("Week")), ("agenda", mark("Agenda")), ("quarter", mark("Quarter")))

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError
 from release_mgmt.core.permissions import Action
-from release_mgmt.services import approvals, overrides, placing, publications, stages
+from release_mgmt.services import approvals, overrides, placing, publications, stages, terms
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import change_page, forms
@@ -115,7 +115,7 @@ def link_changes(change_id: str) -> Answer:
 
     def act() -> str:
         wanted = [one.rsplit("/", 1)[-1] for one in forms.words("depends_on")]
-        placing.put_terms(
+        terms.put_terms(
             context.store,
             context.actor,
             context.now,

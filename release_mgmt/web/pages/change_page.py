@@ -4,28 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
 from zoneinfo import ZoneInfo
 
 from flask import url_for
 
-from release_mgmt.core.approvals import Verdict
-from release_mgmt.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from release_mgmt.core.permissions import Action, allows, may_somewhere
 from release_mgmt.services import (
-    approvals,
     calendars,
     directory,
-    gate,
     outcomes,
-    placing,
     publications,
     repositories,
-    stages,
+    terms,
     windows,
 )
 from release_mgmt.services import changes as service
-from release_mgmt.services.approvals import ApprovalView, RollbackPlan
 from release_mgmt.services.changes import ChangeDetail, ChangeView
 from release_mgmt.services.directory import Directory
 from release_mgmt.services.publications import NoteView
@@ -33,25 +26,26 @@ from release_mgmt.services.windows import PlacedChange
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import lines, schedule
-from release_mgmt.web.pages import windows as window_pages
+from release_mgmt.web.pages.change_standing import (
+    OVER,
+    Approval,
+    GateLine,
+    approval_of,
+    approval_view,
+    gate_line,
+    steps,
+)
 from release_mgmt.web.pages.forge_links import commit_url, safe
-from release_mgmt.web.pages.language import mark, say
+from release_mgmt.web.pages.language import say
 from release_mgmt.web.pages.parts import (
-    STAGES,
     ChangeLine,
     EvidenceRow,
     PlanMove,
     Problem,
-    Quorum,
     Reason,
-    StageState,
     StageStep,
 )
-from release_mgmt.web.pages.sentences import again
 from release_mgmt.web.pages.site import blueprint, draw
-
-GATE_WORDS = {"allow": mark("Yes."), "warn": mark("With an acknowledgement."), "deny": mark("Not now.")}
-OVER = {"released", "withdrawn", "rolled_back"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,44 +80,6 @@ class Place:
     zone: ZoneInfo
     href: str
     environment: str
-
-
-@dataclass(frozen=True, slots=True)
-class GateLine:
-    """The gate's answer in words."""
-
-    word: str
-    sentence: str
-    reasons: tuple[Reason, ...]
-    next_allow: datetime | None
-    denied: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class VoteLine:
-    """A vote that stands."""
-
-    id: str
-    who: str
-    verdict: Literal["approve", "reject"]
-    reason: str | None
-    at: datetime
-    mine: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """Votes on the change in its window."""
-
-    quorum: Quorum | None
-    lacks: tuple[str, ...]
-    votes: tuple[VoteLine, ...]
-    plan: RollbackPlan | None
-    may_vote: bool
-    why_not: str | None
-    environment: str
-    digest: str
-    rejected: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,13 +139,13 @@ def change_page(detail: ChangeDetail, problem: Problem | None = None) -> ChangeP
     found = detail.change
     places = windows.of_change(store, actor, found.id)
     place = next((one for one in places if one.window), places[0] if places else None)
-    seen = _approval_view(found, place)
+    seen = approval_view(found, place)
     people = [found.owner, *(one.made_by for one in detail.overrides)]
     if seen is not None:
         people += [*(vote.person for vote in seen.votes), seen.plan.contact if seen.plan else None]
     names = directory.look_up(store, actor, people)
     repository = repositories.get(store, actor, found.repository)
-    approval = _approval(seen, names) if seen is not None else None
+    approval = approval_of(seen, names) if seen is not None else None
     texts = publications.of_change(store, actor, found.id)
     note = lines.note(texts)
     calendar = place.calendar if place else repository.calendar
@@ -224,7 +180,7 @@ def change_page(detail: ChangeDetail, problem: Problem | None = None) -> ChangeP
         approval=approval,
         note=note,
         may=_may(found, calendar),
-        depends_on=placing.needs_of(store, actor, found.id),
+        depends_on=terms.needs_of(store, actor, found.id),
         moved=_moves(found, names),
         problem=problem,
     )
@@ -288,84 +244,6 @@ def _corrections(detail: ChangeDetail, names: Directory) -> tuple[Correction, ..
         )
         for one in detail.overrides
     )
-
-
-def _approval_view(found: ChangeView, place: PlacedChange | None) -> ApprovalView | None:
-    if place is None or place.window is None or not may_somewhere(context.actor, Action.READ_APPROVALS):
-        return None
-    try:
-        return approvals.view(context.store, context.actor, context.now, found.id, place.environment)
-    except (Conflict, NotFound):  # it lost its window in between
-        return None
-
-
-def _approval(seen: ApprovalView, names: Directory) -> Approval:
-    mine = context.actor.person
-    votes = tuple(
-        VoteLine(
-            one.id,
-            names.person(one.person) or one.person,
-            "reject" if one.verdict is Verdict.REJECT else "approve",
-            one.reason,
-            one.at,
-            one.person == mine,
-        )
-        for one in seen.votes
-    )
-    voted = any(one.mine and one.verdict == "approve" for one in votes)
-    return Approval(
-        quorum=window_pages.quorum(seen.status, names),
-        lacks=tuple(again(one.message, names) for one in seen.status.lacks),
-        votes=votes,
-        plan=seen.plan,
-        may_vote=seen.may_vote and not voted,
-        why_not=None if voted or not seen.why_not else again(seen.why_not),
-        environment=seen.environment,
-        digest=seen.digest,
-        rejected=any(one.verdict == "reject" for one in votes),
-    )
-
-
-def steps(found: ChangeView) -> tuple[StageStep, ...]:
-    """The stage track: what was reported, and what follows from the change itself."""
-    latest = stages.latest(stages.of_change(context.store, context.actor, found.id))
-    shown: list[StageStep] = []
-    reached = found.state not in OVER
-    for name in STAGES:
-        report = latest.get(name)
-        state: StageState = "todo"
-        if report is not None:
-            state = {"done": "done", "running": "now"}.get(report.state, "failed")  # type: ignore[assignment]
-        elif (name == "develop" and found.merged_at is not None) or (name == "deploy" and found.state == "released"):
-            state = "done"
-        if state == "todo" and reached:
-            state, reached = "now", False
-        elif state in {"now", "failed"}:
-            reached = False
-        by = report.reported_by if report else None
-        shown.append(StageStep(name, state, report.at if report else None, by))
-    return tuple(shown)
-
-
-def gate_line(found: ChangeView, environment: str, seen: ApprovalView | None, names: Directory) -> GateLine | None:
-    """May it go now? None where no calendar decides. ``seen``: its votes in that environment."""
-    asked = gate.Asked(found.repository, environment, found.id)
-    try:
-        votes = seen.status if seen is not None else None
-        answer = gate.peek(context.store, context.actor, context.now, asked, votes=votes).decision
-    except (Conflict, InvalidInput, NotFound, Forbidden):  # no calendar, or one that does not know the environment
-        return None
-    told = {
-        "allow": say("This change may be released to {environment} now.", environment=environment),
-        "warn": say("A soft freeze asks for a reason for a release to {environment}.", environment=environment),
-        "deny": say("This change must not be released to {environment} now.", environment=environment),
-    }
-    reasons = tuple(
-        Reason(one.code, again(one.message, names), one.ref or None, one.until, blocks=answer.decision == "deny")
-        for one in answer.reasons
-    )
-    denied = answer.decision == "deny"
-    return GateLine(say(GATE_WORDS[answer.decision]), told[answer.decision], reasons, answer.next_allow, denied)
 
 
 def reshown(change_id: str, problem: Problem) -> str:

@@ -7,11 +7,8 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from release_mgmt.web.pages.language import say, words
-from release_mgmt.web.pages.moment import Wall
-from release_mgmt.web.pages.parts import (
+from release_mgmt.web.pages.grid_parts import (
     DayCell,
-    FreezeBand,
     MonthGrid,
     Timeline,
     TimelineCell,
@@ -19,8 +16,10 @@ from release_mgmt.web.pages.parts import (
     WeekBlock,
     WeekDay,
     WeekGrid,
-    WindowCard,
 )
+from release_mgmt.web.pages.language import say, words
+from release_mgmt.web.pages.moment import Wall
+from release_mgmt.web.pages.parts import FreezeBand, WindowCard
 
 Holidays = Mapping[date, Sequence[str]]
 _DAY = timedelta(days=1)

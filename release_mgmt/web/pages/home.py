@@ -13,8 +13,9 @@ from release_mgmt.services.changes import Filter
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses, grids, layout, schedule
+from release_mgmt.web.pages.grid_parts import MonthGrid
 from release_mgmt.web.pages.language import listing, many, say
-from release_mgmt.web.pages.parts import ChipGroup, MonthGrid, PlanMove, WindowCard
+from release_mgmt.web.pages.parts import ChipGroup, PlanMove, WindowCard
 from release_mgmt.web.pages.site import blueprint, draw
 
 SOON = timedelta(days=14)

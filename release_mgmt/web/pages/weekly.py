@@ -11,8 +11,9 @@ from release_mgmt.core.permissions import Action
 from release_mgmt.web.auth import needs
 from release_mgmt.web.pages import grids, layout, schedule
 from release_mgmt.web.pages.calendar import asked_day
+from release_mgmt.web.pages.grid_parts import DayCell
 from release_mgmt.web.pages.language import many, plural, say
-from release_mgmt.web.pages.parts import DayCell, PlanMove, WindowCard
+from release_mgmt.web.pages.parts import PlanMove, WindowCard
 from release_mgmt.web.pages.site import blueprint, draw
 
 
