@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,26 +33,39 @@ LONGEST_PAUSE = 60.0
 @click.option("--worker/--no-worker", "with_worker", default=None, help="Run jobs too (default: with SQLite).")
 def serve(config: Path | None, host: str | None, port: int | None, *, with_worker: bool | None) -> None:
     """Serve web, API and feeds; with the embedded database also run the jobs."""
-    # prometheus_client reads this once, when it is first imported: from here on counts are shared by all processes.
-    shared = tempfile.mkdtemp(prefix="release-mgmt-metrics-")
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
-    from release_mgmt.cli.installation import prepare, read_settings
+    with shared_counts():
+        from release_mgmt.cli.installation import prepare, read_settings
 
-    settings = read_settings(config)
-    settings = replace(settings, host=host or settings.host, port=settings.port if port is None else port)
-    prepare(settings)
-    require_free(settings.host, settings.port)
-    jobs = with_worker if with_worker is not None else settings.database.startswith("sqlite")
-    supervisor = Supervisor(settings, config) if jobs else None
+        settings = read_settings(config)
+        settings = replace(settings, host=host or settings.host, port=settings.port if port is None else port)
+        prepare(settings)
+        require_free(settings.host, settings.port)
+        jobs = with_worker if with_worker is not None else settings.database.startswith("sqlite")
+        supervisor = Supervisor(settings, config) if jobs else None
+        try:
+            if supervisor:
+                supervisor.start()
+            click.echo(f"release-mgmt listens on {settings.site} (API: {settings.site}/api/v1/docs). Stop with Ctrl-C.")
+            make_server(settings).run()
+        finally:
+            if supervisor:
+                supervisor.stop()
+
+
+@contextmanager
+def shared_counts() -> Iterator[None]:
+    """A folder in which all processes count their metrics together, for as long as this process lives.
+
+    prometheus_client reads the variable once, when it is first imported: enter the block before that. A web process
+    is forked from this one and leaves the block too when it ends; the folder is not its to remove.
+    """
+    owner, folder = os.getpid(), tempfile.mkdtemp(prefix="release-mgmt-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     try:
-        if supervisor:
-            supervisor.start()
-        click.echo(f"release-mgmt listens on {settings.site} (API: {settings.site}/api/v1/docs). Stop with Ctrl-C.")
-        make_server(settings).run()
+        yield
     finally:
-        if supervisor:
-            supervisor.stop()
-        shutil.rmtree(shared, ignore_errors=True)
+        if os.getpid() == owner:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def require_free(host: str, port: int) -> None:
@@ -130,8 +145,8 @@ def make_server(settings: Settings) -> Any:
                 "graceful_timeout": 20,
                 "loglevel": "warning",
                 "proc_name": "release-mgmt",
-                "max_requests": 20_000,
-                "max_requests_jitter": 2_000,
+                "max_requests": 1_000_000,  # a new process takes seconds of processor to start
+                "max_requests_jitter": 100_000,
                 "child_exit": lambda _, worker: multiprocess.mark_process_dead(worker.pid),  # type: ignore[no-untyped-call]
             }
             for name, value in options.items():

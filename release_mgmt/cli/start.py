@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -26,32 +24,31 @@ PATIENCE = 90.0
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (default: 8000).")
 def start(config: Path | None, repo: str, host: str | None, port: int | None) -> None:
     """Make an installation in `var/`, register REPO, sync, classify, plan by the example calendar, and serve."""
-    shared = tempfile.mkdtemp(prefix="release-mgmt-metrics-")
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared  # before prometheus_client is imported; see `serve`
-    from release_mgmt.cli.installation import opened, prepare, read_settings
-    from release_mgmt.cli.serve import Supervisor, make_server, require_free
-    from release_mgmt.settings import DEFAULT
+    from release_mgmt.cli.serve import Supervisor, make_server, require_free, shared_counts
 
-    settings = read_settings(config)
-    settings = replace(settings, host=host or settings.host, port=settings.port if port is None else port)
-    if settings.origin("log_level") == DEFAULT:  # whoever tries it reads the addresses, not a line for each request
-        settings = replace(settings, log_level="warning")
-    os.environ["RELEASE_MGMT_HOST"], os.environ["RELEASE_MGMT_PORT"] = settings.host, str(settings.port)
-    require_free(settings.host, settings.port)
-    prepare(settings)
-    installation = opened(config)
-    _calendar(installation)
-    name = _register(installation, repo)
-    supervisor = Supervisor(settings, config, log_level="warning")
-    try:
-        supervisor.start()
-        _carry_out(installation, name)
-        _addresses(installation, name)
-        installation.store.close()
-        make_server(settings).run()
-    finally:
-        supervisor.stop()
-        shutil.rmtree(shared, ignore_errors=True)
+    with shared_counts():
+        from release_mgmt.cli.installation import opened, prepare, read_settings
+        from release_mgmt.settings import DEFAULT
+
+        settings = read_settings(config)
+        settings = replace(settings, host=host or settings.host, port=settings.port if port is None else port)
+        if settings.origin("log_level") == DEFAULT:  # whoever tries it reads the addresses, not a line for each request
+            settings = replace(settings, log_level="warning")
+        os.environ["RELEASE_MGMT_HOST"], os.environ["RELEASE_MGMT_PORT"] = settings.host, str(settings.port)
+        require_free(settings.host, settings.port)
+        prepare(settings)
+        installation = opened(config)
+        _calendar(installation)
+        name = _register(installation, repo)
+        supervisor = Supervisor(settings, config, log_level="warning")
+        try:
+            supervisor.start()
+            _carry_out(installation, name)
+            _addresses(installation, name)
+            installation.store.close()
+            make_server(settings).run()
+        finally:
+            supervisor.stop()
 
 
 def _calendar(installation: Installation) -> None:

@@ -27,8 +27,8 @@ def worker(config: Path | None, name: str | None, *, with_parent: bool) -> None:
     settings = replace(installation.settings, worker_id=name) if name else installation.settings
     logs.configure(settings.log_level, settings.log_format, settings.log_path)
     stop = threading.Event()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, lambda *_: stop.set())
+    for one in (signal.SIGTERM, signal.SIGINT):  # by a thread: this one may hold the event's lock when it is told
+        signal.signal(one, lambda *_: threading.Thread(target=stop.set).start())
     if with_parent:
         threading.Thread(target=_watch, args=(os.getppid(), stop), daemon=True).start()
     if settings.traces_endpoint:

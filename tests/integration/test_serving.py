@@ -1,0 +1,76 @@
+"""``serve`` as real processes: web processes come and go without harm, and all of them leave when they are told."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.served import Installation
+
+
+@pytest.fixture
+def installation(tmp_path: Path, sqlite_url: str) -> Iterator[Installation]:
+    """An installation with nothing in it; two web processes and a worker."""
+    (tmp_path / "data").mkdir()
+    made = Installation(tmp_path / "data", sqlite_url, settings={"LOG_LEVEL": "info"})
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def web_processes(installation: Installation) -> set[int]:
+    """The processes that answer: children of `serve` that are copies of it."""
+    serving = installation.processes[0].pid
+    children = Path(f"/proc/{serving}/task/{serving}/children").read_text().split()
+    return {int(one) for one in children if b"\0serve\0" in Path(f"/proc/{one}/cmdline").read_bytes() + b"\0"}
+
+
+def until(holds: Callable[[], bool], installation: Installation) -> None:
+    limit = time.monotonic() + 120
+    while not holds():
+        assert time.monotonic() < limit, installation.log[-3000:]
+        time.sleep(0.1)
+
+
+def answered(installation: Installation) -> float:
+    """How often /healthz was answered, as all processes together tell it."""
+    told = installation.ask("/metrics")
+    assert told.status == 200, installation.log[-3000:]
+    found = re.search(r'requests_total{[^}]*"/healthz"[^}]*} (\S+)', told.body.decode())
+    return float(found[1]) if found else 0
+
+
+def test_a_web_process_that_ends_takes_nothing_from_the_others(installation: Installation) -> None:
+    """Each web process ends one day (a million requests); those beside it and after it answer and count on."""
+    installation.serve("--no-worker")
+    until(lambda: len(web_processes(installation)) == 2, installation)
+    first = web_processes(installation)
+    for one in first:
+        before = answered(installation)
+        os.kill(one, signal.SIGTERM)
+        until(lambda ended=one: not Path(f"/proc/{ended}").exists(), installation)  # type: ignore[misc]
+        until(lambda: len(web_processes(installation)) == 2, installation)
+        for _ in range(10):
+            assert installation.ask("/healthz").status == 200, installation.log[-3000:]
+        assert answered(installation) >= before + 10
+    assert not web_processes(installation) & first
+
+
+@pytest.mark.parametrize("command", [("serve", "--worker"), ("worker",)])
+def test_all_leave_when_they_are_told(installation: Installation, command: tuple[str, ...]) -> None:
+    """SIGTERM: idle processes end by themselves, none has to be killed."""
+    told = installation.start(*command)
+    until(lambda: "worker started" in installation.log, installation)
+    if command[0] == "serve":
+        until(lambda: installation.ask("/healthz").status == 200, installation)
+    told.terminate()
+    assert told.wait(120) == 0, installation.log[-3000:]
+    assert "worker stopped" in installation.log
+    assert "SIGKILL" not in installation.log
