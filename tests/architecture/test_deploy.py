@@ -75,6 +75,17 @@ def test_pods_run_without_rights() -> None:
     assert "--require-hashes" in image
 
 
+def test_kubernetes_puts_no_variables_of_its_own_among_our_settings() -> None:
+    """For a Service `release-mgmt` it would set RELEASE_MGMT_PORT=tcp://... in each pod, which no process survives."""
+    services = {
+        one["metadata"]["name"].upper().replace("-", "_") + "_" for one in manifests() if one["kind"] == "Service"
+    }
+    assert PREFIX in services
+    for one in manifests():
+        if one["kind"] in POD_KINDS:
+            assert one["spec"]["template"]["spec"]["enableServiceLinks"] is False, one["metadata"]["name"]
+
+
 def test_selectors_find_their_pods() -> None:
     """Service, budget and autoscaler point at what is there."""
     by_kind = {one["kind"]: one for one in manifests()}
