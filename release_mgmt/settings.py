@@ -23,6 +23,8 @@ from marshmallow import fields as kinds
 from marshmallow.validate import OneOf, Range
 
 PREFIX = "RELEASE_MGMT_"
+NO_SETTINGS = frozenset({"config", "token"})
+"""Variables of ours that are none: where the settings are, and what ``release-mgmt gate`` shows the server."""
 FILES = (Path("release-mgmt.toml"), Path("/etc/release-mgmt/release-mgmt.toml"))
 DEFAULT = "default"
 
@@ -334,7 +336,11 @@ def _from_environment(found: dict[str, tuple[Any, str]], problems: list[str]) ->
             found[name] = (value, f"file {named} named by {variable}_FILE" if named else f"environment {variable}")
     for variable in sorted(os.environ):
         name = variable.removeprefix(PREFIX).lower()
-        if variable.startswith(PREFIX) and name not in {"config", *known} and name.removesuffix("_file") not in known:
+        if (
+            variable.startswith(PREFIX)
+            and name not in {*NO_SETTINGS, *known}
+            and name.removesuffix("_file") not in known
+        ):
             guess = _unknown(name, known).partition("did you mean ")[2].rstrip("?")
             problems.append(
                 f"unknown variable {variable}" + (f", did you mean {PREFIX}{guess.upper()}?" if guess else "")

@@ -64,6 +64,17 @@ def test_every_fault_is_told_at_once_with_what_was_meant(tmp_path: Path, monkeyp
     assert "hunter2" not in told
 
 
+def test_variables_of_ours_that_are_no_settings_are_let_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who asks the gate and serves in one shell is not stopped by the token."""
+    (tmp_path / "own.toml").write_text("port = 7\n")
+    monkeypatch.setenv(PREFIX + "TOKEN", "rm_secret")
+    monkeypatch.setenv(PREFIX + "CONFIG", "own.toml")
+    assert load().port == 7
+    monkeypatch.setenv(PREFIX + "TOKENS", "x")
+    with pytest.raises(SettingsError, match="unknown variable RELEASE_MGMT_TOKENS"):
+        load()
+
+
 def test_unreadable_files_are_told(tmp_path: Path) -> None:
     """A file that is named must be there and be TOML."""
     with pytest.raises(SettingsError, match="cannot be read"):
