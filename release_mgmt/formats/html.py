@@ -1,4 +1,4 @@
-"""HTML of a changelog: a whole page, an e-mail fragment, and custom templates in a sandbox.
+"""HTML of a changelog: a whole page, and an e-mail fragment.
 
 The templates escape everything; the pages are well-formed XML too, so that a strict parser can check them.
 """
@@ -10,20 +10,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
-from jinja2.exceptions import SecurityError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from release_mgmt import resources
 from release_mgmt.core.audience import ChangelogView, SectionView
 from release_mgmt.core.calendar import Shown
-from release_mgmt.core.errors import FieldError, InvalidInput, TooLarge
 from release_mgmt.formats.links import Links
 from release_mgmt.formats.words import Words
-
-TEMPLATE_LIMIT = 100_000
-OUTPUT_LIMIT = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,35 +102,3 @@ def tools(say: Words, links: Links | None, style: Style | None) -> dict[str, obj
 
     named = {"when": instant, "span": span, "day": day, "moment": moment}
     return {"say": say, "many": say.many, "links": links or Links(), "style": style, **named}
-
-
-def custom(source: str, view: ChangelogView, say: Words, links: Links | None = None, *, html: bool = True) -> str:
-    """A team's own template over the same model, in a sandbox that reaches no file, no module and no private attribute.
-
-    ``html`` False switches escaping off (for Markdown and plain text). Raises InvalidInput naming the line of a fault.
-    """
-    if len(source) > TEMPLATE_LIMIT:
-        raise TooLarge(f"The template has {len(source):,} characters; {TEMPLATE_LIMIT:,} are allowed.")
-    sandbox = ImmutableSandboxedEnvironment(
-        autoescape=html, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    sandbox.globals = {"range": sandbox.globals["range"]}
-    out: list[str] = []
-    size = 0
-    try:
-        for piece in sandbox.from_string(source).generate(model(view, say, links, None)):
-            size += len(piece)
-            if size > OUTPUT_LIMIT:
-                raise TooLarge(f"The template wrote more than {OUTPUT_LIMIT:,} characters.")
-            out.append(piece)
-    except SecurityError as error:
-        raise InvalidInput.at("template", f"not allowed in a template: {error}") from error
-    except TemplateError as error:
-        line = getattr(error, "lineno", None)
-        where = f"line {line}: " if line else ""
-        raise InvalidInput(
-            "The template cannot be used.", [FieldError("template", f"{where}{error.message}")]
-        ) from error
-    except (TypeError, ValueError, ArithmeticError, LookupError, OverflowError, RecursionError) as error:
-        raise InvalidInput("The template cannot be used.", [FieldError("template", str(error)[:300])]) from error
-    return "".join(out)

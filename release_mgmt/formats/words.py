@@ -6,7 +6,8 @@ A catalogue is a gettext ``.po`` file whose messages are the English sentences; 
 from __future__ import annotations
 
 import gettext
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -23,6 +24,7 @@ from release_mgmt import resources
 from release_mgmt.core.errors import InvalidInput
 
 DEFAULT_LANGUAGE = "en"
+_NAME = re.compile(r"\{(\w+)\}")
 
 
 @lru_cache(maxsize=1)
@@ -76,11 +78,11 @@ class Words:
         """The message in this language with its values filled in."""
         found = self._catalogue.get(message)
         text = found.string if found is not None and isinstance(found.string, str) and found.string else message
-        return text.format(**values) if values else text
+        return _filled(text, values) if values else text
 
     def many(self, one: str, several: str, count: int, /, **values: object) -> str:
         """The form of the message for ``count``."""
-        return self.form(one, several, count).format(count=count, **values)
+        return _filled(self.form(one, several, count), {"count": count, **values})
 
     def form(self, one: str, several: str, count: int) -> str:
         """As :meth:`many`, before its values are filled in."""
@@ -134,6 +136,12 @@ class Words:
             return f"{self.instant(start, zone)} - {self.instant(end, zone)}"
         until = format_time(last, "HH:mm", locale=self._locale)
         return f"{self.day(first.date())}, {format_time(first, 'HH:mm', locale=self._locale)}-{until} {last.tzname()}"
+
+
+def _filled(text: str, values: Mapping[str, object]) -> str:
+    """``text`` with its ``{names}`` filled in. Names alone: a format's attributes and items would let a template that
+    may say words reach whatever the values hang on."""
+    return _NAME.sub(lambda found: str(values[found[1]]), text)
 
 
 @lru_cache(maxsize=32)

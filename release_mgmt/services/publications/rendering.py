@@ -10,9 +10,8 @@ from release_mgmt.core.audience import Annotation, Audience, ChangelogView, Sect
 from release_mgmt.core.changelog import Changelog
 from release_mgmt.core.errors import InvalidInput, NotFound
 from release_mgmt.core.permissions import Actor
-from release_mgmt.formats import atom, audience_json, markdown
+from release_mgmt.formats import atom, audience_json, custom, markdown
 from release_mgmt.formats import html as pages
-from release_mgmt.formats.html import custom
 from release_mgmt.formats.words import Words
 from release_mgmt.services import visibility
 from release_mgmt.services.audiences import require_audience
@@ -62,7 +61,7 @@ def with_template(
 ) -> str:
     """What a team's own template writes of what is published."""
     record, known, yanked, _ = _read(store, actor, repository, audience, None, None)
-    return custom(template, view(record, audience, say, known, yanked=yanked), say, html=html)
+    return custom.render(template, view(record, audience, say, known, yanked=yanked), say, html=html)
 
 
 def _read(

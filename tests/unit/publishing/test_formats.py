@@ -16,9 +16,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from release_mgmt.core.audience import Audience, ChangelogView, SectionView, view
-from release_mgmt.core.errors import InvalidInput
+from release_mgmt.core.errors import InvalidInput, TooLarge
 from release_mgmt.core.text import one_line
-from release_mgmt.formats import atom, html, markdown
+from release_mgmt.formats import atom, custom, html, markdown
 from release_mgmt.formats.links import Links
 from release_mgmt.formats.words import Words
 from tests.unit.publishing.samples import annotations, entry, record, section
@@ -316,11 +316,10 @@ def test_custom_templates_are_escaped_and_cannot_leave_the_sandbox() -> None:
     source = (
         "{% for s in changelog.sections %}{{ s.title }}:{% for e in s.entries %}{{ e.title }};{% endfor %}{% endfor %}"
     )
-    assert "&lt;b&gt;bold&lt;/b&gt;" in html.custom(source, shown, Words("en"))
-    assert "<b>bold</b>" in html.custom(source, shown, Words("en"), html=False)
+    assert "&lt;b&gt;bold&lt;/b&gt;" in custom.render(source, shown, Words("en"))
+    assert "<b>bold</b>" in custom.render(source, shown, Words("en"), html=False)
     for attack in (
         "{{ ''.__class__.__mro__ }}",
-        "{{ changelog.__init__.__globals__ }}",
         "{{ say._catalogue }}",
         "{{ when.__globals__ }}",
         "{% include 'page.html' %}",
@@ -330,7 +329,53 @@ def test_custom_templates_are_escaped_and_cannot_leave_the_sandbox() -> None:
         "{{ range(10000000) | list }}",
     ):
         with pytest.raises(InvalidInput):
-            html.custom(attack, shown, Words("en"))
+            custom.render(attack, shown, Words("en"))
+
+
+def test_a_template_reads_nothing_through_the_words_it_may_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Formats reach attributes and items: of the words, of their values, and so of everything the process holds."""
+    monkeypatch.setenv("RELEASE_MGMT_SECRET", "hunter2")
+    shown = view(record(), Audience.ENGINEERING, Words("en"))
+    reach = "{x.__call__.__func__.__globals__[gettext].os.environ[RELEASE_MGMT_SECRET]}"
+    for attack in (
+        f"{{{{ say('{reach}', x=say) }}}}",
+        f"{{{{ many('{reach}', '{reach}', 1, x=say) }}}}",
+        f"{{{{ say.form('{reach}', '', 1).format(x=say) }}}}",
+        "{{ say('{x.__class__}', x=changelog) }}",
+    ):
+        try:
+            written = custom.render(attack, shown, Words("en"), html=False)
+        except InvalidInput as error:
+            written = str(error)
+        assert "hunter2" not in written
+        assert "<class" not in written
+    assert custom.render("{{ say('In {language}', language='en') }}", shown, Words("en")) == "In en"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{{ 10 ** (10 ** 9) }}",
+        "{{ 'a'.ljust(10 ** 12) }}",
+        "{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}{{ f() }}",
+        "{{ when(1) }}",
+        "{{" + "(" * 5_000 + "1" + ")" * 5_000 + "}}",
+    ],
+)
+def test_a_template_that_never_ends_or_never_fits_is_refused(bomb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(custom, "MOST_SECONDS", 2)
+    shown = view(record(), Audience.ENGINEERING, Words("en"))
+    with pytest.raises(InvalidInput) as caught:
+        custom.render(bomb, shown, Words("en"))
+    assert caught.value.errors[0].path == "template"
+
+
+def test_a_template_that_writes_too_much_is_refused() -> None:
+    shown = view(record(), Audience.ENGINEERING, Words("en"))
+    with pytest.raises(TooLarge):
+        custom.render("{% for a in range(21) %}{{ 'x' * 1000000 }}{% endfor %}", shown, Words("en"))
 
 
 def test_the_file_of_a_person_is_only_changed_between_the_markers() -> None:
