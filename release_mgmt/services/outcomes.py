@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.audience import Promise
@@ -19,6 +19,7 @@ from release_mgmt.core.errors import FieldError, Forbidden, InvalidInput, NotFou
 from release_mgmt.core.permissions import Action, Actor, Role, require
 from release_mgmt.core.text import clean, one_line
 from release_mgmt.services import Store, audit, people, secret, visibility
+from release_mgmt.services.feed_events import heads
 from release_mgmt.services.paging import Page, bounded, page, values
 from release_mgmt.store.models.insight import ObservationRow, RequestChangeRow, RequestRow
 from release_mgmt.store.models.people import Team
@@ -157,6 +158,7 @@ def edit(
         for name, value in kept.items():
             setattr(row, name, value)
         row.updated_at = now
+        heads.changelogs_moved(session, now)
         session.flush()
         subject = f"request:{key}"
         audit.record(session, actor, now, action=Action.WRITE_REQUEST, subject=subject, before=before, after=kept)
@@ -190,6 +192,7 @@ def link(store: Store, actor: Actor, now: datetime, key: str, change: str, *, li
             session.delete(found)
         if linked == (found is None):
             row.updated_at = now
+            heads.changelogs_moved(session, now)
             audit.record(
                 session, actor, now, action=Action.WRITE_REQUEST, subject=f"request:{key}",
                 after={"change": change, "linked": linked},
@@ -220,6 +223,9 @@ def observe(
             for name, new in wanted.items():
                 setattr(found, name, new)
         if before != wanted:
+            if found is not None:
+                found.reported_at = now
+            heads.changelogs_moved(session, now)
             subject = f"request:{key}"
             audit.record(session, actor, now, action=Action.POST_EVENTS, subject=subject, before=before, after=wanted)
         session.flush()
@@ -335,4 +341,20 @@ def promises(session: Session, changes: Collection[str]) -> dict[str, tuple[Prom
         measured = effects[0].value if effects else None
         promise = Promise(row.title, row.metric, row.expected_from, row.expected_to, measured)
         found[change_id] = (*found.get(change_id, ()), promise)
+    return found
+
+
+def told_at(session: Session, changes: Collection[str]) -> dict[str, datetime]:
+    """Change -> when what :func:`promises` tells of it last changed."""
+    linked = (
+        select(RequestChangeRow.change_id, RequestRow.updated_at, func.max(ObservationRow.reported_at))
+        .join(RequestRow, RequestRow.id == RequestChangeRow.request_id)
+        .outerjoin(ObservationRow, ObservationRow.request_id == RequestRow.id)
+        .where(RequestRow.team.is_(None), RequestRow.metric.is_not(None))
+        .group_by(RequestChangeRow.change_id, RequestRow.id, RequestRow.updated_at)
+    )
+    found: dict[str, datetime] = {}
+    for change, *moments in session.execute(linked):
+        if change in changes:
+            found[change] = max(at for at in (*moments, found.get(change)) if at is not None)
     return found

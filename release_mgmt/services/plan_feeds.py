@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from release_mgmt.core.calendar import ChangeFact, FreezeFact, WindowFact
 from release_mgmt.core.planning import Plan
-from release_mgmt.core.windows import ReleaseCalendar, periods
+from release_mgmt.core.windows import Exceptions, ReleaseCalendar, periods
 from release_mgmt.services import feed_events, visibility
 from release_mgmt.services.candidates import DONE, Loaded
 from release_mgmt.services.feed_events import teams
@@ -147,19 +147,22 @@ def _fact(change: Change, repositories: Mapping[str, str], *, emergency: bool) -
 
 
 def _freeze_facts(calendar: ReleaseCalendar, slug: str, now: datetime) -> list[FreezeFact]:
-    found = []
+    found: dict[str, FreezeFact] = {}
     for period in periods(calendar.freezes, now - timedelta(days=90), now + _FREEZE_SPAN):
         freeze = period.freeze
         local = period.whole_days
         start: Any = local[0] if local else period.start
         end: Any = local[1] + timedelta(days=1) if local else period.end
-        recurring = f"@{local[0] if local else period.start:%Y-%m-%d}" if freeze.rule is not None else ""
-        found.append(
-            FreezeFact(
-                identity=freeze.id + recurring, calendar=slug, start=start, end=end, hard=freeze.hard,
-                reason=freeze.reason, repositories=freeze.scope.repositories,
-                teams=freeze.scope.teams, environments=freeze.scope.environments,
-                levels=tuple(level.value for level in freeze.scope.levels),
-            )
+        identity = freeze.id
+        if freeze.rule is not None:
+            identity += f"@{local[0] if local else period.start:%Y-%m-%d}"
+            if identity in found:  # a second one on this day
+                identity = f"{freeze.id}@{period.start:%Y-%m-%dT%H:%M}"
+        found[identity] = FreezeFact(
+            identity=identity, calendar=slug, start=start, end=end, hard=freeze.hard,
+            reason=freeze.reason, repositories=freeze.scope.repositories,
+            teams=freeze.scope.teams, environments=freeze.scope.environments,
+            levels=tuple(level.value for level in freeze.scope.levels),
+            exempt=freeze.scope.exceptions != Exceptions(),
         )  # fmt: skip
-    return found
+    return list(found.values())

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.audience import is_internal
 from release_mgmt.store.models.publishing import PublicityRow
 from release_mgmt.store.models.repositories import Change, PullRequestRow
+from release_mgmt.store.models.scheduling import StageRow
 
 _CHUNK = 500  # SQLite takes a limited number of values in one statement
 
@@ -41,11 +43,16 @@ def labelled(session: Session) -> frozenset[str]:
     return frozenset(change for change, names in found if is_internal(str(name) for name in names or ()))
 
 
-def states(session: Session, changes: Collection[str]) -> dict[str, str]:
-    """The present state of those changes that were rolled back after their text was published."""
-    found: dict[str, str] = {}
+def rolled_back(session: Session, changes: Collection[str]) -> dict[str, datetime]:
+    """Those of the changes that were rolled back after their text was published, and when that was reported."""
+    found: dict[str, datetime] = {}
     ids = sorted(changes)
     for at in range(0, len(ids), _CHUNK):
-        statement = select(Change.id, Change.state).where(Change.id.in_(ids[at : at + _CHUNK]))
-        found |= {change: state for change, state in session.execute(statement) if state == "rolled_back"}
+        reported = (
+            select(Change.id, func.coalesce(func.max(StageRow.at), Change.updated_at))
+            .outerjoin(StageRow, and_(StageRow.change_id == Change.id, StageRow.state == "rolled_back"))
+            .where(Change.id.in_(ids[at : at + _CHUNK]), Change.state == "rolled_back")
+            .group_by(Change.id, Change.updated_at)
+        )
+        found |= {change: moment for change, moment in session.execute(reported)}  # noqa: C416 - rows are not plain pairs
     return found

@@ -14,6 +14,7 @@ from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import clean
 from release_mgmt.services import Store, audit, calendar_rows, lane, outbox, plans, secret
 from release_mgmt.services.candidates import environment_of
+from release_mgmt.services.feed_events import heads
 from release_mgmt.store.models.repositories import Change
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, StageRow
 
@@ -83,6 +84,7 @@ def report(
                 shipped, found.state = found.state != "released", "released"
             elif state == "rolled_back" and found.state == "released":
                 found.state = "rolled_back"
+                heads.changelogs_moved(session, now)
         found.updated_at = now
         session.flush()
         if shipped:

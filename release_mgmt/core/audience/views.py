@@ -45,12 +45,13 @@ def view(
     say: Say,
     annotations: Mapping[str, Annotation] | None = None,
     *,
-    yanked: Mapping[str, str] | None = None,
+    yanked: Mapping[tuple[str, str], str] | None = None,
     contributors: bool = True,
 ) -> ChangelogView:
     """The record as one audience reads it, in the language of ``say``.
 
-    ``yanked`` gives the reason by version; ``contributors`` False leaves first-time contributors out.
+    ``yanked`` gives the reason by (package, version), an empty package for none; ``contributors`` False leaves
+    first-time contributors out.
     """
     notes = annotations or {}
     shown = for_audience(record, audience, notes)
@@ -81,12 +82,12 @@ class _Writer:
     say: Say
     notes: Mapping[str, Annotation]
     entries: Mapping[str, Entry]
-    yanked: Mapping[str, str]
+    yanked: Mapping[tuple[str, str], str]
     contributors: bool
     made: dict[int, EntryView] = field(default_factory=dict)
 
     def section(self, section: Section) -> SectionView:
-        reason = self.yanked.get(section.version) if section.version is not None else None
+        reason = self.yanked.get((section.package or "", section.version)) if section.version is not None else None
         say, business = self.say, self.audience is Audience.BUSINESS
         version = one_line(section.version, 120) if section.version is not None else None
         package = one_line(section.package, 120) if section.package else None

@@ -51,7 +51,8 @@ class WindowFact:
 
 @dataclass(frozen=True, slots=True)
 class FreezeFact:
-    """A freeze: whole local days (``date``, ``end`` exclusive) or instants in UTC."""
+    """A freeze: whole local days (``date``, ``end`` exclusive) or instants in UTC. ``exempt``: it lets something
+    through."""
 
     identity: str
     calendar: str
@@ -65,6 +66,7 @@ class FreezeFact:
     environments: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
     cancelled: bool = False
+    exempt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class Shown:
     repositories: tuple[str, ...]
     levels: tuple[str, ...]
     environments: tuple[str, ...]
+    exempt: bool = False
 
     def payload(self) -> dict[str, Any]:
         """As plain data, for storing."""
@@ -131,7 +134,7 @@ class Shown:
     @property
     def digest(self) -> str:
         """Changes when and only when something visible does (what only filters choose by is not)."""
-        unseen = ("teams", "repositories", "levels") if self.kind == "window" else ()
+        unseen = ("teams", "repositories", "levels", "environments") if self.kind == "window" else ()
         visible = {name: value for name, value in self.payload().items() if name not in unseen}
         text = json.dumps(visible, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
@@ -189,6 +192,7 @@ def show_freeze(freeze: FreezeFact) -> Shown:
         repositories=tuple(sorted(freeze.repositories)),
         levels=tuple(sorted(freeze.levels)),
         environments=tuple(sorted(freeze.environments)),
+        exempt=freeze.exempt,
     )
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from release_mgmt.core.calendar.facts import ChangeFact, FreezeFact, WindowFact
 from release_mgmt.core.planning import Plan
-from release_mgmt.core.windows import FreezePeriod
+from release_mgmt.core.windows import Exceptions, FreezePeriod
 
 
 def windows_of(plan: Plan, changes: Mapping[str, ChangeFact], calendar: str | None = None) -> list[WindowFact]:
@@ -59,6 +59,7 @@ def freezes_of(periods: Iterable[FreezePeriod], calendar: str) -> list[FreezeFac
                 teams=freeze.scope.teams,
                 environments=freeze.scope.environments,
                 levels=tuple(level.value for level in freeze.scope.levels),
+                exempt=freeze.scope.exceptions != Exceptions(),
             )
         )
     return found

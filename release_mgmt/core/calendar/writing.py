@@ -88,7 +88,7 @@ def write(kept: Kept, say: Say, url: str | None = None) -> CalendarEntry:
 
 def _window_title(shown: Shown, say: Say) -> str:
     if not shown.changes:
-        return say("Release window")
+        return f"{say('Release window')}: {shown.title}" if shown.title else say("Release window")
     first = shown.changes[0].title
     if len(shown.changes) == 1:
         return say("Release: {title}", title=first)
@@ -104,7 +104,7 @@ def _freeze_title(shown: Shown, say: Say) -> str:
 
 
 def _window_text(shown: Shown, say: Say) -> str:
-    lines: list[str] = []
+    lines = [shown.title] if shown.title else []
     states = {change.state for change in shown.changes}
     if shown.status == "cancelled":
         lines.append(say("This window was cancelled."))
@@ -130,9 +130,10 @@ def _change_lines(change: ShownChange, say: Say) -> list[str]:
     if change.state in ("approved", "released", "rolled_back"):
         lines.append(state_word(change.state, say))
     notes = dict(change.notes)
-    note = notes.get(say.language) or (notes.get("en") or notes[min(notes)] if notes else None)
-    if note:
-        lines.append(note)
+    if notes:
+        language = next((one for one in (say.language, "en") if notes.get(one)), min(notes))
+        mark = f" ({say('in {language}', language=language)})" if language != say.language else ""
+        lines.append(notes[language] + mark)
     elif change.libraries:
         names = ", ".join(change.libraries)
         lines.append(
@@ -158,6 +159,15 @@ def _freeze_text(shown: Shown, say: Say) -> str:
         lines.append(say("Reason: {reason}", reason=shown.reason))
     if shown.teams:
         lines.append(say("For: {teams}", teams=", ".join(shown.teams)))
+    if any(name != "*" for name in shown.repositories):  # not named: who reads this may not know of every one
+        lines.append(say("Only some repositories are concerned."))
+    if shown.environments:
+        lines.append(say("Environments: {names}", names=", ".join(shown.environments)))
+    if shown.levels:
+        words = {"major": say("Major"), "minor": say("Minor")}
+        lines.append(say("Levels: {names}", names=", ".join(words.get(level, level) for level in shown.levels)))
+    if shown.exempt:
+        lines.append(say("There are exceptions."))
     return "\n".join(lines)
 
 

@@ -55,6 +55,9 @@ def vtimezone(zone: str, first_year: int, last_year: int) -> bytes:
             assert isinstance(weekday, int)
             lines += _observance(change, f"RRULE:FREQ=YEARLY;BYMONTH={month};BYDAY={place}{_DAYS[weekday]}")
     else:
+        early = datetime(first_year - 1, 1, 1, tzinfo=info)  # what held before the first change has no other onset
+        before = early.utcoffset() or timedelta()
+        lines += _observance(_Change(datetime(1970, 1, 1), before, before, early.tzname() or zone, bool(early.dst())))  # noqa: DTZ001 - local
         for change in changes:  # one observance each: ical.js misreads RDATE here
             lines += _observance(change)
     lines.append("END:VTIMEZONE")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from release_mgmt.core.audience import Audience
 from release_mgmt.store.models.publishing import FeedHeadRow
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,3 +47,9 @@ def moved(session: Session, head: FeedHeadRow, calendar: str, name: str, time_zo
     own.name, own.time_zone, own.version = name, time_zone, head.version
     own.changed_at = max(now, own.changed_at)
     return head.version
+
+
+def changelogs_moved(session: Session, now: datetime) -> None:
+    """Count a change of what is told of published changelogs, for every audience."""
+    for audience in Audience:
+        moved(session, lock(session, audience.value), CHANGELOG, "", "UTC", now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,10 +16,8 @@ from release_mgmt.formats.words import Words
 from release_mgmt.services import visibility
 from release_mgmt.services.feed_events import heads
 from release_mgmt.services.feeds.subscriptions import Filters
-from release_mgmt.services.publications import record_of
+from release_mgmt.services.publications import changed, current, published
 from release_mgmt.store.models.publishing import PublicationRow, SubscriptionRow
-
-MOST_RELEASES = 1_000
 
 
 def atom_page(
@@ -32,19 +30,20 @@ def atom_page(
     row = session.get(SubscriptionRow, subscription)
     if row is None:
         raise NotFound("There is no such feed.")
-    filters, say = Filters.of(row.filters), Words(row.language)
+    filters, say, audience = Filters.of(row.filters), Words(row.language), Audience(row.audience)
     sections: list[tuple[datetime, str, SectionView]] = []
     for repository in _repositories(session, filters, teams):
-        record, known, yanked, changed = record_of(session, repository)
-        shown = view(record, Audience(row.audience), say, known, yanked=yanked)
+        rows = current(session, repository)
+        found = published(session, repository, rows)
+        times = changed(session, rows, found, audience)
+        shown = view(found.record, audience, say, found.known, yanked=found.yanked)
         for section in shown.sections:
             if not _takes(section, filters):
                 continue
-            at = changed[(section.package or "", section.version or "")]
+            at = times.get((section.package or "", section.version or ""), heads.START)
             sections.append((at, repository, section))
-    # Newest release first over all repositories; releases without a date stand last.
-    sections.sort(key=lambda item: (item[2].date or "", item[1], item[2].title), reverse=True)
-    del sections[MOST_RELEASES:]
+    # Newest release first over all repositories, of one moment in their own order; those without a date stand last.
+    sections.sort(key=lambda item: _released(item[2]), reverse=True)
     named = [
         (
             at,
@@ -53,10 +52,10 @@ def atom_page(
         )
         for at, repository, section in sections
     ]
-    times = {id(section): at for at, section, _ in named}
+    moments = {id(section): at for at, section, _ in named}
     places = {id(section): repository for _, section, repository in named}
     feed = ChangelogView(
-        row.name, Audience(row.audience), row.language, row.name,
+        row.name, audience, row.language, row.name,
         say("What changes for you, when, and who answers for it."),
         tuple(section for _, section, _ in named),
     )  # fmt: skip
@@ -72,7 +71,7 @@ def atom_page(
             lambda section: f"{site}/changelogs/{places[id(section)]}#{section.anchor}",
         ),
         identity=row.id,
-        updated=lambda section: times[id(section)],
+        updated=lambda section: moments[id(section)],
         number=page,
         entry_names=lambda section: (places[id(section)], section.package or "", section.version or ""),
     )
@@ -85,6 +84,10 @@ def _repositories(session: Session, filters: Filters, teams: Collection[str]) ->
         statement = statement.where(PublicationRow.repository.in_(filters.repositories))
     hidden = {name for name, owner in visibility.kept(session).items() if owner not in teams}
     return sorted(name for name in session.scalars(statement) if name not in hidden)
+
+
+def _released(section: SectionView) -> datetime:
+    return datetime.fromisoformat(section.date) if section.date else datetime.min.replace(tzinfo=UTC)
 
 
 def _takes(section: SectionView, filters: Filters) -> bool:

@@ -76,7 +76,8 @@ class Feeds:
             return None
         day = now.astimezone(UTC).date().isoformat()
         stamp = (ticket.edit, ticket.version, ticket.epoch, ticket.team_names, day)
-        place = (token, f"{document}:{page}")
+        # Only what has pages is kept by page: an address with a number behind it is the same calendar.
+        place = (token, document if document == "calendar.ics" else f"{document}:{page}")
         kept = self._answers.get(place)
         if kept is not None and kept.stamp == stamp:
             return kept

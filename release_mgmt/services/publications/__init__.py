@@ -1,5 +1,6 @@
 """Changelogs as they are published: immutable texts, revisions with a reason, conflicts that are shown."""
 
+from release_mgmt.services.publications.current import changed, current, published
 from release_mgmt.services.publications.notes import (
     NoteView,
     notes_of,
@@ -17,7 +18,6 @@ from release_mgmt.services.publications.publishing import (
     ingest,
     of_repository,
     publish,
-    record_of,
     revise,
     revisions,
     view_of,
@@ -30,6 +30,8 @@ __all__ = [
     "PublicationView",
     "RevisionView",
     "add_imported",
+    "changed",
+    "current",
     "diff",
     "get",
     "ingest",
@@ -38,7 +40,7 @@ __all__ = [
     "of_changes",
     "of_repository",
     "publish",
-    "record_of",
+    "published",
     "rendered",
     "revise",
     "revisions",

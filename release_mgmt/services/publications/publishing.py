@@ -11,17 +11,18 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from release_mgmt.core.audience import Annotation, Audience, ChangelogView, view
-from release_mgmt.core.changelog import Accounting, Changelog, Section
+from release_mgmt.core.audience import Annotation, Audience, ChangelogView
+from release_mgmt.core.changelog import Changelog, Section
 from release_mgmt.core.errors import Conflict, InvalidInput, NotFound
 from release_mgmt.core.permissions import EVERYWHERE, Action, Actor, require
 from release_mgmt.core.text import one_line
 from release_mgmt.formats import markdown
 from release_mgmt.formats.words import Words
-from release_mgmt.services import audit, outcomes, publicity, secret, visibility
+from release_mgmt.services import audit, publicity, secret, visibility
 from release_mgmt.services.audiences import require_audience
 from release_mgmt.services.feed_events import heads
 from release_mgmt.services.publications import stored
+from release_mgmt.services.publications.current import current, shown
 from release_mgmt.services.publications.notes import notes_of
 from release_mgmt.store.models.publishing import PublicationRow, RevisionRow
 from release_mgmt.store.session import Store
@@ -84,13 +85,13 @@ def ingest(
         changed += _take(session, actor, now, record.repository, section, own, rows.get(key), position, publish=publish)
     for key, row in rows.items():
         if key not in seen and row.conflict is None and row.state != "draft" and row.sha:
-            row.conflict, row.updated_at = "The tag is gone from the repository.", now
+            row.conflict = "The tag is gone from the repository."
             changed += 1
             audit.record(
                 session, actor, now, action="publication.conflict", subject=f"publication:{row.id}", reason=row.conflict
             )
     if changed:
-        _moved(session, now)
+        heads.changelogs_moved(session, now)
     return changed
 
 
@@ -129,7 +130,7 @@ def _take(
         told = f"The tag moved from {row.sha[:12]} to {section.sha[:12]}."
         if row.conflict == told:
             return 0
-        row.conflict, row.updated_at = told, now
+        row.conflict = told
         audit.record(session, actor, now, action="publication.conflict", subject=f"publication:{row.id}", reason=told)
         return 1
     if latest.digest == mark:
@@ -137,6 +138,7 @@ def _take(
             return 0
         row.conflict = None  # the tag is back where the text was written for
         return 1
+    row.conflict = None
     row.revision += 1
     row.state = "draft" if row.state == "draft" else "revised"
     row.updated_at = now
@@ -157,7 +159,7 @@ def add_imported(
     session.add(row)
     session.flush()
     _write(session, row, 1, now, actor.person, "Imported.", stored.digest(data, known), data, known)
-    _moved(session, now)
+    heads.changelogs_moved(session, now)
 
 
 def _write(
@@ -201,7 +203,7 @@ def publish(store: Store, actor: Actor, now: datetime, key: str) -> PublicationV
         row.state, row.updated_at = "published", now
         session.flush()
         audit.record(session, actor, now, action="publication.publish", subject=f"publication:{row.id}")
-        _moved(session, now)
+        heads.changelogs_moved(session, now)
         return _view(row)
 
 
@@ -225,7 +227,7 @@ def revise(store: Store, actor: Actor, now: datetime, key: str, *, reason: str) 
         _write(session, row, row.revision, now, actor.person, why, mark, dict(latest.record), known)
         session.flush()
         audit.record(session, actor, now, action="publication.revise", subject=f"publication:{row.id}", reason=why)
-        _moved(session, now)
+        heads.changelogs_moved(session, now)
         return _view(row)
 
 
@@ -238,7 +240,7 @@ def yank(store: Store, actor: Actor, now: datetime, key: str, *, reason: str) ->
         row.yanked, row.updated_at = why, now
         session.flush()
         audit.record(session, actor, now, action="publication.yank", subject=f"publication:{row.id}", reason=why)
-        _moved(session, now)
+        heads.changelogs_moved(session, now)
         return _view(row)
 
 
@@ -282,8 +284,8 @@ def diff(
             found = session.get(RevisionRow, (row.id, number))
             if found is None:
                 raise NotFound(f"There is no revision {number}.")
-            shown = _shown(session, row.repository, [(row, found)], audience, say)
-            texts.append(markdown.render(shown, say).splitlines())
+            text = shown(session, row.repository, [(row, found)], audience, say)
+            texts.append(markdown.render(text, say).splitlines())
     return tuple(difflib.unified_diff(texts[0], texts[1], f"revision {old}", f"revision {new}", lineterm=""))
 
 
@@ -304,67 +306,7 @@ def view_of(
         rows = current(session, repository, package=package, version=version)
         if not rows and version is not None:
             raise NotFound("There is no such release.")
-        return _shown(session, repository, rows, audience, Words(language))
-
-
-def record_of(
-    session: Session, repository: str
-) -> tuple[Changelog, dict[str, Annotation], dict[str, str], dict[tuple[str, str], datetime]]:
-    """What is published of a repository: the record, what is known of its changes, why releases were yanked, and when
-    each text last changed."""
-    return _record(session, repository, current(session, repository))
-
-
-def current(
-    session: Session, repository: str | None, *, package: str | None = None, version: str | None = None
-) -> list[tuple[PublicationRow, RevisionRow]]:
-    """Published releases with their present text, newest first; drafts are left out."""
-    statement = (
-        select(PublicationRow, RevisionRow)
-        .join(
-            RevisionRow,
-            (RevisionRow.publication_id == PublicationRow.id) & (RevisionRow.number == PublicationRow.revision),
-        )
-        .where(PublicationRow.state != "draft")
-        .order_by(PublicationRow.repository, PublicationRow.position.desc())
-    )
-    if repository is not None:
-        statement = statement.where(PublicationRow.repository == repository)
-    if package is not None:
-        statement = statement.where(PublicationRow.package == package)
-    if version is not None:
-        statement = statement.where(PublicationRow.version == version)
-    return [(row, text) for row, text in session.execute(statement)]
-
-
-def _record(
-    session: Session, repository: str, rows: list[tuple[PublicationRow, RevisionRow]]
-) -> tuple[Changelog, dict[str, Annotation], dict[str, str], dict[tuple[str, str], datetime]]:
-    sections = tuple(stored.section_from(text.record) for _, text in rows)
-    known: dict[str, Annotation] = {}
-    for _, text in reversed(rows):
-        known |= stored.annotations_from(text.annotations)
-    ids = {entry.id for section in sections for entry in section.entries}
-    for key, state in publicity.states(session, ids).items():
-        known[key] = replace(known.get(key, Annotation()), state=state)
-    for key, promises in outcomes.promises(session, ids).items():
-        known[key] = replace(known.get(key, Annotation()), promises=promises)
-    yanked = {row.version: row.yanked for row, _ in rows if row.yanked}
-    changed = {(row.package, row.version): row.updated_at for row, _ in rows}
-    nothing = Section(None, None, None, (), None, None, None, None, False, Accounting(0, 0, 0, 0, 0, 0), ())
-    return Changelog(repository, sections, nothing), known, yanked, changed
-
-
-def _shown(
-    session: Session, repository: str, rows: list[tuple[PublicationRow, RevisionRow]], audience: Audience, say: Words
-) -> ChangelogView:
-    record, known, yanked, _ = _record(session, repository, rows)
-    return view(record, audience, say, known, yanked=yanked)
-
-
-def _moved(session: Session, now: datetime) -> None:
-    for audience in Audience:
-        heads.moved(session, heads.lock(session, audience.value), heads.CHANGELOG, "", "UTC", now)
+        return shown(session, repository, rows, audience, Words(language))
 
 
 def _row(session: Session, key: str) -> PublicationRow:

@@ -6,8 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from release_mgmt.core.audience import Annotation, Audience, ChangelogView, SectionView, for_audience, view
-from release_mgmt.core.changelog import Changelog
+from release_mgmt.core.audience import Audience, ChangelogView, SectionView, for_audience, view
 from release_mgmt.core.errors import InvalidInput, NotFound
 from release_mgmt.core.permissions import Actor
 from release_mgmt.formats import atom, audience_json, custom, markdown
@@ -15,7 +14,7 @@ from release_mgmt.formats import html as pages
 from release_mgmt.formats.words import Words
 from release_mgmt.services import visibility
 from release_mgmt.services.audiences import require_audience
-from release_mgmt.services.publications.publishing import record_of
+from release_mgmt.services.publications.current import Published, changed, current, published
 from release_mgmt.store.session import Store
 
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,17 +34,17 @@ def rendered(
     page: int = 1,
 ) -> bytes:
     """The changelog in a form: json, markdown, html, atom; email, github and gitlab need one ``version``."""
-    record, known, yanked, changed = _read(store, actor, repository, audience, package, version)
-    shown = view(record, audience, say, known, yanked=yanked)
+    found, times = _read(store, actor, repository, audience, package, version)
+    shown = view(found.record, audience, say, found.known, yanked=found.yanked)
     own = f"{site}/changelogs/{quote(repository, safe='')}"
     if form == "json":
-        return audience_json.render(for_audience(record, audience, known), shown)
+        return audience_json.render(for_audience(found.record, audience, found.known), shown)
     if form == "markdown":
         return markdown.render(shown, say).encode()
     if form == "html":
         return pages.page(shown, say).encode()
     if form == "atom":
-        return _atom(shown, say, own, site, repository, changed, page)
+        return _atom(shown, say, own, site, repository, times, page)
     if len(shown.sections) != 1:
         raise InvalidInput.at("version", "is needed: this form is the text of one release")
     section = shown.sections[0]
@@ -60,25 +59,28 @@ def with_template(
     store: Store, actor: Actor, repository: str, *, template: str, audience: Audience, say: Words, html: bool = True
 ) -> str:
     """What a team's own template writes of what is published."""
-    record, known, yanked, _ = _read(store, actor, repository, audience, None, None)
-    return custom.render(template, view(record, audience, say, known, yanked=yanked), say, html=html)
+    found, _ = _read(store, actor, repository, audience, None, None)
+    shown = view(found.record, audience, say, found.known, yanked=found.yanked)
+    return custom.render(template, shown, say, html=html)
 
 
 def _read(
     store: Store, actor: Actor, repository: str, audience: Audience, package: str | None, version: str | None
-) -> tuple[Changelog, dict[str, Annotation], dict[str, str], dict[tuple[str, str], datetime]]:
+) -> tuple[Published, dict[tuple[str, str], datetime]]:
     require_audience(actor, audience)
     with store.read() as session:
         visibility.require_there(session, actor, repository)
-        record, known, yanked, changed = record_of(session, repository)
+        rows = current(session, repository)
+        found = published(session, repository, rows)
+        times = changed(session, rows, found, audience)
     chosen = tuple(
         section
-        for section in record.releases
+        for section in found.record.releases
         if (version is None or section.version == version) and (package is None or section.package == package)
     )
     if not chosen and (version is not None or package is not None):
         raise NotFound("There is no such release.")
-    return replace(record, releases=chosen), known, yanked, changed
+    return replace(found, record=replace(found.record, releases=chosen)), times
 
 
 def _atom(
@@ -87,14 +89,14 @@ def _atom(
     own: str,
     site: str,
     repository: str,
-    changed: dict[tuple[str, str], datetime],
+    times: dict[tuple[str, str], datetime],
     page: int,
 ) -> bytes:
     if page > 1 and (page - 1) * atom.PAGE_SIZE >= len(shown.sections):
         raise NotFound("There is no such page.")
 
     def updated(section: SectionView) -> datetime:
-        return changed.get((section.package or "", section.version or ""), _EPOCH)
+        return times.get((section.package or "", section.version or ""), _EPOCH)
 
     base = (
         f"{site}/api/v1/repositories/{quote(repository, safe='')}/changelog?format=atom&audience={shown.audience.value}"

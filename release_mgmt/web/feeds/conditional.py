@@ -16,19 +16,17 @@ def http_date(value: datetime) -> str:
     return format_datetime(value.astimezone(UTC), usegmt=True)
 
 
-def not_modified(
-    if_none_match: str | None, if_modified_since: str | None, tags: tuple[str, ...], changed: datetime
-) -> bool:
+def not_modified(if_none_match: str | None, if_modified_since: str | None, tag: str, changed: datetime) -> bool:
     """Has the client what we would send? If-None-Match is compared weakly and wins over the date (13.1.2, 13.1.3)."""
     if if_none_match is not None:
         if if_none_match.strip() == "*":
             return True
-        return any(found in tags for found in _TAG.findall(if_none_match))
+        return tag in _TAG.findall(if_none_match)
     if if_modified_since is None:
         return False
     try:
         since = parsedate_to_datetime(if_modified_since)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # an offset of a million years is no date
         return False
     if since.tzinfo is None:
         since = since.replace(tzinfo=UTC)

@@ -98,8 +98,8 @@ def _send(environ: WSGIEnvironment, answer: Answer, *, head: bool) -> tuple[str,
     packed = accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING"))
     short, full = _headers(answer, packed=packed)
     wanted, since = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
-    tags = (answer.etag, answer.packed_etag)
-    if (wanted or since) and not_modified(wanted, since, tags, answer.last_modified):
+    tag = answer.packed_etag if packed else answer.etag
+    if (wanted or since) and not_modified(wanted, since, tag, answer.last_modified):
         return "304 Not Modified", [*short], b""
     body = b"" if head else answer.packed if packed else answer.body
     return "200 OK", [*full], body

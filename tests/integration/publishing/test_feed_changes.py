@@ -14,10 +14,11 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.calendar import WindowFact
-from release_mgmt.services import feeds
+from release_mgmt.services import feeds, plan_feeds
 from release_mgmt.services.feeds import Feeds, rendering
 from release_mgmt.services.feeds.lookup import look_up
 from release_mgmt.services.publications import set_internal, set_note
+from release_mgmt.sources.calendars import read_document
 from release_mgmt.store.models.publishing import FeedEventRow
 from release_mgmt.store.models.repositories import Change, PullRequestRow
 from release_mgmt.store.session import Store
@@ -132,3 +133,18 @@ def test_a_freeze_is_titled_by_its_reason_not_by_its_id(store: Store) -> None:
     assert answer is not None
     assert b"SUMMARY:Freeze: Closing of the books\r\n" in answer.body
     assert b"ye-26" not in answer.body
+
+
+@pytest.mark.acceptance("FEED-3")
+def test_two_freezes_of_one_rule_that_begin_on_one_day_of_utc_are_two_events() -> None:
+    """Half past one in Berlin, each night: the night after the clocks went forward begins on the same day of UTC."""
+    nights = {
+        "id": "nights", "start": "2027-03-27T01:30", "end": "2027-03-27T01:45", "reason": "Batch",
+        "rrule": "FREQ=DAILY;COUNT=4",
+    }  # fmt: skip
+    document = {"calendar": "Pricing", "time_zone": "Europe/Berlin", "series": [], "freezes": [nights]}
+    found = plan_feeds._freeze_facts(read_document(document, 2026), "pricing", NOW)
+    starts = [fact.start.strftime("%d %H:%M") for fact in found if isinstance(fact.start, datetime)]
+    assert starts == ["27 00:30", "28 00:30", "28 23:30", "29 23:30"]
+    assert len({fact.identity for fact in found}) == 4
+    assert found[0].identity == "nights@2027-03-27"

@@ -94,6 +94,34 @@ def test_compression_has_its_own_tag(site: Site) -> None:
 
 
 @pytest.mark.acceptance("FEED-7")
+def test_a_tag_answers_for_its_own_encoding_only(site: Site) -> None:
+    """RFC 9110 8.8.3: the tag of the packed bytes says nothing of the plain ones."""
+    path = subscribe(site.store)
+    plain, packed = site.fetch(path), site.fetch(path, Accept_Encoding="gzip")
+    assert site.fetch(path, If_None_Match=packed.headers["ETag"]).body == plain.body
+    again = site.fetch(path, Accept_Encoding="gzip", If_None_Match=plain.headers["ETag"])
+    assert gzip.decompress(again.body) == plain.body
+    both = f"W/{plain.headers['ETag']} ,{packed.headers['ETag']}"
+    assert site.fetch(path, If_None_Match=both).headers["ETag"] == plain.headers["ETag"]
+    assert site.fetch(path, Accept_Encoding="gzip", If_None_Match=both).headers["ETag"] == packed.headers["ETag"]
+
+
+@pytest.mark.acceptance("FEED-1")
+@pytest.mark.acceptance("FEED-7")
+def test_no_date_and_no_query_breaks_an_answer(site: Site) -> None:
+    path = subscribe(site.store)
+    whole = site.fetch(path)
+    for date in (
+        "Thu, 01 Jan 2020 00:00:00 +9999999999999", "Thu, 01 Jan 99999 00:00:00 GMT", "Thu, 32 Jan 2020 00:00:00 GMT",
+        "9" * 4_000, ",", "Thu, 01 Jan 0001 00:00:00 +2359",
+    ):  # fmt: skip
+        assert site.fetch(path, If_Modified_Since=date).status == 200, date
+    for query in ("?page=7", "?page=999999", "?x=%00", "?page=1&page=2"):
+        assert site.fetch(path + query).body == whole.body, query
+    assert site.fetch(path, Range="bytes=0-9").body == whole.body  # a part of a calendar is never sent
+
+
+@pytest.mark.acceptance("FEED-7")
 def test_methods(site: Site) -> None:
     path = subscribe(site.store)
     full, head = site.fetch(path), site.fetch(path, "HEAD")

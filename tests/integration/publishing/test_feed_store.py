@@ -216,6 +216,15 @@ def test_ten_thousand_stored_events_answer_within_limits(sqlite_store: Store) ->
     assert "More events than fit" in answer.body.decode()
 
 
+@pytest.mark.acceptance("FEED-12")
+def test_an_address_with_a_number_behind_it_is_the_same_calendar_in_memory_too(store: Store) -> None:
+    put(store, [window(change("a"))], at=NOW)
+    token = token_of(store)
+    served = Feeds(store, SITE)
+    answers = {id(served.answer(token, "calendar.ics", page, NOW)) for page in range(1, 30)}
+    assert len(answers) == 1
+
+
 @pytest.mark.acceptance("FEED-13")
 def test_wrong_filters_are_refused_naming_each(store: Store) -> None:
     with pytest.raises(InvalidInput) as caught:

@@ -153,6 +153,65 @@ def test_the_atom_feed_of_a_subscription(store: Store) -> None:
         served.answer(made.token, "changelog.atom", 9, NOW)
 
 
+def _atom(store: Store, audience: Audience = Audience.BUSINESS) -> list[tuple[str, str, str]]:
+    parsed = feedparser.parse(body(store, "atom", audience=audience).encode())
+    return [(item.title, item.updated, item.content[0].value) for item in parsed.entries]
+
+
+@pytest.mark.acceptance("CHG-D3")
+@pytest.mark.acceptance("CHG-D4")
+def test_updated_moves_with_what_the_audience_reads_and_with_nothing_else(store: Store) -> None:
+    register(store)
+    ingest(store, record())
+    first = _atom(store)
+    moved = replace(record(), releases=(replace(record().releases[0], sha="c" * 40), *record().releases[1:]))
+    assert ingest(store, moved, NOW + HOUR) == 1
+    assert _atom(store) == first  # a conflict is shown to who publishes, the text stays
+    ingest(store, record(), NOW + HOUR)
+    secret = {**annotations(), "c3": replace(annotations()["c3"], owner="Somebody else", internal=True)}
+    with store.write() as session:
+        publications.ingest(session, OPERATOR, NOW + 2 * HOUR, record(), secret)
+    assert [row.revision for row in publications.of_repository(store, OPERATOR, "risk-models")] == [2, 1]
+    assert _atom(store) == first
+    assert _atom(store, Audience.ENGINEERING)[0][1] == "2026-11-20T11:00:00Z"
+    _store_change(store, "rolled_back", [], NOW + 3 * HOUR)
+    after = _atom(store)
+    assert [new != old for new, old in zip(after, first, strict=True)] == [True, False]
+    assert after[0][1] == "2026-11-20T12:00:00Z"
+    _, two = publications.of_repository(store, OPERATOR, "risk-models")
+    publications.yank(store, OPERATOR, NOW + 4 * HOUR, two.id, reason="Wrong prices")
+    assert [(title, at) for title, at, _ in _atom(store)] == [
+        ("1.1", "2026-11-20T12:00:00Z"), ("1.0 [YANKED]", "2026-11-20T13:00:00Z"),
+    ]  # fmt: skip
+
+
+@pytest.mark.acceptance("CHG-B5")
+def test_a_later_backport_is_linked_beside_the_older_text(store: Store) -> None:
+    """The newest release holds what shipped in 1.0 before; the text of 1.0 could not know that."""
+    ingest(store, record())
+    newest = record().releases[0]
+    again = replace(record().releases[1].entries[0], also_in=("1.0",))
+    later = replace(newest, version="0.9.1", tag="v0.9.1", sha="d" * 40, entries=(again,))
+    made = replace(record(), releases=(*record().releases, later))
+    assert ingest(store, made, NOW + HOUR) == 1
+    assert publications.of_repository(store, OPERATOR, "risk-models")[1].revision == 1
+    assert "Also in 0.9.1" in body(store, version="1.0")
+    assert "Also in 1.0" in body(store, version="0.9.1")
+    assert [at for title, at, _ in _atom(store) if title == "1.0"] == ["2026-11-20T10:00:00Z"]
+
+
+@pytest.mark.acceptance("CHG-D6")
+def test_one_package_s_release_is_yanked_and_no_other_s_of_that_version(store: Store) -> None:
+    one = record().releases[0]
+    two = [replace(one, package=name, entries=one.entries[:1]) for name in ("fraud", "prices")]
+    ingest(store, replace(record(), releases=tuple(two)))
+    found = {row.package: row.id for row in publications.of_repository(store, OPERATOR, "risk-models")}
+    publications.yank(store, OPERATOR, NOW, found["fraud"], reason="Wrong")
+    text = body(store)
+    assert text.count("[YANKED]") == 1
+    assert "[fraud 1.1] - 2026-11-03 [YANKED]" in text
+
+
 @pytest.mark.acceptance("CHG-D4")
 def test_no_form_for_the_business_tells_of_internal_changes(store: Store) -> None:
     ingest(store, record())
@@ -206,12 +265,12 @@ def test_old_release_texts_are_taken_in_once_and_never_over_what_tags_tell(store
         adopt_changelog(store, OPERATOR, NOW, "other", text=OLD, form="keep-a-changelog")
 
 
-def _store_change(store: Store, state: str, labels: list[str]) -> None:
+def _store_change(store: Store, state: str, labels: list[str], at: datetime = NOW) -> None:
     with store.write() as session:
         session.add(
             Change(
                 id="c2", repository_id="r_1", key="k2", title="Tune the learning rate", state=state, provider="github",
-                number=12, happened_at=NOW, created_at=NOW, updated_at=NOW,
+                number=12, happened_at=NOW, created_at=at, updated_at=at,
             )
         )  # fmt: skip
         session.add(

@@ -200,6 +200,21 @@ def test_onsets_are_written_in_the_offset_that_held_before() -> None:
     assert "COMMENT" not in berlin
 
 
+@pytest.mark.node
+@pytest.mark.acceptance("FEED-2")
+@pytest.mark.parametrize("zone", ["Asia/Almaty", "America/Sao_Paulo", "US/Eastern", "Asia/Gaza"])
+def test_local_times_are_right_before_the_first_change_a_feed_tells_of(zone: str) -> None:
+    """Almaty gave its offset up on the first of March 2024 and had changed nothing for years before."""
+    probes = [datetime(2024, 1, 5, 3, tzinfo=UTC) + timedelta(days=11 * n) for n in range(30)]
+    made = [
+        CalendarEntry(f"p{n}@x", "window", at, at + timedelta(hours=1), f"p{n}", "", "CONFIRMED", False, 0, NOW, NOW)
+        for n, at in enumerate(probes)
+    ]
+    content = ical.render(replace(HEAD, time_zone=zone), made, Words("en"), local_times=True).content
+    expected = sorted((f"p{n}@x", at.strftime("%Y-%m-%dT%H:%M:%SZ")) for n, at in enumerate(probes))
+    assert [(uid, start) for uid, start, *_ in by_icaljs(content)] == expected
+
+
 @pytest.mark.acceptance("FEED-3")
 def test_uids_come_from_identity_and_there_is_none_on_the_calendar() -> None:
     assert uid_of("pricing", "weekly@2026-11-24T18:00") == uid_of("pricing", "weekly@2026-11-24T18:00")
@@ -225,6 +240,8 @@ def test_uids_come_from_identity_and_there_is_none_on_the_calendar() -> None:
         lambda: window(change(notes={"en": "In plain words"})),
         lambda: window(change(level="major")),
         lambda: window(change(owner="Alina")),
+        lambda: window(change(), title="Quarter's end"),
+        lambda: window(change(notes={"de": "In klaren Worten"})),
     ],
 )
 def test_every_visible_change_raises_the_sequence_by_one(edit: object) -> None:
@@ -245,6 +262,41 @@ def test_an_untouched_event_stays_byte_for_byte() -> None:
     twice = step(first, show_window(window(change()), Audience.BUSINESS), NOW)
     assert twice is not None
     assert twice.last_modified > NOW  # two edits in one second are still two
+
+
+@pytest.mark.acceptance("FEED-4")
+def test_what_no_text_tells_of_moves_nothing_but_the_filters() -> None:
+    first = step(None, show_window(window(change(teams=("Fraud",))), Audience.BUSINESS))
+    assert first is not None
+    other = window(change(teams=("Prices",)), environments=("prod", "eu"))
+    after = step(first, show_window(other, Audience.BUSINESS), NOW + timedelta(hours=1))
+    assert after is not None
+    assert (after.sequence, after.last_modified) == (0, NOW)
+    assert (after.shown.teams, after.shown.environments) == (("Prices",), ("eu", "prod"))
+    say = Words("en")
+    assert ical.event(write(after, say)) == ical.event(write(first, say))
+
+
+@pytest.mark.acceptance("FEED-10")
+def test_a_freeze_says_what_it_holds_and_a_window_what_it_is_called() -> None:
+    say = Words("en")
+    everything = write(kept(show_freeze(freeze(repositories=("*",)))), say).description
+    assert everything == "Nothing is released in this time.\nReason: Closing"
+    some = freeze(repositories=("secret-*",), environments=("prod",), levels=("major",), teams=("Fraud",), exempt=True)
+    assert write(kept(show_freeze(some)), say).description.splitlines()[2:] == [
+        "For: Fraud",
+        "Only some repositories are concerned.",
+        "Environments: prod",
+        "Levels: Major",
+        "There are exceptions.",
+    ]
+    assert "Stufen: Groß" in write(kept(show_freeze(some)), Words("de")).description
+    titled = write(kept(show_window(window(change(), title="Quarter's end"), Audience.BUSINESS)), say)
+    assert titled.description.startswith("Quarter's end\n")
+    empty = write(kept(show_window(window(title="Quarter's end"), Audience.BUSINESS)), say)
+    assert empty.summary == "Release window: Quarter's end"
+    noted = write(kept(show_window(window(change(notes={"de": "Klar"})), Audience.BUSINESS)), say)
+    assert "Klar (in de)" in noted.description
 
 
 @pytest.mark.acceptance("FEED-2")

@@ -260,7 +260,7 @@ def test_markdown_is_a_keep_a_changelog_document() -> None:
 
 @pytest.mark.acceptance("CHG-D6")
 def test_a_withdrawn_release_is_marked_everywhere() -> None:
-    shown = view(record(), Audience.BUSINESS, Words("en"), annotations(), yanked={"1.1": "Wrong prices"})
+    shown = view(record(), Audience.BUSINESS, Words("en"), annotations(), yanked={("", "1.1"): "Wrong prices"})
     for text in (markdown.render(shown, Words("en")), html.page(shown, Words("en")), feed(shown).decode()):
         assert "[YANKED]" in text
         assert "Wrong prices" in text
