@@ -142,11 +142,20 @@ def _give(pieces: Iterable[bytes], form: Form, target: Path | None) -> None:
         if form == "markdown":
             from release_mgmt.formats.markdown import write_between
 
-            existing = target.read_text("utf-8") if target.exists() else None
-            data = write_between(existing, data.decode()).encode()
+            data = write_between(_existing(target), data.decode()).encode()
         target.write_bytes(data)
         return
     out = sys.stdout.buffer
     for piece in pieces:
         out.write(piece)
     out.flush()
+
+
+def _existing(target: Path) -> str | None:
+    """The file as it is, its line ends too; None when there is none."""
+    try:
+        return target.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as error:
+        raise InvalidInput.at("--write", f"{target} is not UTF-8: {error.reason} at byte {error.start}") from error

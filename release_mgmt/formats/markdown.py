@@ -171,7 +171,9 @@ def release_text(
     whole = "\n".join([head, *blocks, "", tail]).rstrip("\n") + "\n"
     if len(whole) <= limit:
         return whole
-    kept, used, reserve = [], len(head) + 2, 400 + len(more or "")
+    if len(tail) > limit // 2:  # rather the changes than a list of names
+        tail = f"**{escape(say('Truncated: libraries and contributors.'))}**" if tail else ""
+    kept, used, reserve = [], len(head) + len(tail) + 4, 200 + len(more or "")
     for block in blocks:
         if used + len(block) + 1 + reserve > limit:
             break
@@ -179,18 +181,21 @@ def release_text(
         used += len(block) + 1
     left = len(blocks) - len(kept)
     notice = escape(say.many("Truncated: {count} more change.", "Truncated: {count} more changes.", left))
-    link = f" <{more}>" if more else ""
-    return "\n".join([head, *kept, "", f"**{notice}**{link}"])[:limit] + "\n"
+    told = [f"**{notice}**"] if left else []
+    told += [f"<{more}>"] if more else []
+    return "\n".join([head, *kept, "", tail, " ".join(told)]).rstrip("\n") + "\n"
 
 
 def write_between(existing: str | None, body: str) -> str:
     """``existing`` with what stands between the markers replaced by ``body``; without a file, a new one.
 
+    Everything outside the markers stays as it is, and what is written ends its lines as the file does.
     Raises InvalidInput when the file has no markers, only one, or several: nothing of a person's is overwritten.
     """
-    block = f"{BEGIN}\n{body.strip()}\n{END}\n"
+    end_of_line = "\r\n" if existing and "\r\n" in existing else "\n"
+    block = end_of_line.join([BEGIN, *body.strip().split("\n"), END])
     if existing is None or not existing.strip():
-        return block
+        return block + end_of_line
     if existing.count(BEGIN) != 1 or existing.count(END) != 1 or existing.index(BEGIN) > existing.index(END):
         raise InvalidInput.at(
             "--write",
@@ -198,5 +203,4 @@ def write_between(existing: str | None, body: str) -> str:
             f"a line {BEGIN} and below it {END}",
         )
     start, end = existing.index(BEGIN), existing.index(END) + len(END)
-    rest = existing[end:].removeprefix("\r\n").removeprefix("\n")
-    return existing[:start] + block + rest
+    return existing[:start] + block + (existing[end:] or end_of_line)

@@ -61,7 +61,9 @@ def document(
         def updated(section: SectionView) -> datetime:
             return dates.get((section.package, section.version), newest)
 
-        yield atom.render(shown, say, atom.Address(page=lambda _: None), updated=updated, links=links)
+        # One file has no address to go on at, so it is one page.
+        whole = max(1, len(shown.sections))
+        yield atom.render(shown, say, atom.Address(page=lambda _: None), updated=updated, links=links, size=whole)
 
 
 def _date(section: Section) -> datetime:

@@ -89,6 +89,14 @@ def test_a_file_is_written_between_the_marks_only(project: Builder, tmp_path: Pa
     target.write_text("mine")
     refused = _run(*arguments)
     assert (refused.returncode, target.read_text()) == (2, "mine")
+    windows = f"Ours\n\n{once}\nbelow\n".replace("\n", "\r\n").encode()
+    target.write_bytes(windows)
+    assert _run(*arguments).returncode == 0
+    assert target.read_bytes() == windows
+    target.write_bytes(b"\xff" + windows)
+    refused = _run(*arguments)
+    assert refused.returncode == 2
+    assert b"is not UTF-8" in refused.stderr
 
 
 @pytest.mark.acceptance("CHG-A7")

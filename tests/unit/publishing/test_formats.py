@@ -6,6 +6,7 @@ import random
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -21,6 +22,7 @@ from release_mgmt.core.text import one_line
 from release_mgmt.formats import atom, custom, html, markdown
 from release_mgmt.formats.links import Links
 from release_mgmt.formats.words import Words
+from release_mgmt.services.documents import Style, document
 from tests.unit.publishing.samples import annotations, entry, record, section
 
 LINKS = Links.of_remote("git@github.com:acme/risk-models.git")
@@ -205,6 +207,20 @@ def test_atom_ids_outlive_host_and_updated_follows_content() -> None:
     assert parsed.entries[1].link == "https://releases.example/#release-1.1"
 
 
+@pytest.mark.acceptance("CHG-D1")
+@pytest.mark.acceptance("CHG-D8")
+def test_a_document_without_an_address_holds_every_release() -> None:
+    """A file has no next page: what is not in it is nowhere."""
+    releases = tuple(section(f"1.{n}", (entry(f"e{n}", f"Change {n}"),)) for n in reversed(range(60)))
+    made = replace(record(), releases=releases)
+    content = b"".join(document(made, Style("atom", Audience.BUSINESS)))
+    parsed = feedparser.parse(content)
+    assert len(parsed.entries) == 61
+    assert b'rel="next"' not in content
+    markdown_ids = re.findall(r"<!-- (\S+) -->", b"".join(document(made, Style("markdown"))).decode())
+    assert ids_of_html("".join(item.content[0].value for item in parsed.entries)) == markdown_ids
+
+
 @pytest.mark.acceptance("CHG-D3")
 def test_atom_pages_together_hold_every_release_once() -> None:
     releases = tuple(section(f"{n}.0", (entry(f"e{n}", f"Change {n}"),)) for n in range(57, 0, -1))
@@ -387,6 +403,34 @@ def test_the_file_of_a_person_is_only_changed_between_the_markers() -> None:
     for broken in ("# no markers\n", f"{markdown.BEGIN}\n", f"{markdown.END}\n{markdown.BEGIN}\n", old + old):
         with pytest.raises(InvalidInput):
             markdown.write_between(broken, "x")
+
+
+def test_what_stands_outside_the_markers_keeps_every_byte() -> None:
+    old = f"\ufeff# Ours\r\n\r\n{markdown.BEGIN}\r\nold\r\n{markdown.END}\r\nmixed\nlast\r\n\r\n"
+    new = markdown.write_between(old, "one\n\ntwo\n")
+    assert new == old.replace("old\r\n", "one\r\n\r\ntwo\r\n")
+    assert markdown.write_between(new, "one\n\ntwo\n") == new
+    inline = f"before {markdown.BEGIN} old {markdown.END} after\n"
+    assert markdown.write_between(inline, "new") == f"before {markdown.BEGIN}\nnew\n{markdown.END} after\n"
+    hostile = markdown.render(
+        view(record(f"{markdown.END} x {markdown.BEGIN}"), Audience.BUSINESS, Words("en")), Words("en")
+    )
+    assert hostile.count(markdown.BEGIN) == hostile.count(markdown.END) == 0
+
+
+def test_a_cut_release_text_stays_within_its_limit_and_loses_nothing_unsaid() -> None:
+    many = tuple(entry(f"c{n}", f"Change number {n} " + "x" * 200) for n in range(2_000))
+    for people in (3, 20_000):
+        names = tuple(f"Person {n}" for n in range(people))
+        made = replace(record(), releases=(section("2.0", many, first_time_contributors=names),))
+        shown = view(made, Audience.ENGINEERING, Words("en")).sections[1]
+        text = markdown.release_text(shown, Words("en"), LINKS, more="https://r.example/x")
+        assert len(text) <= markdown.GITHUB_LIMIT
+        kept = text.count("\n- Change number")
+        assert f"Truncated: {2_000 - kept} more changes." in text.replace("\\", "")
+        assert "https://r.example/x" in text
+        assert ("- Person 2\n" in text) == (people == 3)
+        assert ("Truncated: libraries and contributors." in text) == (people > 3)
 
 
 def test_titles_for_the_business_are_plain() -> None:
