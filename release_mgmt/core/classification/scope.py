@@ -38,7 +38,8 @@ _CI = re.compile(
     r"|\.prettierrc[^/]*|\.eslintrc[^/]*|\.pydocstyle|\.bandit|\.hadolint\.yaml)\Z|(?:^|/)\.(?:claude|cursor)/"
 )
 _TESTS = re.compile(
-    r"(?:^|/)(?:tests?|testing|testthat|unit_?tests?|integration_?tests?|__tests__|spec|touchstone|bench(?:marks?)?|asv_bench)/"
+    r"(?:^|/)(?:tests?|testing|testthat|(?:unit|functional|integ[a-z]*|e2e|smoke|system|acceptance|regression)[-_]?tests?"
+    r"|__tests__|spec|touchstone|bench(?:marks?)?|asv_bench)/"
     r"|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest|tests|testing_utils)\.(?:py|pyx|R|r)\Z|(?:^|/)test-[^/]*\.[Rr]\Z",
     re.IGNORECASE,
 )

@@ -13,6 +13,7 @@ from posixpath import basename, commonprefix, dirname
 from release_mgmt.core.classification.facts import NOTHING, STANDARD, TOOLING, Asked, FileFacts, language_of
 from release_mgmt.core.classification.scope import counts_at_run_time
 from release_mgmt.core.evidence.dependencies import Group, Manifest, Needed, manifest_kind, needed, read_included
+from release_mgmt.core.evidence.dependencies.model import word_set
 from release_mgmt.core.evidence.dependencies.scope import group_of_path
 from release_mgmt.core.evidence.distributions import (
     IMPORTS,
@@ -44,6 +45,15 @@ class Blob:
     binding: frozenset[tuple[str, str]] = frozenset()
     """(how, name) of what the code asks for without asking first whether it is there."""
 
+
+_COMMON = word_set(
+    """
+    app common conf config configs configuration const constants credentials custom data_loader data_utils func funcs
+    function functions helper helper_functions helpers layers lib libs losses main misc model models modules
+    my_functions my_module my_utils mylib mymodule myutils network networks options params paths preprocess
+    preprocessing scripts settings shared src tool tools train trainer training util utilities utility utils
+    """
+)
 
 _NO_NAMES: frozenset[tuple[str, str]] = frozenset()
 _MODULES = (".py", ".pyx", ".pyi")
@@ -111,9 +121,10 @@ class Modules:
         return self._packages[folder] > 0
 
     def meant(self, name: str) -> bool:
-        """Whether an unknown ``name`` cannot be a library's: private by its form, or one slip from an own module's
-        of several words. Single words are no sign: ``tokenizers`` is a library beside an own ``tokenizer``."""
-        if name.startswith("_"):
+        """Whether an unknown ``name`` cannot be a library's: private by its form, a word that every project calls a
+        module of its own (it is not in git, or beside a path that code adds), or one slip from an own module's of
+        several words. Other single words are no sign: ``tokenizers`` is a library beside an own ``tokenizer``."""
+        if name.startswith("_") or name in _COMMON:
             return True
         return "_" in name and any(_one_slip(name, own) for own in (*self._files, *self._folders))
 

@@ -78,7 +78,7 @@ def _change_log(one: ChangedFile) -> Iterator[Fact]:
     # The change logs of others that were copied in, and of what builds the project, tell of no break of its own.
     if one.new_path and one.new and words.is_change_log(one.new_path) and purpose(one.new_path) not in _OF_OTHERS:
         text = one.new.decode("utf-8", "replace")
-        yield from _breaks(words.of_change_log(one.path, _added_lines(one), text))
+        yield from _breaks(words.of_change_log(one.path, _added_lines(one), text, _removed_lines(one)))
 
 
 _OF_OTHERS = (Purpose.VENDORED, Purpose.CI)
@@ -96,6 +96,13 @@ def _added_lines(one: ChangedFile) -> Iterator[tuple[int, str]]:
     for number, line in enumerate((one.new or b"").decode("utf-8", "replace")[: words.LONGEST].splitlines(), 1):
         if line not in old:
             yield number, line
+
+
+def _removed_lines(one: ChangedFile) -> list[str]:
+    """The lines of the old file that the new one does not hold."""
+    new = set((one.new or b"").decode("utf-8", "replace")[: words.LONGEST * 5].splitlines())
+    old = (one.old or b"").decode("utf-8", "replace")[: words.LONGEST].splitlines()
+    return [line for line in old if line not in new]
 
 
 @dataclass(frozen=True, slots=True)

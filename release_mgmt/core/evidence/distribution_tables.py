@@ -2,6 +2,25 @@
 
 # An import name and its distribution.
 IMPORTS = """
+BCBio bcbio-gff
+Bio biopython
+Bio.Seq biopython
+Crypto pycryptodome
+Cryptodome pycryptodomex
+Cryptodome.Cipher pycryptodomex
+ESMF esmpy
+IPython ipython
+Levenshtein python-Levenshtein
+MeCab mecab-python3
+MySQLdb mysqlclient
+OpenGL PyOpenGL
+OpenSSL pyOpenSSL
+PIL Pillow
+PyInstaller pyinstaller
+ROOT root
+RPi RPi.GPIO
+SimpleITK.SimpleITK SimpleITK
+Xlib python-xlib
 absl absl-py
 ace_tools ace-tools
 airflow apache-airflow
@@ -24,8 +43,8 @@ arabic_reshaper arabic-reshaper
 arango python-arango
 art adversarial-robustness-toolbox
 attr attrs
-autoreload ipython
 autogen pyautogen
+autoreload ipython
 aws_cdk aws-cdk-lib
 aws_lambda_powertools aws-lambda-powertools
 aws_xray_sdk aws-xray-sdk
@@ -59,11 +78,8 @@ azureml.pipeline azureml-pipeline
 azureml.train azureml-train
 azureml.widgets azureml-widgets
 bayes_opt bayesian-optimization
-BCBio bcbio-gff
 bert_score bert-score
 bidi python-bidi
-Bio biopython
-Bio.Seq biopython
 blib2to3 black
 box python-box
 bs4 beautifulsoup4
@@ -93,9 +109,6 @@ couchdb CouchDB
 cpuinfo py-cpuinfo
 crispy_forms django-crispy-forms
 crontab python-crontab
-Crypto pycryptodome
-Cryptodome pycryptodomex
-Cryptodome.Cipher pycryptodomex
 currency_converter CurrencyConverter
 cv2 opencv-python
 cx_Oracle cx-Oracle
@@ -138,9 +151,9 @@ efficientnet_pytorch efficientnet-pytorch
 elasticsearch_dsl elasticsearch-dsl
 email_validator email-validator
 en_core_web_sm en-core-web-sm
+enchant pyenchant
 engineio python-engineio
 environ django-environ
-ESMF esmpy
 exa_py exa-py
 face_recognition face-recognition
 faiss faiss-cpu
@@ -245,11 +258,13 @@ gurobi_ml gurobi-machinelearning
 h2o_wave h2o-wave
 hebrew_tokenizer hebrew-tokenizer
 huggingface_hub huggingface-hub
+hulearn human-learn
 hydra hydra-core
 hydra_plugins.hydra_colorlog hydra-colorlog
 hydra_plugins.hydra_joblib_launcher hydra-joblib-launcher
 hydra_plugins.hydra_optuna_sweeper hydra-optuna-sweeper
 hydra_plugins.hydra_submitit_launcher hydra-submitit-launcher
+hypertune cloudml-hypertune
 ibis ibis-framework
 ibm_boto3 ibm-cos-sdk
 ibm_botocore ibm-cos-sdk
@@ -261,7 +276,6 @@ impala impyla
 imwatermark invisible-watermark
 indicnlp indic-nlp-library
 influxdb_client influxdb-client
-IPython ipython
 iris scitools-iris
 janome Janome
 jinja2 Jinja2
@@ -297,7 +311,6 @@ langchain_text_splitters langchain-text-splitters
 ldap python-ldap
 ldclient launchdarkly-server-sdk
 ldm latent-diffusion
-Levenshtein python-Levenshtein
 lightning_fabric lightning-fabric
 linear_operator linear-operator
 llama_cpp llama-cpp-python
@@ -316,7 +329,6 @@ markupsafe MarkupSafe
 marshmallow_sqlalchemy marshmallow-sqlalchemy
 mastodon Mastodon.py
 matplotlib_venn matplotlib-venn
-MeCab mecab-python3
 medpy MedPy
 memcache python-memcached
 memory_profiler memory-profiler
@@ -333,7 +345,6 @@ multipart python-multipart
 mypy_boto3_s3 mypy-boto3-s3
 mysql mysql-connector-python
 mysql.connector mysql-connector-python
-MySQLdb mysqlclient
 nacl PyNaCl
 nasdaqdatalink Nasdaq-Data-Link
 nemo nemo-toolkit
@@ -349,10 +360,8 @@ ogr GDAL
 onnx_tf onnx-tf
 opencc opencc-python-reimplemented
 opencensus.ext.azure opencensus-ext-azure
-OpenGL PyOpenGL
 opensearchpy opensearch-py
 openslide openslide-python
-OpenSSL pyOpenSSL
 opentelemetry opentelemetry-api
 opentelemetry.sdk opentelemetry-sdk
 optuna_dashboard optuna-dashboard
@@ -374,7 +383,6 @@ pattern Pattern
 pdfminer pdfminer.six
 pdpbox PDPbox
 pennylane PennyLane
-PIL Pillow
 pkg_resources setuptools
 pl_bolts pytorch-lightning-bolts
 planetary_computer planetary-computer
@@ -403,7 +411,6 @@ pydrive2 PyDrive2
 pyg_lib pyg-lib
 pygments Pygments
 pyhive PyHive
-PyInstaller pyinstaller
 pylab matplotlib
 pymysql PyMySQL
 pynvml nvidia-ml-py
@@ -435,6 +442,7 @@ qiskit_ibm_runtime qiskit-ibm-runtime
 quandl Quandl
 radiomics pyradiomics
 rake_nltk rake-nltk
+random_word Random-Word
 rank_bm25 rank-bm25
 readability py-readability-metrics
 redshift_connector redshift-connector
@@ -445,9 +453,7 @@ requests_toolbelt requests-toolbelt
 rest_framework djangorestframework
 rio_cogeo rio-cogeo
 rio_tiler rio-tiler
-ROOT root
 rouge_score rouge-score
-RPi RPi.GPIO
 rtree Rtree
 ruamel ruamel.yaml
 sae_lens sae-lens
@@ -468,7 +474,6 @@ serpapi google-search-results
 setuptools_scm setuptools-scm
 shapefile pyshp
 shapely_geojson shapely-geojson
-SimpleITK.SimpleITK SimpleITK
 simtk openmm
 skbio scikit-bio
 skfuzzy scikit-fuzzy
@@ -476,6 +481,7 @@ skimage scikit-image
 sklearn scikit-learn
 sklearn_pandas sklearn-pandas
 sklearnex scikit-learn-intelex
+sklego scikit-lego
 skmisc scikit-misc
 skmultilearn scikit-multilearn
 skopt scikit-optimize
@@ -571,13 +577,20 @@ whisper openai-whisper
 whois python-whois
 wikipediaapi Wikipedia-API
 win32api pywin32
+win32clipboard pywin32
 win32com pywin32
 win32con pywin32
+win32event pywin32
+win32file pywin32
 win32gui pywin32
+win32print pywin32
+win32process pywin32
+win32service pywin32
+win32serviceutil pywin32
+win32ui pywin32
 wrf wrf-python
 wtforms WTForms
 wx wxPython
-Xlib python-xlib
 xlsxwriter XlsxWriter
 yahoo_fin yahoo-fin
 yaml PyYAML

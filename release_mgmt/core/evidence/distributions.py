@@ -40,7 +40,7 @@ R_RECOMMENDED: frozenset[str] = frozenset(tables.R_RECOMMENDED.split())
 """Packages that usually come with R but are third-party for a manifest."""
 
 # A client library is often called after what it talks to, with the language before or after: tavily-python, py-x.
-_AFFIX = re.compile(r"\A(?:python|py)-(?=.)|(?<=.)-(?:python3?|py|lib|python-lib)\Z")
+_AFFIX = re.compile(r"\A(?:python|py)-(?=.)|(?<=.)-(?:python3?|py|lib|library|python-lib)\Z")
 
 _R_CASE: dict[str, str] = {name.lower(): name for name in tables.R_CASE.split()}
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from posixpath import basename
 
 LONGEST = 100_000
@@ -44,10 +45,13 @@ _UPDATE = re.compile(
 )
 _QUOTED = re.compile(r"^>[^\n]*", re.MULTILINE)
 _DENIED = re.compile(
-    r"\b(?:no|not|non|without|avoid(?:s|ing)?|isn't|aren't|any|prevents?|fix(?:es)?)[\s-]+(?:a\s+|any\s+)?breaking\b"
+    r"\b(?:no|not|non|without|avoid(?:s|ing)?|isn't|aren't|any|prevents?|fix(?:es)?)[*_]*[\s-]+(?:a\s+|any\s+)?breaking\b"
+    r"|\b(?:not|never|isn't|aren't)[*_]*\s+(?:(?:be\s+)?(?:considered|seen|treated|regarded)|really|strictly|technically)"
+    r"(?:\s+(?:as|to\s+be))?(?:\s+an?)?\s+breaking\b"
     # what somebody else broke
     r"|\b(?:due|adapt(?:s|ed)?|adapting)\s+to\s+(?:[\w`'.-]+\s+){0,2}breaking\b|\bbreaking\s+(?:[\w`'.-]+\s+)?upstream\b"
-    r"|\bupstream\s+breaking\b",
+    r"|\bupstream\s+breaking\b"
+    r"|\b(?:since|because|as)\s+(?:[\w`'.-]+\s+){1,6}\[?(?:made|makes|introduced|introduces)\s+(?:an?\s+|some\s+)?breaking\b",
     re.IGNORECASE,
 )
 _CHANGE_LOG = re.compile(
@@ -87,7 +91,7 @@ def of_message(message: str) -> Iterator[Word]:
         yield Word("breaking", footer.group()[:300], "message", message.count("\n", 0, footer.start()) + 1)
         return
     for match in (_TITLE.search(title), _MARKED.search(message), _SAID.search(message)):
-        if match and not _DENIED.search(message[max(0, match.start() - 30) : match.end() + 10]):
+        if match and not _DENIED.search(message[max(0, match.start() - 60) : match.end() + 10]):
             at = message.count("\n", 0, match.start() + 1) + 1
             yield Word("breaking", message.split("\n")[at - 1].strip()[:300], "message", at)
             return
@@ -101,9 +105,12 @@ def of_labels(labels: Iterable[str]) -> Iterator[Word]:
             yield Word("breaking", label[:100], "label")
 
 
-def of_change_log(path: str, added: Iterable[tuple[int, str]], new: str) -> Iterator[Word]:
+def of_change_log(
+    path: str, added: Iterable[tuple[int, str]], new: str, removed: Collection[str] = ()
+) -> Iterator[Word]:
     """What the lines that a change adds to its change log say: (line number, text) each, and the whole new text,
-    whose headings tell under what a line stands."""
+    whose headings tell under what a line stands. A line that only rewords a ``removed`` one tells nothing new, unless
+    it is the new wording that marks the break."""
     headings: list[tuple[int, str]] = []
     line, counted = 1, 0
     for match in _HEADING.finditer(new[:LONGEST]):
@@ -112,11 +119,41 @@ def of_change_log(path: str, added: Iterable[tuple[int, str]], new: str) -> Iter
         headings.append((line, match.group("text") or match.group("under") or ""))
     marked = any(_BREAKS.search(title) for _, title in headings)
     places = [number for number, _ in headings]
+    known: list[_Known] | None = None
+    left = COMPARED
     for number, text in added:
         if not (marked or _BREAKS.search(text)) or not re.search(r"\w", text):
             continue
         index = bisect_right(places, number) - 1
         words = f"{headings[index][1] if index >= 0 else ''}\n{text}" if not _HEADING.match(text) else text
         if _BREAKS.search(words) and not _DENIED.search(words):
-            yield Word("breaking", text.strip()[:300], path, number)
-            return
+            known = _known(removed) if known is None else known
+            left -= 1
+            if left < 0 or not _reworded(text, known):
+                yield Word("breaking", text.strip()[:300], path, number)
+                return
+
+
+COMPARED = 500
+"""Lines of a change log that are compared to tell new words from a new break."""
+
+_WORDS = re.compile(r"\w+")
+_Known = tuple[set[str], bool]
+
+
+def _known(removed: Iterable[str]) -> list[_Known]:
+    """The words of removed lines, and whether they mark a break by themselves."""
+    return [(_words(line), _BREAKS.search(line) is not None) for line in islice(removed, COMPARED)]
+
+
+def _words(line: str) -> set[str]:
+    return set(_WORDS.findall(line[:1_000].lower()))
+
+
+def _reworded(text: str, known: Iterable[_Known]) -> bool:
+    """Whether ``text`` says of a break what a removed line said already: most words of both are the same."""
+    found, marks = _words(text), _BREAKS.search(text) is not None
+    for words, marked in known:
+        if (marked or not marks) and len(found & words) >= max(3, 0.6 * len(found | words)):
+            return True
+    return False

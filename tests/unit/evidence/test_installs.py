@@ -15,6 +15,7 @@ from release_mgmt.core.evidence.dependencies.pep508 import parse
         ("!{sys.executable} -m pip install --index-url https://x.example.org/simple polars", ["polars"]),
         ("%conda install -c conda-forge -y cartopy=0.21", ["cartopy"]),
         ("sudo apt-get install -y r-cran-dplyr libgdal-dev", ["dplyr", "libgdal-dev"]),
+        ("apt-get install -y python3-tk python-lxml", ["python3-tk", "lxml"]),
         ("pip install {{ cookiecutter.package }} numpy", ["numpy"]),
         ("pip install -r requirements.txt && pip install -e . && uv pip install duckdb", ["duckdb"]),
         ("Rscript -e \"install.packages(c('glue', 'sf'), repos='https://x.example.org', lib='y')\"", ["glue", "sf"]),

@@ -104,6 +104,7 @@ def test_old_notebooks_and_r_notebooks() -> None:
         ("fix: no breaking change here", False),
         ("Avoid breaking changes in the API", False),
         ("Adapt to breaking changes in pandas 2", False),
+        ("Move f\n\nBREAKING: this is not considered as a breaking change", True),
         ("Bump x from 1 to 2\n\n## Breaking Changes\n- this is a breaking change", False),
         ("Fix line breaking", False),
         ("> This is a breaking change.\n\nAnswer: it was not", False),
@@ -120,6 +121,27 @@ def test_labels_and_change_logs() -> None:
     text = "# 2.0\n\n## Breaking changes\n\n* f is gone\n\n## Fixes\n\n* g\n"
     assert [one.line for one in words.of_change_log("NEWS.md", [(5, "* f is gone")], text)] == [5]
     assert not list(words.of_change_log("NEWS.md", [(9, "* g")], text))
+    said = (
+        "* Move f. This is *not* considered as a breaking change\n* Since the core team made a breaking change, pin\n"
+    )
+    assert not list(words.of_change_log("NEWS.md", enumerate(said.splitlines(), 1), said))
     assert words.is_change_log("NEWS.md")
     assert words.is_change_log("doc/release_notes.rst")
     assert not words.is_change_log("src/news.py")
+
+
+def test_a_reworded_line_of_a_change_log_is_no_new_break() -> None:
+    """What a removed line said already is told again only when the new wording is what marks the break."""
+    text = (
+        "# 2.0\n\n## Breaking changes\n\n*  `f` takes a list of prices now\n\n## Fixes\n\n* BREAKING: g gives a table\n"
+    )
+    under, marked = (5, "*  `f` takes a list of prices now"), (9, "* BREAKING: g gives a table")
+
+    def lines(added: tuple[int, str], *removed: str) -> list[int | None]:
+        return [one.line for one in words.of_change_log("NEWS.md", [added], text, removed)]
+
+    assert lines(under) == [5]
+    assert lines(under, "- ``f`` takes a list of prices") == []
+    assert lines(under, "- h is gone") == [5]
+    assert lines(marked, "* BREAKING: g gives a tables") == []
+    assert lines(marked, "* g gives a table") == [9]

@@ -25,6 +25,10 @@ _WITH_VALUE = word_set(
     """
 )
 _FLAGS = frozenset(("-U", "-q", "-y", "-v", "-I", "-qq", "-qU", "-e"))
+# A Debian package of a Python library; the others are the language's own parts.
+_APT_PYTHON = re.compile(
+    r"python3?-((?!dev$|pip$|venv$|setuptools$|wheel$|distutils$|minimal$|full$|tk$|gdbm$|lib2to3$).+)"
+)
 _R_CALL = re.compile(
     r"(?<![\w.])(?:utils::|remotes::|devtools::|pak::|renv::|BiocManager::)?"
     r"(install\.packages|install_github|install_version|install_cran|pkg_install|install2|BiocManager::install"
@@ -144,7 +148,7 @@ def _apt(words: list[str], group: Group, line: int | None) -> Iterator[tuple[Req
         if option or not re.fullmatch(r"[a-z0-9][a-z0-9.+-]+", name):
             continue
         binding = re.fullmatch(r"r-(?:cran|bioc)-(.+)", name)
-        module = re.fullmatch(r"python3?-((?!dev$|pip$|venv$|setuptools$|wheel$|distutils$|minimal$|full$).+)", name)
+        module = _APT_PYTHON.fullmatch(name)
         if binding:
             yield requirement(binding.group(1), "cran", group, line=line), None
         elif module:

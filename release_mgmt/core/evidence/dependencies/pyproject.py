@@ -14,6 +14,7 @@ from release_mgmt.core.evidence.dependencies.versions import bound
 
 _QUOTED = re.compile(r""""([^"\n]{1,300})"|'([^'\n]{1,300})'""")
 _PLACEHOLDER = re.compile(r"\{\{[^{}\n]{0,200}\}\}")
+_VALUE = re.compile(r"(?m)(=[ \t]*)\{\{[^{}\n]{0,200}\}\}[ \t]*$")
 _STATEMENT = re.compile(r"\{%[^{}\n]{0,300}%\}")
 _KEY = re.compile(r"""^\s*["']?([A-Za-z0-9][\w.-]*)["']?\s*=""")
 
@@ -50,7 +51,8 @@ def _document(data: bytes) -> dict[str, Any]:
     except Unreadable:
         if b"{{" not in data and b"{%" not in data:
             raise
-        return load_toml(_PLACEHOLDER.sub("-", _STATEMENT.sub("", decode(data))).encode())
+        text = _VALUE.sub(r"\1'-'", _STATEMENT.sub("", decode(data)))
+        return load_toml(_PLACEHOLDER.sub("-", text).encode())
 
 
 def table(value: Any, key: str) -> Mapping[str, Any]:
@@ -96,8 +98,11 @@ def _poetry(poetry: Mapping[str, Any], lines: dict[str, int]) -> Iterator[Requir
     yield from named_table(table(poetry, "dependencies"), Group.RUNTIME, None, lines)
     yield from named_table(table(poetry, "dev-dependencies"), Group.DEVELOPMENT, "dev", lines)
     for name, group in table(poetry, "group").items():
+        # Groups other than main "must only contain dependencies you need in your development process" (Poetry's
+        # documentation, Dependency groups); code that needs one of them all the same says so by its import.
         optional = isinstance(group, dict) and group.get("optional") is True
-        kind = group_of_name(name, Group.OPTIONAL if optional else Group.RUNTIME)
+        kind = group_of_name(name, Group.OPTIONAL if optional else Group.DEVELOPMENT)
+        kind = Group.RUNTIME if name == "main" else kind
         yield from named_table(table(group, "dependencies"), kind, name, lines)
 
 

@@ -11,8 +11,8 @@ from release_mgmt.core.evidence.dependencies.model import Group, word_set
 _SPLIT = re.compile(r"[-_.\s]+")
 _DEVELOPMENT = word_set(
     """
-    asv bench benchmark benchmarks black check checks ci code-style codestyle contributing contributors coverage
-    dev devel develop developer development doc docs documentation example examples flake8 format lint linter
+    asv bench benchmark benchmarks black check checks ci code-style codestyle contributing contributors coverage demo
+    demos dev devel develop developer development doc docs documentation example examples flake8 format lint linter
     linting mkdocs mypy notebook-tests nox packaging precommit publish pylint pytest qa quality readthedocs
     release rtd sphinx style test testing tests tooling tools tox types typing unittest
     """
@@ -28,6 +28,9 @@ _DEVELOPMENT_FOLDERS = word_set(
     .azure-pipelines .binder .ci .circleci .devcontainer .github .gitlab .readthedocs _tools asv_bench benchmark
     benchmarks binder ci doc docs documentation site test testing tests tools website
     """
+)
+_TEST_FOLDER = re.compile(
+    r"(?:acceptance|e2e|end[-_]to[-_]end|functional|integ\w*|load|performance|regression|smoke|system|unit)[-_]?tests?\Z"
 )
 _OPTIONAL = word_set(
     """
@@ -47,7 +50,7 @@ def group_of_path(path: str) -> Group:
     named = words(basename(path).rsplit(".", 1)[0])
     if any(word in _CONSTRAINT for word in named):
         return Group.CONSTRAINT
-    if any(part in _DEVELOPMENT_FOLDERS for part in parts):
+    if any(part in _DEVELOPMENT_FOLDERS or _TEST_FOLDER.match(part) for part in parts):
         return Group.DEVELOPMENT
     if any(word in _DEVELOPMENT for word in named):
         return Group.DEVELOPMENT
