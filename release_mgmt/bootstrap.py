@@ -17,6 +17,7 @@ from release_mgmt.services.opening import load_settings, make_store, secret_key
 from release_mgmt.settings import Settings
 from release_mgmt.web import api, deprecation, headers, health, parts, problems, requests
 from release_mgmt.web.api import spec
+from release_mgmt.web.bodies import WholeRequest
 from release_mgmt.web.context import EXTENSION, Installation
 
 DOOR_LIMIT = 60
@@ -47,6 +48,7 @@ def create_app(chosen: Settings | None = None, store: Store | None = None) -> Fl
         traces.start(chosen.traces_endpoint, "web")
     templates = resources.folder("templates")
     app = Flask("release_mgmt", template_folder=str(templates), static_folder=None)
+    app.request_class = WholeRequest
     https = chosen.site.startswith("https://")
     app.config.update(
         SECRET_KEY=secret_key(chosen),

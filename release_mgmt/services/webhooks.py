@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import parse_qs
 
 import orjson
 from requests.structures import CaseInsensitiveDict
@@ -38,6 +39,7 @@ MAX_ATTEMPTS = 8
 FIRST_WAIT = timedelta(seconds=30)
 LOOK_AGAIN = timedelta(minutes=10)  # between two looks whether a commented pull request is merged
 WAIT_FOR_MERGE = timedelta(days=25)  # below the time for which deliveries are kept
+_MOST_FIELDS = 20  # of a form
 STATUSES = ("waiting", "done", "ignored", "failed")
 # Headers worth keeping; signatures and tokens are not among them.
 KEPT_HEADERS = (
@@ -92,7 +94,8 @@ def accept(
     found = sender(headers)
     if found is not None and found != provider:
         raise InvalidInput.at("forge", f"this delivery comes from {found}", f"send it to /webhooks/{found}")
-    event = _event(provider, headers, _payload(body))
+    content = _content(headers, body)
+    event = _event(provider, headers, _payload(content))
     useful = event.kind in {"pull_request", "tag", "push", "release", "comment"}
     columns = {
         "id": f"w_{secrets.token_hex(8)}",
@@ -102,7 +105,7 @@ def accept(
         "action": one_line(event.action, 100) if event.action else None,
         "forge_slug": event.repository,
         "headers": {name: one_line(headers[name], 300) for name in KEPT_HEADERS if name in headers},
-        "body": body if useful else None,
+        "body": content if useful else None,
         "status": "waiting" if useful else "ignored",
         "attempts": 0,
         "seen": 1,
@@ -111,6 +114,24 @@ def accept(
         "processed_at": None if useful else now,
     }
     return store.transact(lambda session: _insert_once(session, columns))
+
+
+def _content(headers: Mapping[str, str], body: bytes) -> bytes:
+    """The JSON of a body that was signed: itself, or the field ``payload`` of a form (what GitHub and Gitea send unless
+    told otherwise). Nothing is unpacked: no forge compresses what it sends, and a small body could unpack to any size.
+    """
+    packed = headers.get("Content-Encoding", "identity").strip().lower()
+    if packed not in {"", "identity"}:
+        raise InvalidInput.at("Content-Encoding", "the body is compressed", "send it as it is")
+    if headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+        return body
+    try:
+        form = parse_qs(body, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        form = {}
+    if len(form.get(b"payload", ())) != 1:
+        raise InvalidInput.at("body", "the form has no field payload", "choose application/json in the forge")
+    return form[b"payload"][0]
 
 
 def _payload(body: bytes) -> Mapping[str, object]:

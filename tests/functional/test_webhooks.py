@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import hmac
+import io
 import json
 import time
 from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
+from sqlalchemy import select
+from werkzeug.test import TestResponse, create_environ, run_wsgi_app
 
 from release_mgmt.bootstrap import create_app
 from release_mgmt.core.permissions import Via, trusted
 from release_mgmt.services import webhooks
 from release_mgmt.settings import Settings
+from release_mgmt.store.models.ingest import WebhookDelivery
 from release_mgmt.store.session import Store
 
 SECRET = "a shared secret"
@@ -53,6 +59,75 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(
     answer = post(forge, b"x" * 1001)  # no JSON: were it parsed, the answer would be 422
     assert answer.status_code == 413
     assert answer.content_type == "application/problem+json"
+
+
+@pytest.mark.acceptance("ING-8")
+def test_a_body_of_no_told_length_is_refused_at_the_limit(forge: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunked: the server says where the body ends, and nobody said before how long it is."""
+    monkeypatch.setattr(webhooks, "LIMIT", 1000)
+    read = []
+
+    class Endless(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, into: Any) -> int:
+            read.append(len(into))
+            into[:] = b"x" * len(into)
+            return len(into)
+
+    environ = create_environ("/webhooks/github", method="POST")
+    environ.pop("CONTENT_LENGTH", None)
+    environ |= {
+        "wsgi.input": io.BufferedReader(Endless(), 1024), "wsgi.input_terminated": True,
+        "HTTP_TRANSFER_ENCODING": "chunked",
+    }  # fmt: skip
+    _, status, _ = run_wsgi_app(forge.application, environ, buffered=True)
+    assert status.startswith("413")
+    assert sum(read) < 100_000
+
+
+def as_form(payload: dict[str, Any], **more: str) -> bytes:
+    return urlencode({"payload": json.dumps(payload), **more}).encode()
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/x-www-form-urlencoded", "Application/X-WWW-Form-Urlencoded; charset=utf-8"]
+)
+def test_a_form_is_read_as_its_payload_and_signed_as_it_came(
+    forge: FlaskClient, sqlite_store: Store, content_type: str
+) -> None:
+    payload = {
+        "action": "opened", "repository": {"full_name": "a/b"},
+        "pull_request": {"number": 7, "title": "50 % more & \u00e4+b", "state": "open"},
+    }  # fmt: skip
+    body = as_form(payload)
+    mac = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    headers = {"X-GitHub-Event": "pull_request", "X-GitHub-Delivery": "f-1", "X-Hub-Signature-256": f"sha256={mac}"}
+    answer = forge.post("/webhooks/github", data=body, headers=headers, content_type=content_type)
+    assert (answer.status_code, (answer.json or {})["status"]) == (202, "waiting")
+    with sqlite_store.read() as session:
+        kept = session.scalars(select(WebhookDelivery)).one()
+        assert json.loads(kept.body or b"") == payload
+        assert (kept.event, kept.forge_slug) == ("pull_request", "a/b")
+    forged = forge.post("/webhooks/github", data=body + b"&x=1", headers=headers, content_type=content_type)
+    assert forged.status_code == 401
+
+
+@pytest.mark.parametrize("body", [b"", b"other=1", b"payload=1&payload=2", b"payload=%7B", b"&".join([b"a=1"] * 100)])
+def test_a_form_without_one_payload_of_json_is_told(forge: FlaskClient, body: bytes) -> None:
+    mac = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    headers = {"X-GitHub-Event": "push", "X-GitHub-Delivery": "f-2", "X-Hub-Signature-256": f"sha256={mac}"}
+    answer = forge.post(
+        "/webhooks/github", data=body, headers=headers, content_type="application/x-www-form-urlencoded"
+    )
+    assert answer.status_code == 422
+
+
+def test_a_compressed_body_is_not_unpacked(forge: FlaskClient) -> None:
+    answer = post(forge, gzip.compress(b'{"zen": "x"}'), "ping", **{"Content-Encoding": "gzip"})
+    assert answer.status_code == 422
+    assert "compressed" in answer.get_data(as_text=True)
 
 
 @pytest.mark.acceptance("ING-8")
