@@ -30,7 +30,8 @@ class Outlook:
     """What is known of a change that is not released: its verdict, where it would go, and what it still needs.
 
     ``start`` and ``end`` are of its window (None: none takes it), ``hindrance`` why none does or why not earlier;
-    ``announced`` says that the window was published already, ``overridden`` that a person set the level.
+    ``announced`` says that the window was published already, ``overridden`` that a person set the level. ``refused``
+    are labels and commands that were not carried out: by whom, what, and why not.
     """
 
     verdict: Classification
@@ -42,6 +43,7 @@ class Outlook:
     announced: bool = False
     overridden: Level | None = None
     url: str | None = None
+    refused: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def level(self) -> Level:
@@ -94,6 +96,8 @@ def comment(outlook: Outlook) -> str:
         lines.append(escape(outlook.hindrance))
     if outlook.needs:
         lines.append("It needs " + escape(", ".join(outlook.needs)) + ".")
+    for by, asked, why in outlook.refused[:MOST_EVIDENCE]:
+        lines.append(f"`{one_line(asked, 100).replace('`', '')}` by {escape(by)} was not carried out: {escape(why)}")
     told = _evidence(outlook.verdict)
     if told:
         lines.append("\n".join(told))

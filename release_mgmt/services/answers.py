@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,9 +22,10 @@ from release_mgmt.core.errors import NotFound, ReleaseMgmtError
 from release_mgmt.core.evidence.model import Evidence
 from release_mgmt.core.text import one_line
 from release_mgmt.formats.answer import Outlook, comment, summary
-from release_mgmt.services import calendar_rows, mirrored, previews
+from release_mgmt.services import calendar_rows, mirrored, previews, refusals
 from release_mgmt.services.forges import Line
 from release_mgmt.services.mirrored import Sources
+from release_mgmt.services.refusals import Refusal
 from release_mgmt.sources.addresses import resolve
 from release_mgmt.sources.forge import forge
 from release_mgmt.sources.forge.model import Answer
@@ -65,11 +68,13 @@ def prepare(store: Store, sources: Sources, now: datetime, repository_id: str, s
             if pull.number in judged:
                 verdict, paths = judged[pull.number]
                 url = f"{site}/repositories/{row.name}"
-                due += _want(session, now, row, pull, previews.outlook(session, now, row, pull, verdict, paths, url))
+                outlook = previews.outlook(session, now, row, pull, verdict, paths, url)
+                refused = _told(refusals.of_comments(session, row, pull.number))
+                due += _want(session, now, row, pull, replace(outlook, refused=refused))
         for change, pull in _merged(session, row):
-            outlook = _placed(session, now, change, site)
-            if outlook is not None:
-                due += _want(session, now, row, pull, outlook)
+            placed = _placed(session, now, change, site)
+            if placed is not None:
+                due += _want(session, now, row, pull, placed)
     return due
 
 
@@ -143,7 +148,12 @@ def _placed(session: Session, now: datetime, change: Change, site: str) -> Outlo
         announced=placement.announced_at is not None,
         overridden=level if change.overridden else None,
         url=f"{site}/changes/{change.id}",
+        refused=_told(refusals.of_change(session, now, change.id)),
     )
+
+
+def _told(found: Sequence[Refusal]) -> tuple[tuple[str, str, str], ...]:
+    return tuple((one.by, one.asked, one.why) for one in found)
 
 
 def _stored(row: ClassificationRow) -> Classification:

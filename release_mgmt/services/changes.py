@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import NotFound
 from release_mgmt.core.permissions import Action, Actor, require
-from release_mgmt.services import Store, visibility
+from release_mgmt.services import Store, refusals, visibility
 from release_mgmt.services.paging import Page, bounded, page, values
+from release_mgmt.services.refusals import Refusal
 from release_mgmt.store.models.repositories import (
     Change,
     ChangeCommit,
@@ -90,6 +91,7 @@ class ChangeDetail:
     evidence: tuple[Mapping[str, Any], ...]
     overrides: tuple[OverrideView, ...]
     commits: tuple[CommitView, ...]
+    refusals: tuple[Refusal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +240,11 @@ def _known(session: Session, actor: Actor, repository: str) -> None:
         raise NotFound("There is no such repository.")
 
 
-def get(store: Store, actor: Actor, change: str) -> ChangeDetail:
-    """One change by id, with its evidence, overrides and commits (four queries, whatever their number)."""
+def get(store: Store, actor: Actor, change: str, now: datetime | None = None) -> ChangeDetail:
+    """One change by id, with its evidence, overrides and commits (four queries, whatever their number).
+
+    With ``now`` also with what was asked for on the forge by somebody who had not the right to it.
+    """
     require(actor, Action.READ_CHANGE)
     with store.read() as session:
         found = session.execute(
@@ -283,4 +288,5 @@ def get(store: Store, actor: Actor, change: str) -> ChangeDetail:
                 for one in overrides
             ),
             commits=tuple(CommitView(*row) for row in commits),
+            refusals=refusals.of_change(session, now, change) if now is not None else (),
         )

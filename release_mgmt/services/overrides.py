@@ -58,7 +58,7 @@ def override(
             raise Conflict("This was carried out before.", code="same_level")
         if made_at is not None and _decided_after(session, change_id, made_at):
             raise Conflict("Somebody decided after this was said.", code="same_level")
-        _may_set(session, actor, change, wanted.value)
+        may_set(session, actor, change, wanted.value)
         at = made_at or now
         _withdraw_present(session, change_id, actor, at)
         session.add(
@@ -112,7 +112,7 @@ def withdraw_override(
         if own and (made is None or made.withdrawn_at is not None):
             raise Conflict("That override is not in force any more.", code="no_override")
         if made is None or made.made_by != actor.person:
-            _may_set(session, actor, change, after)
+            may_set(session, actor, change, after)
         _withdraw_present(session, change_id, actor, made_at or now)
         change.level, change.overridden = after, False
         change.needs_review = verdict.needs_review if verdict else True
@@ -131,8 +131,11 @@ def _withdraw_present(session: Session, change_id: str, actor: Actor, now: datet
         row.withdrawn_at, row.withdrawn_by = now, actor.person or actor.name
 
 
-def _may_set(session: Session, actor: Actor, change: Change, level: str) -> None:
-    """Whether ``actor`` may bring ``change`` to ``level``: raising is anybody's, lowering a release manager's."""
+def may_set(session: Session, actor: Actor, change: Change, level: str) -> None:
+    """Return when ``actor`` may bring ``change`` to ``level``, else Forbidden.
+
+    Raising is any engineer's, lowering a release manager's who is not the author.
+    """
     if level == Level.MAJOR.value or change.level in (None, Level.MINOR.value):
         require(actor, Action.RAISE_LEVEL)
         return

@@ -35,7 +35,7 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class Wish:
     """What the labels of one change ask for: ``level`` set, or with None the override of that id taken back."""
 
     change: str
@@ -68,7 +68,7 @@ def settle(store: Store, now: datetime, repository_id: str) -> Settled:
     return Settled(done, taken, tuple(refused))
 
 
-def _carry_out(store: Store, now: datetime, provider: str, wish: _Wish) -> None:
+def _carry_out(store: Store, now: datetime, provider: str, wish: Wish) -> None:
     words = f"label {wish.said.label} on {provider}"
     with store.read() as session:
         actor = commands.speaker(session, provider, wish.said.by, now, words)
@@ -83,7 +83,7 @@ def _carry_out(store: Store, now: datetime, provider: str, wish: _Wish) -> None:
     )  # fmt: skip
 
 
-def _wishes(session: Session, repository: Repository) -> list[_Wish]:
+def _wishes(session: Session, repository: Repository) -> list[Wish]:
     """What labels ask for, the latest of each change first: one that is refused leaves the word to the one before."""
     tags = classification.rules_of(repository).tags
     pull = PullRequestRow
@@ -100,13 +100,11 @@ def _wishes(session: Session, repository: Repository) -> list[_Wish]:
     return [
         wish
         for change, record in session.execute(query).all()
-        for wish in _wishes_of(session, change, from_json(record).labellings or (), tags)
+        for wish in wishes_of(session, change, from_json(record).labellings or (), tags)
     ]
 
 
-def _wishes_of(
-    session: Session, change: str, told: tuple[Labelling, ...], tags: Mapping[str, Level]
-) -> Iterator[_Wish]:
+def wishes_of(session: Session, change: str, told: tuple[Labelling, ...], tags: Mapping[str, Level]) -> Iterator[Wish]:
     """What one change's labels still ask for: nothing that was carried out, or that a person decided after."""
     last: dict[str, Labelling] = {}
     for one in sorted(told, key=lambda one: (one.at, one.label, one.by, one.on)):
@@ -117,11 +115,11 @@ def _wishes_of(
     for said in sorted(last.values(), key=lambda one: (one.at, one.label), reverse=True):
         identifier = _identifier(change, said)
         if said.on and identifier not in rows and (decided is None or decided <= said.at):
-            yield _Wish(change, said, identifier, tags[said.label.lower()])
+            yield Wish(change, said, identifier, tags[said.label.lower()])
     for one in told:
         row, end = rows.get(_identifier(change, one)), last.get(one.label.lower())
         if row is not None and row.withdrawn_at is None and end is not None and not end.on:
-            yield _Wish(change, end, row.id, None)
+            yield Wish(change, end, row.id, None)
 
 
 def _identifier(change: str, said: Labelling) -> str:

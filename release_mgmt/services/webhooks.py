@@ -144,6 +144,11 @@ def _payload(body: bytes) -> Mapping[str, object]:
     return payload
 
 
+def event_of(row: WebhookDelivery) -> Event:
+    """What a stored delivery tells."""
+    return forge(row.provider).event(row.headers, _payload(row.body or b"{}"))
+
+
 def _event(provider: Provider, headers: Mapping[str, str], payload: Mapping[str, object]) -> Event:
     try:
         return forge(provider).event(headers, payload)
@@ -203,7 +208,7 @@ def _obey(store: Store, now: datetime, delivery_id: str) -> bool:
         row = session.get(WebhookDelivery, delivery_id)
         if row is None or row.status != "waiting" or row.body is None:
             return row is not None and row.status == "waiting"
-        event = forge(row.provider).event(row.headers, _payload(row.body))
+        event = event_of(row)
         repositories = [one.id for one in _repositories(session, row.provider, event.repository)]
         received = row.received_at
     if event.comment is None:
@@ -236,7 +241,7 @@ def _apply(session: Session, now: datetime, delivery_id: str) -> bool:
     if claimed is None:
         return False
     delivery = session.get_one(row, delivery_id, populate_existing=True)
-    event = forge(delivery.provider).event(delivery.headers, _payload(delivery.body or b"{}"))
+    event = event_of(delivery)
     repositories = _repositories(session, delivery.provider, event.repository)
     if not repositories:
         delivery.status = "ignored"

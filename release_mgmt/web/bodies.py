@@ -35,4 +35,4 @@ class WholeRequest(Request):
         limit = self.max_content_length
         if self.content_length is None and limit is not None and "wsgi.input_terminated" in self.environ:
             return cast("IO[bytes]", WholeStream(self.environ["wsgi.input"], limit, is_max=True))
-        return cast("IO[bytes]", super().stream)
+        return super().stream

@@ -295,6 +295,20 @@ def test_an_older_comment_that_comes_late_or_again_undoes_no_later_word(place: P
     assert level() == ("minor", 2)
 
 
+def test_a_command_that_is_refused_is_told_on_the_pull_request_and_with_the_change(place: Place) -> None:
+    person = people.add(place.store, OPERATOR, place.now, name="Rae", login="rae", grants=(people.Grant(Role.READER),))
+    people.link(place.store, OPERATOR, place.now, person.id, kind="github", value="rae")
+    place.merge(8)
+    forges.poll(place.store, place.line, place.id)
+    place.refresh()
+    assert not post(place, "rae", "/release-mgmt major because `@everybody` says so", "g-9", place.now)
+    (change,) = [one for one in changes.search(place.store, OPERATOR).items if one.number == 8]
+    (refusal,) = changes.get(place.store, OPERATOR, change.id, place.now).refusals
+    assert (refusal.by, refusal.asked, refusal.why) == ("rae", "/release-mgmt major", "Your role does not allow this.")
+    place.answer()
+    assert "`/release-mgmt major` by rae was not carried out: Your role does not allow this." in place.said(8)
+
+
 def test_a_comment_by_a_known_engineer_sets_the_level_once_it_is_merged(place: Place) -> None:
     place.answer()
     grants = (people.Grant(Role.ENGINEER),)

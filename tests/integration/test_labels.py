@@ -119,6 +119,26 @@ def test_a_refused_label_leaves_the_word_to_the_one_before(life: Life) -> None:
     assert life.level == ("minor", True)
 
 
+def test_a_refused_label_is_shown_with_the_change_until_it_is_granted_or_taken_off(life: Life) -> None:
+    def shown() -> list[tuple[str, str, str]]:
+        found = changes.get(life.store, OPERATOR, "c_1", life.now).refusals
+        return [(one.by, one.asked, one.why) for one in found]
+
+    life.say("rae", MAJOR).settle()
+    assert shown() == [("rae-hub", MAJOR, "Your role does not allow this.")]
+    rae = by_login(life.store, "rae", life.now).person
+    people.change(life.store, OPERATOR, life.now, rae or "", grants=(people.Grant(Role.ENGINEER),))
+    assert shown() == [], "the next sync carries it out"
+    life.settle()
+    assert (shown(), life.level) == ([], ("major", True))
+    life.say("nobody", MINOR).settle()
+    assert shown() == [("nobody-hub", MINOR, "Nobody here is known as nobody-hub on github.")]
+    life.say("noor", MINOR, on=False).settle()
+    assert shown() == []
+    life.say("nobody", MAJOR, on=False).settle()
+    assert [one[:2] for one in shown()] == [("nobody-hub", f"-{MAJOR}")]
+
+
 def test_taking_a_label_off_gives_the_level_back_and_both_are_on_record(life: Life) -> None:
     life.say("noor", MAJOR).settle()
     life.say("rae", MAJOR, on=False)

@@ -69,6 +69,15 @@ class OverrideSchema(Schema):
     withdrawn_at = instant("When it was taken back.")
 
 
+class RefusalSchema(Schema):
+    """A label or a comment's command on the forge by somebody who had not the right to it."""
+
+    by = text("The login on the forge.", null=False)
+    asked = text("The label (with - before it: taken off) or the command.", null=False)
+    why = text(null=False)
+    at = instant("When it was said.")
+
+
 class ChangeDetailSchema(Schema):
     """A change with everything that explains it."""
 
@@ -82,6 +91,7 @@ class ChangeDetailSchema(Schema):
     evidence = fields.List(fields.Dict(), required=True)
     overrides = fields.List(fields.Nested(OverrideSchema), required=True)
     commits = fields.List(fields.Nested(CommitSchema), required=True)
+    refusals = fields.List(fields.Nested(RefusalSchema), required=True)
 
 
 class ChangeQuery(PageQuery):
@@ -119,5 +129,5 @@ class Change(MethodView):
     @blueprint.response(200, ChangeDetailSchema)
     def get(self, change: str) -> Response:
         """With evidence, overrides and commits."""
-        found = services.get(context.store, context.actor, change)
+        found = services.get(context.store, context.actor, change, context.now)
         return json_answer(found, headers=etags.header(found.change.version))

@@ -22,6 +22,7 @@ from release_mgmt.services import changes as service
 from release_mgmt.services.changes import ChangeDetail, ChangeView
 from release_mgmt.services.directory import Directory
 from release_mgmt.services.publications import NoteView
+from release_mgmt.services.refusals import Refusal
 from release_mgmt.services.windows import PlacedChange
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
@@ -45,6 +46,7 @@ from release_mgmt.web.pages.parts import (
     Reason,
     StageStep,
 )
+from release_mgmt.web.pages.sentences import again
 from release_mgmt.web.pages.site import blueprint, draw
 
 
@@ -107,6 +109,7 @@ class ChangePage:
     answers: tuple[tuple[str, str], ...]
     evidence: tuple[EvidenceRow, ...]
     corrections: tuple[Correction, ...]
+    refusals: tuple[Refusal, ...]
     commits: tuple[CommitLine, ...]
     url: str | None
     other_level: str
@@ -130,7 +133,7 @@ class ChangePage:
 def change(change_id: str) -> str:
     """Everything about one change."""
     with context.store.together():
-        return draw("change", change_page(service.get(context.store, context.actor, change_id)))
+        return draw("change", change_page(service.get(context.store, context.actor, change_id, context.now)))
 
 
 def change_page(detail: ChangeDetail, problem: Problem | None = None) -> ChangePage:
@@ -158,6 +161,7 @@ def change_page(detail: ChangeDetail, problem: Problem | None = None) -> ChangeP
         answers=_answers(found.id),
         evidence=lines.evidence_rows(detail.evidence, repository, found.head_sha),
         corrections=_corrections(detail, names),
+        refusals=tuple(replace(one, why=again(one.why)) for one in detail.refusals),
         commits=tuple(
             CommitLine(
                 one.sha,
@@ -248,5 +252,5 @@ def _corrections(detail: ChangeDetail, names: Directory) -> tuple[Correction, ..
 
 def reshown(change_id: str, problem: Problem) -> str:
     """The page again, with what was wrong above it."""
-    detail = service.get(context.store, context.actor, change_id)
+    detail = service.get(context.store, context.actor, change_id, context.now)
     return draw("change", replace(change_page(detail), problem=problem))

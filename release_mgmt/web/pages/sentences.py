@@ -59,6 +59,11 @@ FORMS = (
     mark("A major change needs a plan for when it goes wrong before it can be approved."),
     mark("Write how to take it back and who is called."),
     mark("Somebody else has to look at it."),
+    # asked for on the forge
+    mark("Your role does not allow this."),
+    mark("An author may not lower the level of the own change."),
+    mark("Nobody here is known as {login} on {forge}."),
+    mark("say why"),
     # moves
     mark("The window does not take such a change."),
     mark("The notice would be too short."),
