@@ -176,6 +176,16 @@
     if (link) { event.preventDefault(); link.click(); }
   });
 
+  // A group of the navigation shuts by Escape, by a click elsewhere, and when the focus has left it.
+  one(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  const shut = (keep) => all(".nav details[open]").forEach((group) => { if (!group.contains(keep)) group.open = false; });
+  document.addEventListener("click", (event) => shut(event.target));
+  one(".nav")?.addEventListener("focusout", (event) => { if (event.relatedTarget) shut(event.relatedTarget); });
+  one(".nav")?.addEventListener("keydown", (event) => {
+    const group = event.key === "Escape" && event.target.closest("details[open]");
+    if (group) { group.open = false; one("summary", group).focus(); }
+  });
+
   // The reader's zone, told once; the server only guesses until then.
   if (document.body.hasAttribute("data-guess-zone")) {
     const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;

@@ -183,6 +183,29 @@ def test_the_calendar_turns_with_the_arrow_keys_and_keeps_its_place_in_the_addre
     page.wait_for_function("title => document.querySelector('.cal-bar h2').innerText === title", arg=title)
 
 
+def test_the_navigation_opens_by_keyboard_and_stays_on_one_line(visitor: Visit) -> None:
+    """A release manager has the most links: one line at 1,200 px; a group opens without scripts, and Escape shuts it."""
+    window = visitor("ben", scripts=False)
+    page = window.visit("/")
+    page.set_viewport_size({"width": 1200, "height": 800})
+    tops = {box["y"] for box in (link.bounding_box() for link in page.locator(".nav > a, .nav summary").all()) if box}
+    assert len(tops) == 1
+    window.tab_to("Planning")
+    page.keyboard.press("Enter")
+    window.tab_to("Board", most=1)
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/board"))
+    assert page.locator(".nav summary[aria-current]").inner_text() == "Planning"
+    window = visitor("ben")
+    page = window.visit("/board")
+    page.locator(".nav summary", has_text="Planning").click()
+    page.keyboard.press("Tab")
+    window.check("navigation-open")
+    page.keyboard.press("Escape")
+    assert page.locator(".nav details[open]").count() == 0
+    assert page.evaluate("document.activeElement.innerText") == "Planning"
+
+
 def test_an_administrator_adds_a_person_who_can_then_sign_in(visitor: Visit) -> None:
     page = visitor("dora").visit("/admin/people")
     page.get_by_label("Name", exact=True).fill("Eva Lund")

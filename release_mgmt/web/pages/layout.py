@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -33,22 +34,56 @@ class NavItem:
     on: bool
 
 
-# label, endpoint, what one must be allowed to do to find it useful
-_NAV: tuple[tuple[str, str, Action], ...] = (
-    (mark("Coming up"), "pages.home", Action.READ_PUBLIC),
-    (mark("Calendar"), "pages.calendar", Action.READ_PUBLIC),
-    (mark("Changes"), "pages.changes", Action.READ_CHANGE),
-    (mark("My changes"), "pages.mine", Action.EDIT_CHANGE),
-    (mark("Board"), "pages.board", Action.MOVE_CHANGE),
-    (mark("Freezes"), "pages.freezes", Action.READ_CALENDAR),
-    (mark("Emergencies"), "pages.emergencies", Action.GRANT_BREAK_GLASS),
-    (mark("History"), "pages.plans", Action.READ_PLAN),
-    (mark("Requests"), "pages.requests", Action.READ_CHANGE),
-    (mark("Changelogs"), "pages.changelogs", Action.READ_CHANGELOG),
-    (mark("Repositories"), "pages.repositories", Action.READ_REPOSITORY),
-    (mark("Insight"), "pages.insight", Action.READ_METRICS),
-    (mark("Subscribe"), "pages.subscribe", Action.SUBSCRIBE),
-    (mark("Admin"), "pages.admin", Action.MANAGE_REPOSITORIES),
+@dataclass(frozen=True, slots=True)
+class NavGroup:
+    """Links under one word, which opens them; one alone stands for itself, without a word."""
+
+    label: str
+    items: tuple[NavItem, ...]
+
+    @property
+    def on(self) -> bool:
+        """Whether the page belongs to it."""
+        return any(item.on for item in self.items)
+
+
+# the group's word, then label, endpoint, and what one must be allowed to do to find it useful
+_NAV: tuple[tuple[str, tuple[tuple[str, str, Action], ...]], ...] = (
+    ("", ((mark("Coming up"), "pages.home", Action.READ_PUBLIC),)),
+    ("", ((mark("Calendar"), "pages.calendar", Action.READ_PUBLIC),)),
+    (
+        mark("Changes"),
+        (
+            (mark("All changes"), "pages.changes", Action.READ_CHANGE),
+            (mark("My changes"), "pages.mine", Action.EDIT_CHANGE),
+            (mark("Requests"), "pages.requests", Action.READ_CHANGE),
+        ),
+    ),
+    (
+        mark("Planning"),
+        (
+            (mark("Board"), "pages.board", Action.MOVE_CHANGE),
+            (mark("Freezes"), "pages.freezes", Action.READ_CALENDAR),
+            (mark("Emergencies"), "pages.emergencies", Action.GRANT_BREAK_GLASS),
+            (mark("Plan history"), "pages.plans", Action.READ_PLAN),
+        ),
+    ),
+    (
+        mark("Releases"),
+        (
+            (mark("Changelogs"), "pages.changelogs", Action.READ_CHANGELOG),
+            (mark("Repositories"), "pages.repositories", Action.READ_REPOSITORY),
+        ),
+    ),
+    (
+        mark("Insight"),
+        (
+            (mark("Figures"), "pages.insight", Action.READ_METRICS),
+            (mark("Maturity"), "pages.maturity", Action.READ_REPOSITORY),
+        ),
+    ),
+    ("", ((mark("Subscribe"), "pages.subscribe", Action.SUBSCRIBE),)),
+    ("", ((mark("Admin"), "pages.admin", Action.MANAGE_REPOSITORIES),)),
 )
 
 
@@ -59,10 +94,11 @@ _BELONGS = {
     "pages.window": "pages.calendar",
     "pages.changelog": "pages.changelogs",
     "pages.move": "pages.board",
+    "pages.swap": "pages.board",
+    "pages.emergency": "pages.emergencies",
     "pages.freeze": "pages.freezes",
     "pages.new": "pages.freezes",
     "pages.request": "pages.requests",
-    "pages.maturity": "pages.insight",
 }
 
 
@@ -100,18 +136,20 @@ def viewer() -> Person | None:
     return Person(actor.name) if actor.signed_in else None
 
 
-def navigation() -> list[NavItem]:
-    """The links that this viewer can use."""
+def navigation() -> list[NavGroup]:
+    """The links that this viewer can use, in groups."""
+    groups = (NavGroup(say(word) if word else "", tuple(_links(rows))) for word, rows in _NAV)
+    return [one for one in groups if one.items]
+
+
+def _links(rows: Iterable[tuple[str, str, Action]]) -> Iterator[NavItem]:
     actor = context.actor
-    if not actor.signed_in:
-        wanted = [row for row in _NAV if row[2] is Action.READ_PUBLIC]
-    else:
-        wanted = [row for row in _NAV if may_somewhere(actor, row[2])]
     section = (request.endpoint or "").split("_")[0]
     section = _BELONGS.get(section, section)
-    return [
-        NavItem(say(label), url_for(endpoint), endpoint == section) for label, endpoint, _ in wanted if _there(endpoint)
-    ]
+    for label, endpoint, action in rows:
+        useful = may_somewhere(actor, action) if actor.signed_in else action is Action.READ_PUBLIC
+        if useful and _there(endpoint):
+            yield NavItem(say(label), url_for(endpoint), endpoint == section)
 
 
 def _script_words() -> str:
