@@ -184,7 +184,7 @@ def test_the_calendar_turns_with_the_arrow_keys_and_keeps_its_place_in_the_addre
 
 
 def test_the_navigation_opens_by_keyboard_and_stays_on_one_line(visitor: Visit) -> None:
-    """A release manager has the most links: one line at 1,200 px; a group opens without scripts, and Escape shuts it."""
+    """A release manager's links are on one line at 1,200 px; a group opens without scripts, and Escape shuts it."""
     window = visitor("ben", scripts=False)
     page = window.visit("/")
     page.set_viewport_size({"width": 1200, "height": 800})

@@ -15,6 +15,7 @@ from sqlalchemy import event, func, select
 from release_mgmt.resources import folder
 from release_mgmt.store.models.scheduling import PlacementRow
 from release_mgmt.store.session import Store
+from release_mgmt.web.pages import board, windows
 from tests.support.bulk import fill
 from tests.support.places import missed
 
@@ -92,6 +93,32 @@ def test_every_page_has_a_guard(reader: Client) -> None:
         "pages.request": "nobody asked for anything here",
     }
     assert missed(reader.client.application, addresses) == sorted(unasked)
+
+
+def test_the_board_shows_a_few_changes_of_each_window_and_leads_to_the_rest(reader: Client) -> None:
+    html = reader.get("/board")
+    shown = [len(re.findall(r'<li class="card', column)) for column in html.split('<section class="column')[1:]]
+    assert max(shown) <= max(board.CARDS, board.LOST)
+    told = f'href="{reader.window}">{reader.held - board.CARDS} more'.replace("@", "(@|%40)")
+    assert bool(re.search(told, html)) == (reader.held > board.CARDS)
+
+
+def test_a_full_window_is_read_page_by_page_and_nothing_is_missing(
+    reader: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "PAGE", 4)
+    found: list[str] = []
+    levels: list[str] = []
+    for page in range(1, reader.held // 4 + 2):
+        html = reader.get(f"{{window}}?page={page}")
+        on_it = re.findall(r'id="change-([^"]+)"', html)
+        assert len(on_it) <= 4
+        found += on_it if on_it and on_it[0] not in found else []
+        levels += re.findall(r'<article.*?class="icon (major|minor)-icon', html, re.DOTALL)
+        assert f"{reader.held} change" in html, "the sentence tells of all of them"
+    assert len(found) == len(set(found)) == reader.held
+    assert len(levels) >= reader.held
+    assert levels[: reader.held] == sorted(levels[: reader.held], key=("major", "minor").index), "the major ones first"
 
 
 def test_style_and_script_stay_within_their_limits() -> None:

@@ -22,12 +22,19 @@ from release_mgmt.web.pages.parts import ChangeLine, ChipGroup, FreezeBand, Plan
 from release_mgmt.web.pages.site import blueprint, draw
 
 COLUMNS = 8
+CARDS = 12
+"""Cards of a window that the board shows; its page has the rest."""
+LOST = 24
+TOLD = 6
+"""Conflicts that are told above the board; each window's page has its own."""
+SUGGESTED = 20
 HORIZON = timedelta(days=182)
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A window on the board; ``key`` and ``card`` are None for what has no window."""
+    """A window on the board; ``key`` and ``card`` are None for what has no window. ``more`` is where the ``left``
+    changes are that it does not show."""
 
     key: str | None
     label: str
@@ -35,6 +42,9 @@ class Column:
     cards: tuple[ChangeLine, ...]
     freezes: tuple[FreezeBand, ...] = ()
     closed: bool = False
+    count: int = 0
+    left: int = 0
+    more: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,7 @@ class BoardPage:
     suggestions: tuple[Suggestion, ...]
     movable: bool
     slug: str
+    untold: int = 0
 
 
 @blueprint.get("/board")
@@ -79,12 +90,10 @@ def board() -> str:
         schedule.band(one, names, called)
         for one in service.freezes_between(store, actor, now, now, end, calendar=chosen.slug)
     ]
-    cards = schedule.with_facts(schedule.card(one, names) for one in found)
+    cards = schedule.with_facts((schedule.card(one, names) for one in found), listed=CARDS)
     columns = [_column(one, card, bands) for one, card in zip(found, cards, strict=True)]
     if lost:
-        columns.append(
-            Column(None, say("no window"), None, tuple(schedule.placed_line(one, names) for one in lost), closed=True)
-        )
+        columns.append(_lost(lost, names))
     conflicts = tuple(conflict for column in columns if column.card for conflict in column.card.conflicts)
     starts = {one.key: one.start for one in held}
     everything = [line for one in held for line in one.changes]
@@ -94,10 +103,13 @@ def board() -> str:
         if len(known) > 1
         else (),
         columns=tuple(columns),
-        conflicts=conflicts,
-        suggestions=tuple(_suggestion(one, names, starts) for one in everything if one.suggestion),
+        conflicts=conflicts[:TOLD],
+        suggestions=tuple(
+            _suggestion(one, names, starts) for one in [one for one in everything if one.suggestion][:SUGGESTED]
+        ),
         movable=True,
         slug=chosen.slug,
+        untold=len(conflicts[TOLD:]),
     )
     return draw("board", view)
 
@@ -107,7 +119,34 @@ def _column(found: service.WindowView, card: WindowCard, bands: list[FreezeBand]
     card = replace(card, quorum=Quorum(settled, len(found.changes)) if found.changes else None)
     label = wall().span_words(found.start, found.end)
     inside = tuple(one for one in bands if one.start < found.end and one.end > found.start)
-    return Column(found.key, label, card, card.changes, inside, closed=found.state in {"frozen", "open"})
+    return Column(
+        found.key,
+        label,
+        card,
+        card.changes[:CARDS],
+        inside,
+        closed=found.state in {"frozen", "open"},
+        count=len(found.changes),
+        left=len(found.changes[CARDS:]),
+        more=card.href,
+    )
+
+
+def _lost(lost: list[PlacedChange], names: directory.Directory) -> Column:
+    """What has no window, page by page."""
+    first = addresses.first_of_page(len(lost), LOST)
+    shown = lost[first : first + LOST]
+    after = len(lost) - first - len(shown)
+    return Column(
+        None,
+        say("no window"),
+        None,
+        tuple(schedule.placed_line(one, names) for one in shown),
+        closed=True,
+        count=len(lost),
+        left=after or first,
+        more=f"{addresses.present(page=str(first // LOST + 2) if after else None)}#no-window",
+    )
 
 
 def _suggestion(found: PlacedChange, names: directory.Directory, starts: dict[str, datetime]) -> Suggestion:
@@ -119,7 +158,7 @@ def _sentence(columns: list[Column], lost: list[PlacedChange], conflicts: tuple[
     windows = [one for one in columns if one.card]
     if not windows:
         return say("No window is coming.")
-    changes = sum(len(one.cards) for one in windows)
+    changes = sum(one.count for one in windows)
     waiting = sum(
         one.card.quorum is not None and not one.card.quorum.met for one in windows if one.card and one.card.state
     )

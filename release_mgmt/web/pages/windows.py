@@ -16,11 +16,13 @@ from release_mgmt.services.directory import Directory
 from release_mgmt.services.windows import WindowView
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
-from release_mgmt.web.pages import forms, layout, schedule
+from release_mgmt.web.pages import addresses, forms, layout, schedule
 from release_mgmt.web.pages.language import many, say
 from release_mgmt.web.pages.parts import ChangeLine, FreezeBand, Quorum, WindowCard
 from release_mgmt.web.pages.sentences import again
 from release_mgmt.web.pages.site import blueprint, draw
+
+PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class WindowPage:
     votable: int
     voted: bool
     can_edit: bool
+    previous: str | None = None
+    next: str | None = None
 
 
 @blueprint.get("/windows/<calendar>/<path:key>")
@@ -63,13 +67,17 @@ def window_page(found: WindowView) -> WindowPage:
     """The values of a window's page."""
     actor, slug = context.actor, found.calendar
     names = schedule.names_of([found])
-    card = schedule.with_facts([schedule.card(found, names)], most=4)[0]
+    whole = schedule.card(found, names)
+    in_order = sorted(zip(found.changes, whole.changes, strict=True), key=lambda one: one[1].level != "major")
+    first = addresses.first_of_page(len(in_order), PAGE)
+    here = in_order[first : first + PAGE]
+    card = schedule.with_facts([replace(whole, changes=tuple(line for _, line in here))], most=4)[0]
     coming = card.state in {"tentative", "confirmed"}
     can_move = coming and actor.signed_in and allows(actor, Action.MOVE_CHANGE, calendar=slug)
     can_edit = coming and actor.signed_in and allows(actor, Action.EDIT_WINDOW, calendar=slug)
     status, votable = approvals_of(found) if coming else ({}, frozenset())
     shown = []
-    for placed, line in zip(found.changes, card.changes, strict=True):
+    for (placed, _), line in zip(here, card.changes, strict=True):
         one = status.get(f"{placed.id}/{placed.environment}")
         shown.append(
             WindowLine(
@@ -81,7 +89,7 @@ def window_page(found: WindowView) -> WindowPage:
                 can_move,
             )
         )
-    card = replace(card, quorum=together(status, names))
+    card = replace(whole, quorum=together(status, names))
     freezes = service.freezes_between(context.store, actor, context.now, found.start, found.end, calendar=slug)
     return WindowPage(
         card=card,
@@ -94,6 +102,8 @@ def window_page(found: WindowView) -> WindowPage:
         votable=len(votable),
         voted=bool(status) and any(actor.person in one.counted for one in status.values()),
         can_edit=can_edit,
+        previous=addresses.present(page=str(first // PAGE)) if first else None,
+        next=addresses.present(page=str(first // PAGE + 2)) if first + PAGE < len(in_order) else None,
     )
 
 
