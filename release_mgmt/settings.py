@@ -150,6 +150,11 @@ class Settings:
         (), _Words(), "hosts that may be read although they are not public (an own forge); public hosts always may"
     )
     allow_plain_http: bool = _value(False, _switch(), "whether repositories may be read over http")
+    advisories: str = _value(
+        "",
+        kinds.String(),
+        "folder or file of OSV documents: known advisories are told with the changes that bring a library; empty: off",
+    )
 
     # Forges
     github_token: str = _value("", kinds.String(), "token that reads (and answers on) GitHub", secret=True)

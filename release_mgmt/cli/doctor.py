@@ -18,6 +18,7 @@ from release_mgmt import clock
 from release_mgmt.cli.installation import config_option, read_settings
 from release_mgmt.core.errors import ReleaseMgmtError
 from release_mgmt.services import health
+from release_mgmt.services.advisories import known_advisories
 from release_mgmt.services.messages import posting
 from release_mgmt.settings import Settings
 from release_mgmt.sources.channels.mail import Mailer
@@ -65,6 +66,7 @@ def _look(config: Path | None) -> Iterator[Finding]:
     yield Finding("settings", True, f"read; data_dir is {settings.data_path}")
     yield data_folder(settings)
     yield mail(settings)
+    yield advisories(settings)
     yield from database(settings)
 
 
@@ -119,6 +121,18 @@ def mail(settings: Settings) -> Finding:
     seen = f"{server.host}:{server.port} ({server.security})"
     advice = "Look at smtp_host, smtp_port, smtp_security, smtp_user and smtp_password."
     return Finding("mail", outcome.taken, seen if outcome.taken else f"{seen}: {outcome.error}", advice)
+
+
+def advisories(settings: Settings) -> Finding:
+    """Whether the operator's files of advisories can be read; well when none are set: then none are told."""
+    found = known_advisories(settings.advisories)
+    if found is None:
+        return Finding("advisories", True, "off (advisories is not set)")
+    if not found.faults:
+        return Finding("advisories", True, f"{found.files} files, {len(found.advisories.affected)} libraries")
+    path, reason = found.faults[0]
+    told = f"{len(found.faults)} files cannot be read, the first is {path}: {reason}"
+    return Finding("advisories", False, told, "Mend or remove these files; the others are told all the same.")
 
 
 def _messages(store: Store) -> Finding:

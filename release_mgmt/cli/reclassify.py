@@ -26,6 +26,7 @@ def reclassify(config: Path | None, name: str, repo: Path | None, rules_file: Pa
     Rules are new to a change when they are about what it holds.
     """
     from release_mgmt.services import classification, mirrored, repositories
+    from release_mgmt.services.advisories import known_advisories
     from release_mgmt.services.classify import default_rules
     from release_mgmt.sources.git import open_repository
 
@@ -44,6 +45,7 @@ def reclassify(config: Path | None, name: str, repo: Path | None, rules_file: Pa
         rules=default_rules(rules_file.read_text("utf-8")) if rules_file else None,
         dry_run=dry_run,
         processes=len(os.sched_getaffinity(0)),
+        known=known_advisories(installation.settings.advisories),
     )
     for one in done.moved:
         kept = f" (stays {one.in_force}: a person decided)" if one.in_force != one.after else ""

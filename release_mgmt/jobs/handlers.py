@@ -28,6 +28,7 @@ from release_mgmt.services import (
     tending,
 )
 from release_mgmt.services import jobs as services
+from release_mgmt.services.advisories import Known, known_advisories
 from release_mgmt.services.history import forge_of
 from release_mgmt.services.history_growth import Readings
 from release_mgmt.services.messages import delivery, posting
@@ -91,6 +92,11 @@ class Work:
         )
         return mirrored.Sources(allowed, mirrored.mirrors_of(chosen.data_path), token=self._token)
 
+    @property
+    def known(self) -> Known | None:
+        """What the operator's files say of libraries, None where there are none."""
+        return known_advisories(self.settings.advisories)
+
 
 Handler = Callable[[Work], Mapping[str, Any]]
 
@@ -132,7 +138,7 @@ def coming(work: Work) -> Mapping[str, Any]:
     name = repositories.name_of(work.store, work.subject)
     source = mirrored.opened(work.sources, work.subject)
     found = classification.classify_repository(
-        work.store, ACTOR, clock.now(), name, source, progress=_count(work), unreleased=True
+        work.store, ACTOR, clock.now(), name, source, progress=_count(work), unreleased=True, known=work.known
     )
     return {"judged": found.judged, **(plan(work) if found.judged else {})}
 
@@ -141,7 +147,9 @@ def classify(work: Work) -> Mapping[str, Any]:
     """Judge the changes whose content or rules are new; find their Owners and the teams they affect."""
     name = repositories.name_of(work.store, work.subject)
     source = mirrored.opened(work.sources, work.subject)
-    found = classification.classify_repository(work.store, ACTOR, clock.now(), name, source, progress=_count(work))
+    found = classification.classify_repository(
+        work.store, ACTOR, clock.now(), name, source, progress=_count(work), known=work.known
+    )
     labels = tags.settle(work.store, clock.now(), work.subject)
     assigned = ownership.assign(work.store, ACTOR, clock.now(), name, source)
     return {"judged": found.judged, "moved": len(found.moved), "assigned": assigned, "labels": asdict(labels)}
@@ -165,7 +173,7 @@ def publish(work: Work) -> Mapping[str, Any]:
 def answer(work: Work) -> Mapping[str, Any]:
     """Say on pull requests what became of them, where that is switched on; a silent forge never stops the job."""
     try:
-        due = answers.prepare(work.store, work.sources, clock.now(), work.subject, work.settings.site)
+        due = answers.prepare(work.store, work.sources, clock.now(), work.subject, work.settings.site, work.known)
     except ReleaseMgmtError as error:
         return {"error": error.message}
     said = [

@@ -23,6 +23,7 @@ from release_mgmt.core.evidence.model import Evidence
 from release_mgmt.core.text import one_line
 from release_mgmt.formats.answer import Outlook, comment, summary
 from release_mgmt.services import calendar_rows, mirrored, previews, refusals
+from release_mgmt.services.advisories import Known
 from release_mgmt.services.forges import Line
 from release_mgmt.services.mirrored import Sources
 from release_mgmt.services.refusals import Refusal
@@ -48,7 +49,9 @@ FRESH = timedelta(days=60)  # an open pull request that was left alone for longe
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
 
 
-def prepare(store: Store, sources: Sources, now: datetime, repository_id: str, site: str) -> int:
+def prepare(
+    store: Store, sources: Sources, now: datetime, repository_id: str, site: str, known: Known | None = None
+) -> int:
     """Work out what is to be said on a repository's pull requests; how many answers became due.
 
     Nothing where answers are switched off. A pull request whose commits cannot be had is left for the next time.
@@ -61,7 +64,7 @@ def prepare(store: Store, sources: Sources, now: datetime, repository_id: str, s
         pulls = _open(session, row, now)
     mirror = mirrored.opened(sources, repository_id)
     _fetch_heads(sources, row, mirror, pulls)
-    judged = {pull.number: found for pull in pulls if (found := previews.judge(row, mirror, pull))}
+    judged = {pull.number: found for pull in pulls if (found := previews.judge(row, mirror, pull, known))}
     due = 0
     with store.write() as session:
         for pull in pulls:

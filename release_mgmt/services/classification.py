@@ -15,10 +15,12 @@ from functools import cache
 from sqlalchemy import select, true
 from sqlalchemy.orm import Session
 
-from release_mgmt.core.classification import Classification, Level, Rules, judge
+from release_mgmt.core.classification import Classification, Fact, Level, Rules, judge
+from release_mgmt.core.classification.advised import advise
 from release_mgmt.core.errors import NotFound
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.services import Store, audit
+from release_mgmt.services.advisories import Known
 from release_mgmt.services.classify import Progress, default_rules, observe_revisions
 from release_mgmt.services.evidence_cache import code_version
 from release_mgmt.services.evidence_rows import DatabaseCache
@@ -83,23 +85,25 @@ def classify_repository(
     processes: int = 1,
     progress: Progress | None = None,
     unreleased: bool = False,
+    known: Known | None = None,
 ) -> Reclassified:
     """Judge every change of a repository whose content, rules or code are new, and keep the verdicts.
 
     ``source`` is the repository on disk. Overrides stay as they are. With ``dry_run`` nothing is written,
-    with ``unreleased`` only what is not in a release yet is judged.
+    with ``unreleased`` only what is not in a release yet is judged. What is ``known`` of libraries is told with the
+    changes that bring them, and told anew when it differs.
     """
     require(actor, Action.SYNC_REPOSITORY)
     with store.read() as session:
         repository = _repository(session, name)
         repository_id = repository.id
         rules = rules or rules_of(repository)
-        wanted = _stale(session, repository_id, rules, unreleased=unreleased)
+        wanted = _stale(session, repository_id, rules, known, unreleased=unreleased)
     labels = {sha: one.labels for one in wanted.values() for sha in one.shas if one.labels}
     shas = list(dict.fromkeys(sha for one in wanted.values() for sha in one.shas))
     kept = DatabaseCache(store, now, dry_run=dry_run)
     observed = observe_revisions(source, shas, rules, kept, labels=labels, processes=processes, progress=progress)
-    told = {sha: (judge(facts, rules), frozenset(fact.fact for fact in facts)) for sha, facts in observed}
+    told = {sha: (_judged(facts, rules, known), frozenset(fact.fact for fact in facts)) for sha, facts in observed}
     moved: list[Moved] = []
     retold = 0
     with store.read() if dry_run else store.write() as session:
@@ -119,7 +123,8 @@ def classify_repository(
             elif (before.kind, before.needs_review) != (verdict.kind, verdict.needs_review):
                 retold += 1
             if not dry_run:
-                keep_verdict(session, change, verdict, about, content=one.content, rules=rules, now=now)
+                policy = policy_of(rules, about, known)
+                keep_verdict(session, change, verdict, about, content=one.content, policy=policy, now=now)
         again = [one for one in moved if one.before is not None]
         if again and not dry_run:
             audit.record(
@@ -136,12 +141,21 @@ class _Wanted:
     content: str
 
 
-def policy_of(rules: Rules, about: Collection[str]) -> str:
-    """What a verdict on facts of these names was made with, beside the content of the change."""
-    return f"{rules.signature(about)}-{code_version()}"
+def _judged(facts: Collection[Fact], rules: Rules, known: Known | None) -> Classification:
+    verdict = judge(facts, rules)
+    return advise(verdict, known.advisories) if known else verdict
 
 
-def _stale(session: Session, repository_id: str, rules: Rules, *, unreleased: bool = False) -> dict[str, _Wanted]:
+def policy_of(rules: Rules, about: Collection[str], known: Known | None = None) -> str:
+    """What a verdict on facts of these names was made with, beside the content of the change: advisories are about
+    libraries alone."""
+    told = f"-{known.digest}" if known and any(name.startswith("library_") for name in about) else ""
+    return f"{rules.signature(about)}-{code_version()}{told}"
+
+
+def _stale(
+    session: Session, repository_id: str, rules: Rules, known: Known | None, *, unreleased: bool = False
+) -> dict[str, _Wanted]:
     """The changes to judge: those without a verdict on this content by the rules about what they hold."""
     rows = session.execute(
         select(ChangeCommit.change_id, ChangeCommit.sha, Commit.parents, Change.provider, Change.number)
@@ -158,8 +172,8 @@ def _stale(session: Session, repository_id: str, rules: Rules, *, unreleased: bo
             )
         )
     }
-    policies = cache(lambda about: policy_of(rules, about.split()))
-    known = {
+    policies = cache(lambda about: policy_of(rules, about.split(), known))
+    stored = {
         change_id: content if policies(about) == policy else None
         for change_id, content, policy, about in session.execute(
             select(
@@ -181,7 +195,7 @@ def _stale(session: Session, repository_id: str, rules: Rules, *, unreleased: bo
     for change_id, listed in commits.items():
         shas = judged(listed)
         content = " ".join((*shas, *said[change_id]))[:2000]
-        if known.get(change_id) != content:
+        if stored.get(change_id) != content:
             found[change_id] = _Wanted(shas, said[change_id], content)
     return found
 
@@ -205,14 +219,14 @@ def keep_verdict(
     about: frozenset[str],
     *,
     content: str,
-    rules: Rules,
+    policy: str,
     now: datetime,
 ) -> None:
-    """Store what the rules say of ``change``, made from facts of the names ``about``; what is in force follows unless a
-    person decided otherwise."""
+    """Store what the rules say of ``change``, made from facts of the names ``about`` under ``policy``; what is in force
+    follows unless a person decided otherwise."""
     shown = as_json("", verdict)
     row = session.get(ClassificationRow, change.id) or ClassificationRow(change_id=change.id)
-    row.content, row.policy, row.about = content, policy_of(rules, about), " ".join(sorted(about))
+    row.content, row.policy, row.about = content, policy, " ".join(sorted(about))
     row.level, row.kind, row.needs_review = verdict.level.value, verdict.kind, verdict.needs_review
     row.rule, row.new_libraries, row.evidence = verdict.rule, shown["new_libraries"], shown["evidence"]
     row.classified_at = now

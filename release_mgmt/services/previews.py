@@ -13,10 +13,12 @@ from sqlalchemy.orm import Session
 
 from release_mgmt.core.changes import PullRequest
 from release_mgmt.core.classification import Classification, Level
+from release_mgmt.core.classification.advised import advise
 from release_mgmt.core.planning import Candidate, Reason, Settings, plan
 from release_mgmt.core.windows import ReleaseCalendar
 from release_mgmt.formats.answer import Outlook
 from release_mgmt.services import calendar_rows, candidates, teams
+from release_mgmt.services.advisories import Known
 from release_mgmt.services.classification import rules_of
 from release_mgmt.services.proposals import approval_policy
 from release_mgmt.services.tree_walk import TreeWalk
@@ -27,7 +29,9 @@ from release_mgmt.store.models.repositories import Repository
 from release_mgmt.store.models.scheduling import CalendarRow
 
 
-def judge(row: Repository, source: GitRepository, pull: PullRequest) -> tuple[Classification, tuple[str, ...]] | None:
+def judge(
+    row: Repository, source: GitRepository, pull: PullRequest, known: Known | None = None
+) -> tuple[Classification, tuple[str, ...]] | None:
     """The verdict on an open pull request and the paths it touches; None when its commits are not here."""
     refs = source.refs()
     base = refs.branches.get(f"refs/heads/{pull.base_ref}") if pull.base_ref else refs.head.sha
@@ -41,6 +45,8 @@ def judge(row: Repository, source: GitRepository, pull: PullRequest) -> tuple[Cl
     change = change._replace(message=f"{pull.title}\n\n{pull.body or ''}")
     with source.blobs(limit=TreeWalk.BLOB_LIMIT) as blobs:
         verdict = TreeWalk(source, blobs).classify(change, rules_of(row), pull.labels or ())
+    if known:
+        verdict = advise(verdict, known.advisories)
     return verdict, tuple(one.path for one in change.files)
 
 

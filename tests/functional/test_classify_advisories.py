@@ -9,6 +9,8 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from release_mgmt.cli.classify import classify
+from release_mgmt.cli.doctor import advisories
+from release_mgmt.settings import Settings
 
 
 def git(repository: Path, *arguments: str) -> None:
@@ -41,3 +43,16 @@ def test_advisories_are_told(tmp_path: Path) -> None:
     broken = CliRunner().invoke(classify, [*given, "--advisories", str(files)])
     assert broken.exit_code != 0
     assert "b.json" in str(broken.exception)
+
+
+def test_doctor_looks_at_the_advisories_of_the_service(tmp_path: Path) -> None:
+    """Off unless a place is set; then how much is known, or the file that is broken."""
+    assert advisories(Settings()).well
+    (tmp_path / "a.json").write_text('{"id": "X", "affected": [{"package": {"ecosystem": "PyPI", "name": "mlflow"}}]}')
+    found = advisories(Settings(advisories=str(tmp_path)))
+    assert (found.well, found.seen) == (True, "1 files, 1 libraries")
+    (tmp_path / "b.json").write_text("{")
+    found = advisories(Settings(advisories=str(tmp_path)))
+    assert not found.well
+    assert "b.json" in found.seen
+    assert not advisories(Settings(advisories=str(tmp_path / "gone"))).well

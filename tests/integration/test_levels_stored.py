@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -14,6 +16,7 @@ from release_mgmt.core.classification import load_rules
 from release_mgmt.core.errors import Conflict, Forbidden, InvalidInput, StaleVersion
 from release_mgmt.core.permissions import EVERYWHERE, Actor, Role, Scope, Via, trusted
 from release_mgmt.services import changes, classification, overrides, people, tokens
+from release_mgmt.services.advisories import Known, known_advisories
 from release_mgmt.services.classify import default_rules
 from release_mgmt.sources.git import Repository, open_repository
 from release_mgmt.store.models import repositories as tables
@@ -32,10 +35,10 @@ def manager(name: str = "Mary") -> Actor:
     return Actor(f"p_{name.lower()}", name, frozenset({Role.RELEASE_MANAGER}), frozenset({"pricing"}), via=Via.SESSION)
 
 
-def fill(store: Store, repo: GitRepo, now: datetime) -> list[str]:
+def fill(store: Store, repo: GitRepo, now: datetime, more: dict[str, str] | None = None) -> list[str]:
     """A repository with one change a commit: a new library, a parameter, more logic."""
     shas = [
-        repo.commit("Use torch", {"a.py": "import torch\n"}, author="Ada"),
+        repo.commit("Use torch", {"a.py": "import torch\n", **(more or {})}, author="Ada"),
         repo.commit("Tune", {"params.yaml": "lr: 0.1\n"}, author="Ada"),
         repo.commit("Logic", {"a.py": "import torch\nx = torch.ones(1)\n"}, author="Ada"),
     ]
@@ -245,3 +248,50 @@ def test_rules_that_are_wrong_are_told_with_their_line() -> None:
     assert ("line 2", "library_new") in faults
     assert ("line 6", "fact") in faults
     assert ("line 9", "unknown") in faults
+
+
+ADVISORY = {
+    "id": "PYSEC-2026-1",
+    "summary": "Reads files it should not",
+    "affected": [
+        {
+            "package": {"ecosystem": "PyPI", "name": "mlflow"},
+            "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2.9.2"}]}],
+        }
+    ],
+}
+
+
+def test_advisories_are_told_with_the_changes_that_bring_a_library(
+    store: Store, git_repo: GitRepo, now: datetime, tmp_path: Path
+) -> None:
+    """New files are told at the next look without a new commit, only changes about libraries are judged again, and what
+    is gone is told no more; a file that cannot be read hides no other."""
+    fill(store, git_repo, now, {"requirements.txt": "mlflow==2.9.0\n"})
+    folder = tmp_path / "osv"
+    folder.mkdir()
+
+    def told(change: str) -> list[tuple[object, object]]:
+        found = changes.get(store, JOB, change)
+        return [(one["subject"], one["new"]) for one in found.evidence if one["kind"] == "advisory"]
+
+    assert known_advisories("") is None
+    judge(store, git_repo, now, known=known_advisories(str(folder)))
+    assert told("c0") == []
+    (folder / "broken.json").write_text("{")
+    (folder / "mlflow.json").write_text(json.dumps(ADVISORY))
+    assert [one[0] for one in advisories_of(folder).faults] == [str(folder / "broken.json")]
+    again = judge(store, git_repo, now, known=advisories_of(folder))
+    assert (again.judged, again.moved) == (1, ())
+    assert told("c0") == [("mlflow", "PYSEC-2026-1: Reads files it should not (mended in 2.9.2)")]
+    assert changes.get(store, JOB, "c0").change.needs_review
+    assert judge(store, git_repo, now, known=advisories_of(folder)).judged == 0
+    (folder / "mlflow.json").unlink()
+    assert judge(store, git_repo, now, known=advisories_of(folder)).judged == 1
+    assert told("c0") == []
+
+
+def advisories_of(folder: Path) -> Known:
+    found = known_advisories(str(folder))
+    assert found is not None
+    return found

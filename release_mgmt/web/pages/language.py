@@ -155,6 +155,7 @@ TERMS = (
     mark("version"),
     mark("notebook"),
     mark("advisory"),
+    mark("release"),
     mark("message"),
     mark("label"),
     mark("author"),
