@@ -55,7 +55,9 @@ def adopt_changelog(
         position = (0 if first is None else first) - 1
         for found, release in judged:  # newest first, and all of them older than what tags told
             if found.action == "add":
-                add_imported(session, actor, now, repository, _section(repository, release), position)
+                section = _section(repository, release)
+                told = "So it was marked in the changelog that was taken over." if release.yanked else None
+                add_imported(session, actor, now, repository, section, position, yanked=told)
                 position -= 1
         added = sum(found.action == "add" for found, _ in judged)
         if added:

@@ -147,14 +147,21 @@ def _take(
 
 
 def add_imported(
-    session: Session, actor: Actor, now: datetime, repository: str, section: Section, position: int
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    repository: str,
+    section: Section,
+    position: int,
+    *,
+    yanked: str | None = None,
 ) -> None:
     """A release that is known from an old text only, in the caller's transaction; a tag of that version replaces it."""
     assert section.version is not None
     data, known = stored.section_data(section), stored.annotations_data({})
     row = PublicationRow(
         id=secret.identifier("pub"), repository=repository, package="", version=section.version, sha="",
-        position=position, state="published", revision=1, created_at=now, updated_at=now,
+        position=position, state="published", revision=1, created_at=now, updated_at=now, yanked=yanked,
     )  # fmt: skip
     session.add(row)
     session.flush()

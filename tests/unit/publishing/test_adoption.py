@@ -8,11 +8,15 @@ from datetime import date
 import pytest
 import yaml
 
+from release_mgmt.core.audience import Audience, view
 from release_mgmt.core.errors import InvalidInput
 from release_mgmt.core.windows import expand, periods
-from release_mgmt.sources.adoption import forge_releases, from_csv, from_ics, keep_a_changelog
+from release_mgmt.formats import markdown
+from release_mgmt.formats.words import Words
+from release_mgmt.sources.adoption import Adopted, forge_releases, from_csv, from_ics, keep_a_changelog
 from release_mgmt.sources.calendars import read_document
 from tests.unit.publishing.parsers import hour
+from tests.unit.publishing.samples import record
 
 CHANGELOG = """\
 # Changelog
@@ -43,7 +47,7 @@ def test_a_keep_a_changelog_file() -> None:
     newest, oldest = keep_a_changelog(CHANGELOG)
     assert (newest.version, newest.date, newest.yanked) == ("1.1.0", date(2026, 11, 3), True)
     assert newest.changes == (
-        ("Added", "Fraud model on LightGBM (#12), which is quicker."),
+        ("Added", "Fraud model on LightGBM (#12), which is quicker.; a detail"),
         ("Added", "code and *stars*"),
         ("Fixed", "Rounding alert(1)"),
     )
@@ -51,6 +55,70 @@ def test_a_keep_a_changelog_file() -> None:
     for nothing in ("", "# Title\n\ntext", "## Contributing\n- x"):
         with pytest.raises(InvalidInput):
             keep_a_changelog(nothing)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\ufeff## [1.0] - 2026-01-05\r\n- a\r\n", [("1.0", date(2026, 1, 5), [("", "a")])]),
+        (
+            "# [2.0](https://x/a(b)) (2026-01-05)\n### New\n* **api:** one ([c](y))\n### [1.9.1] (2025-01-05)\n* two",
+            [
+                ("2.0", date(2026, 1, 5), [("New", "api: one (c)")]),
+                ("1.9.1", date(2025, 1, 5), [("", "two")]),
+            ],
+        ),
+        (
+            "## Version 1.2, January 5th, 2026\n- a\n## v1.1 / 5.1.2025\n1. b\n2) c\n## [0.9] (unreleased)\n- d\n",
+            [
+                ("1.2", date(2026, 1, 5), [("", "a")]),
+                ("v1.1", date(2025, 1, 5), [("", "b"), ("", "c")]),
+            ],
+        ),
+        (
+            "1.2.0 (2026-01-05)\n------------------\n  * a\n    - part\n  * b\n\n1.1.0\n=====\nOnly,\nprose.\n",
+            [
+                ("1.2.0", date(2026, 1, 5), [("", "a; part"), ("", "b")]),
+                ("1.1.0", None, [("", "Only, prose.")]),
+            ],
+        ),
+        (
+            "## [1.0] - 2026-13-45\n- `List<int>`, `__init__`\n```\n## [9.9]\n- no\n```\n<!--\n- gone\n-->\n- z\n",
+            [("1.0", None, [("", "List<int>, __init__ ## [9.9] - no"), ("", "z")])],
+        ),
+        (
+            "## \\[1.0\\] - 2026-01-05 [yanked] ##\n- [x](javascript:alert(1))\n",
+            [("1.0", date(2026, 1, 5), [("", "x")])],
+        ),
+        ("## [1.0]\n- a\n## Upgrading\n- no\n# Python 3.9\n- no\n", [("1.0", None, [("", "a")])]),
+    ],
+)
+def test_changelogs_as_people_and_programs_write_them(
+    text: str, expected: list[tuple[str, date | None, list[tuple[str, str]]]]
+) -> None:
+    found = keep_a_changelog(text)
+    assert [(one.version, one.date, list(one.changes)) for one in found] == expected
+    assert [one.yanked for one in found] == ["yanked" in text] * len(found)
+
+
+def test_what_we_write_is_read_back() -> None:
+    made = view(
+        record(r"a [b](c) `d` *e* <f> \ & #1 @g 1. h_i"), Audience.ENGINEERING, Words("en"), yanked={("", "1.0"): "x"}
+    )
+    newest, oldest = keep_a_changelog(markdown.render(made, Words("en")))
+    assert (newest.version, newest.date, newest.yanked, oldest.yanked) == ("1.1", date(2026, 11, 3), False, True)
+    assert [kind for kind, _ in newest.changes[:4]] == ["Changed"] * 4
+    assert newest.changes[0][1].startswith(r"Major: a [b](c) `d` *e* <f> \ & #1 @g 1. h_i (#12)")
+
+
+@pytest.mark.parametrize("piece", ["[", "<a", "<!--", "`", "[a](", "# ", "``x`", "- ", "**", "\\["])
+def test_no_text_takes_long_to_read(piece: str) -> None:
+    """Two million characters of one thing: read at once, or within minutes and the test run ends."""
+    for text in (
+        f"## [1.0]\n- {piece * (2_000_000 // len(piece))}\n",
+        f"## [1.0] {piece * 400_000}\n- x\n## [1.1]\n- y\n",
+    ):
+        keep_a_changelog(text)
 
 
 def test_the_releases_of_forges() -> None:
@@ -144,10 +212,117 @@ END:VCALENDAR
 """.replace("\n", "\r\n").encode()
 
 
+def ics(*events: str) -> bytes:
+    body = "".join(f"BEGIN:VEVENT\nDTSTAMP:20260101T000000Z\n{each}\nEND:VEVENT\n" for each in events)
+    return f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//x//EN\n{body}END:VCALENDAR\n".replace("\n", "\r\n").encode()
+
+
+def at(uid: int, title: str, start: str, end: str | None = None, *more: str) -> str:
+    lines = [f"UID:{uid}", f"SUMMARY:{title}", f"DTSTART{start}", *([f"DTEND{end}"] if end else []), *more]
+    return "\n".join(lines)
+
+
+BERLIN = ";TZID=Europe/Berlin:20261124T"
+WEEKLY = at(1, "Release", f"{BERLIN}180000", f"{BERLIN}200000", "RRULE:FREQ=WEEKLY;COUNT=4")
+FIRST = "RECURRENCE-ID:20261201T170000Z"
+
+
+def starts(made: Adopted) -> list[str]:
+    calendar = read_document(yaml.safe_load(yaml.safe_dump(made.document)), 2026)
+    found = expand(calendar, hour("2026-10-01T00:00"), hour("2027-03-01T00:00")).windows
+    return [f"{one.start:%m-%d %H:%M}/{one.end:%H:%M}" for one in found if not one.cancelled]
+
+
+@pytest.mark.parametrize(
+    ("events", "expected", "notes"),
+    [
+        (
+            (
+                WEEKLY,
+                "UID:1\nSUMMARY:Release\nSTATUS:CANCELLED\nRECURRENCE-ID:20261201T170000Z\nDTSTART:20261201T170000Z",
+            ),
+            ["11-24 17:00/19:00", "12-08 17:00/19:00", "12-15 17:00/19:00"],
+            (),
+        ),
+        (
+            (
+                at(1, "Release", ":20261202T170000Z", ":20261202T210000Z", FIRST),
+                WEEKLY,
+            ),
+            ["11-24 17:00/19:00", "12-02 17:00/21:00", "12-08 17:00/19:00", "12-15 17:00/19:00"],
+            (),
+        ),
+        (
+            ("UID:2\nSUMMARY:Twice\nDTSTART:20261124T170000Z\nDURATION:PT1H\nRDATE:20261126T170000Z,20261127T170000Z",),
+            ["11-24 17:00/18:00", "11-26 17:00/18:00", "11-27 17:00/18:00"],
+            (),
+        ),
+        (
+            ("UID:3\nSUMMARY:Night\nDTSTART:20261025T003000Z\nDTEND:20261025T013000Z",),
+            ["10-25 00:30/01:30"],
+            (),
+        ),
+        (
+            (
+                WEEKLY,
+                at(4, "Reminder", ":20261124T170000Z"),
+                at(5, "Back", ":20261124T170000Z", ":20261124T160000Z"),
+            ),
+            ["11-24 17:00/19:00", "12-01 17:00/19:00", "12-08 17:00/19:00", "12-15 17:00/19:00"],
+            ("Reminder: does not last and was left out", "Back: does not last and was left out"),
+        ),
+        (
+            (
+                WEEKLY,
+                at(6, "Both", ":20261124T170000Z", ":20261124T180000Z", "RRULE:FREQ=WEEKLY", "RRULE:FREQ=DAILY"),
+            ),
+            ["11-24 17:00/19:00", "12-01 17:00/19:00", "12-08 17:00/19:00", "12-15 17:00/19:00"],
+            ("Both: has several rules and was left out",),
+        ),
+    ],
+)
+def test_nothing_of_a_calendar_is_lost_without_a_word(
+    events: tuple[str, ...], expected: list[str], notes: tuple[str, ...]
+) -> None:
+    made = from_ics(ics(*events), name="Pricing", time_zone="Europe/Berlin")
+    assert starts(made) == expected
+    assert made.notes == notes
+
+
+def test_zones_of_a_calendar_are_known_and_a_freeze_keeps_its_exceptions() -> None:
+    outlook = "UID:1\nSUMMARY:R\nDTSTART;TZID={0}:20261124T180000\nDTEND;TZID={0}:20261124T200000"
+    made = from_ics(ics(outlook.format("Pacific Standard Time")), name="x", time_zone="Europe/Berlin")
+    assert starts(made) == ["11-25 02:00/04:00"]
+    with pytest.raises(InvalidInput, match="'Middle-earth' is not known"):
+        from_ics(ics(outlook.format("Middle-earth")), name="x", time_zone="Europe/Berlin")
+    spared = "EXDATE;VALUE=DATE:20271224"
+    freeze = at(2, "Freeze", ";VALUE=DATE:20261224", ";VALUE=DATE:20261227", "RRULE:FREQ=YEARLY;COUNT=3", spared)
+    made = from_ics(ics(freeze), name="x", time_zone="Europe/Berlin")
+    calendar = read_document(yaml.safe_load(yaml.safe_dump(made.document)), 2026)
+    found = periods(calendar.freezes, hour("2026-01-01T00:00"), hour("2030-01-01T00:00"))
+    assert [one.whole_days for one in found] == [(date(year, 12, 24), date(year, 12, 26)) for year in (2026, 2028)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "title;start;end\nA;2026-11-24 18:00;2026-11-24 20:00\n",
+        "sep=;\r\nTitle;Start;End\r\nA;24.11.2026 18:00;24.11.2026 20:00\r\n;;\r\n",
+        "title\tstart\tend\nA\t24.11.2026, 18:00\t2026-11-24T20:00\n",
+        "\ufefftitle,start,end\r\r\nA,2026-11-24 18:00:00,2026-11-24 20:00\r\n",
+    ],
+)
+def test_tables_as_spreadsheets_write_them(text: str) -> None:
+    assert starts(from_csv(text, name="x", time_zone="Europe/Berlin")) == ["11-24 17:00/19:00"]
+
+
 def test_an_icalendar_file_becomes_a_calendar_that_can_be_applied() -> None:
     made = from_ics(ICS, name="Pricing", time_zone="Europe/Berlin")
     assert (made.windows, made.freezes) == (1, 1)
-    assert made.notes == ("Old: is cancelled and was left out",)
+    assert made.notes == (
+        "Weekly release: repeats by the clock of UTC; check its days and times here",
+        "Old: is cancelled and was left out",
+    )
     calendar = read_document(yaml.safe_load(yaml.safe_dump(made.document)), 2026)
     windows = [
         window.start
