@@ -10,7 +10,7 @@ VENV ?= .venv
 REPO ?= $(CURDIR)
 PORT ?= 8000
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --retries 10 --timeout 60
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11
 # A file of tests stays in one process, so that its servers and fixtures are started once.
 PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile
@@ -65,11 +65,12 @@ lock: $(VENV)/.dev
 	$(BIN)/$(COMPILE) pyproject.toml --group dev --extra redis --extra notify --extra telemetry -c requirements.lock -o requirements-dev.lock
 	echo "hatchling>=1.27" | $(BIN)/$(COMPILE) -c requirements.lock - -o .ci/build.lock
 
-# An environment of the run-time dependencies alone, so that the list names what a release needs and nothing else.
+# An environment that describes the run-time dependencies alone, so that the list names what a release needs and nothing
+# else; their descriptions are those of the installed packages, so nothing is fetched.
 sbom: $(VENV)/.dev
 	@rm -rf dist/sbom-env && mkdir -p dist
-	@$(BIN)/uv --quiet venv dist/sbom-env
-	@$(BIN)/uv --quiet pip install --python dist/sbom-env/bin/python --require-hashes -r requirements.lock
+	@$(BIN)/python -m venv --without-pip dist/sbom-env
+	@$(BIN)/python .ci/describe requirements.lock dist/sbom-env
 	@$(BIN)/cyclonedx-py environment dist/sbom-env --pyproject pyproject.toml --mc-type application \
 		--output-reproducible --of JSON -o dist/sbom.cdx.json
 	@rm -rf dist/sbom-env

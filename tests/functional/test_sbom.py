@@ -21,6 +21,7 @@ def test_the_bill_of_materials_names_the_locked_dependencies_and_nothing_else(tm
     project.mkdir()
     for name in ("Makefile", "pyproject.toml", "requirements.lock", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, project)
+    shutil.copytree(ROOT / ".ci", project / ".ci")
     venv = Path(sys.prefix)
     done = subprocess.run(
         ["make", f"VENV={venv}", "--assume-old", f"{venv}/.dev", "sbom"],
