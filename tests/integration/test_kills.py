@@ -27,6 +27,8 @@ from release_mgmt.store.models.jobs import Job
 from release_mgmt.store.models.repositories import Repository
 from release_mgmt.store.session import Store
 from tests.conftest import GitRepo
+from tests.support.steady import steady
+from tests.support.waiting import LIMIT, until
 
 OPERATOR = trusted("operator", Via.CLI)
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,17 +72,18 @@ def make(store: Store, repo: GitRepo) -> str:
     ).id  # fmt: skip
 
 
-def worker(store: Store, data: Path) -> subprocess.Popen[bytes]:
+def worker(store: Store, data: Path, begun: float) -> subprocess.Popen[bytes]:
     environment = {
         "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "RELEASE_MGMT_DATA_DIR": str(data),
         "RELEASE_MGMT_DATABASE_URL": store.url, "RELEASE_MGMT_SYNC_EVERY": "10", "RELEASE_MGMT_LOG_LEVEL": "error",
+        "RELEASE_MGMT_LOCK_TIMEOUT": "120",
         "RELEASE_MGMT_REPOSITORY_ROOTS": str(data.parent),
     }  # fmt: skip
-    command = [sys.executable, "-m", "release_mgmt", "worker"]
+    command = [sys.executable, "-c", "from tests.support.steady import work; work()", str(begun)]
     return subprocess.Popen(command, env=environment, cwd=data, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def carry_through(store: Store, data: Path, repo: GitRepo, repository: str, kills: int) -> None:
+def carry_through(store: Store, data: Path, repo: GitRepo, repository: str, kills: int, begun: float) -> None:
     """Kill the worker ``kills`` times at random while history grows, then let it finish."""
     chance = random.Random(kills)
     for kill in range(kills):
@@ -88,43 +91,42 @@ def carry_through(store: Store, data: Path, repo: GitRepo, repository: str, kill
             history(repo, range(3 + kill // 4, 4 + kill // 4))
         with store.write() as session:
             session.execute(update(Repository).values(sync_due_at=clock.now()))
-        process = worker(store, data)
+        process = worker(store, data, begun)
         time.sleep(1.2 + 1.6 * chance.random())
         process.kill()
         process.wait()
     with store.write() as session:
         session.execute(update(Repository).values(sync_due_at=clock.now()))
-    process = worker(store, data)
+    process = worker(store, data, begun)
     try:
-        limit = time.monotonic() + 120
-        while True:
+        head, tags = repo.git("rev-parse", "HEAD"), len(repo.git("tag").splitlines())
+
+        def caught_up() -> bool:
             view = repositories.get(store, OPERATOR, "repo")
-            head = repo.git("rev-parse", "HEAD")
+            active = Job.state.in_(jobs.ACTIVE), Job.kind == pipeline.REFRESH, Job.subject == repository
             with store.read() as session:
-                busy = session.scalar(
-                    select(Job.id).where(
-                        Job.state.in_(jobs.ACTIVE), Job.kind == pipeline.REFRESH, Job.subject == repository
-                    )
-                )
-            if view.head_sha == head and busy is None and view.releases == len(repo.git("tag").splitlines()):
-                return
-            assert time.monotonic() < limit, (view, busy)
-            time.sleep(0.3)
+                busy = session.scalar(select(Job.id).where(*active))
+            return view.head_sha == head and busy is None and view.releases == tags
+
+        until(caught_up, lambda: repositories.get(store, OPERATOR, "repo"), pause=0.3)
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(LIMIT)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", [12, pytest.param(200, marks=pytest.mark.long)])
 def test_kills_at_random_points_change_nothing(
-    sqlite_store: Store, settings: Settings, git_repo: GitRepo, tmp_path: Path, sqlite_template: Path, kills: int
-) -> None:
+    sqlite_store: Store, settings: Settings, git_repo: GitRepo, tmp_path: Path, sqlite_template: Path, kills: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     """After any number of kills everything read, judged, placed and published is as without them, and audited whole."""
+    begun = time.monotonic()
+    monkeypatch.setattr(clock, "now", steady(begun))
     history(git_repo, range(3))
     (tmp_path / "killed").mkdir()
     repository = make(sqlite_store, git_repo)
-    carry_through(sqlite_store, tmp_path / "killed", git_repo, repository, kills)
+    carry_through(sqlite_store, tmp_path / "killed", git_repo, repository, kills, begun)
     run_here(
         sqlite_store, replace(settings, data_dir=str(tmp_path / "killed")),
         jobs.enqueue(sqlite_store, OPERATOR, clock.now(), pipeline.REFRESH, repository), lambda _: None,

@@ -32,6 +32,8 @@ from release_mgmt.store.models.publishing import NoteRow, PublicationRow, Revisi
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import PlacementRow
 from release_mgmt.store.session import Store
+from tests.support.steady import steady
+from tests.support.waiting import LIMIT
 
 OPERATOR = trusted("operator", Via.CLI)
 MANAGERS = ("ada", "grace")
@@ -80,7 +82,7 @@ PARTS = {"read": read_and_plan, "approve": approve, "tell": tell}
 
 def day(url: str, data: str, begun: int | None = None) -> None:
     """Everything once; the name of each part is written to ``begun`` as it begins."""
-    store = Store(url)
+    store = Store(url, lock_timeout=LIMIT, statement_timeout=LIMIT)
     settings = Settings(
         data_dir=data, database_url=url, secret_key="a key for tests only", repository_roots=(os.path.dirname(data),)
     )
@@ -119,6 +121,7 @@ def live(url: str, data: str, part: str = "", seconds: float = 0) -> bool:
 def main() -> None:
     """Answer lines until there is none."""
     clock.use_packaged_zones()
+    clock.now = steady(time.monotonic())
     url, data = sys.argv[1:]
     assert threading.active_count() == 1, "a fork copies one thread"
     print("ready", flush=True)

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text, update
 
-from release_mgmt import clock
 from release_mgmt.core.permissions import Action, Role, Via, trusted
 from release_mgmt.services import audit, calendars, people, repositories
 from release_mgmt.sources.calendars.files import load_yaml, read_file
@@ -25,6 +24,8 @@ from release_mgmt.store.models.publishing import NoteRow, RevisionRow
 from release_mgmt.store.models.repositories import Repository
 from release_mgmt.store.session import Store
 from tests.conftest import GitRepo
+from tests.support.steady import NOON
+from tests.support.waiting import LIMIT
 
 OPERATOR = trusted("operator", Via.CLI)
 ROOT = Path(__file__).resolve().parents[3]
@@ -73,7 +74,7 @@ class Life:
 
     def end(self) -> str:
         """Stop; what it wrote to standard error."""
-        _, errors = self.process.communicate(timeout=60)
+        _, errors = self.process.communicate(timeout=LIMIT)
         return errors[-3000:]
 
 
@@ -100,13 +101,13 @@ def found_in(store: Store) -> dict[str, Any]:
 def organisation(store: Store, repo: GitRepo) -> None:
     for login in ("ada", "grace"):
         grants = (people.Grant(Role.RELEASE_MANAGER, "*"),)
-        people.add(store, OPERATOR, clock.now(), name=login.title(), login=login, grants=grants)
+        people.add(store, OPERATOR, NOON, name=login.title(), login=login, grants=grants)
     document = load_yaml(read_file(ROOT / "config" / "calendar.example.yaml"))[0]
-    calendars.apply(store, OPERATOR, clock.now(), document)
+    calendars.apply(store, OPERATOR, NOON, document)
     allowed = repositories.policy((str(repo.path.parent),), ())
     repositories.register(
-        store, OPERATOR, clock.now(), location=str(repo.path), allowed=allowed,
-        adopted_at=clock.now() - timedelta(days=3000),
+        store, OPERATOR, NOON, location=str(repo.path), allowed=allowed,
+        adopted_at=NOON - timedelta(days=3000),
     )  # fmt: skip
     with store.write() as session:  # the ids of changes begin with the repository's
         session.execute(update(Repository).values(id="r_killed"))
