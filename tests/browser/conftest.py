@@ -8,15 +8,22 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 from werkzeug.serving import make_server
 
 from tests.browser.demo import Demo, change_id, demo, opened, window_of
+from tests.support.waiting import LIMIT
 
-CHROMIUM = os.environ.get("RELEASE_MGMT_TEST_CHROMIUM") or "/usr/bin/chromium"
+CHROMIUM = (
+    os.environ.get("RELEASE_MGMT_TEST_CHROMIUM")
+    or shutil.which("chromium")
+    or shutil.which("chromium-browser")
+    or "/usr/bin/chromium"
+)
 ARGUMENTS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -32,9 +39,20 @@ def chromium() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.skip(MISSING)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
-        yield browser
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS), timeout=1000 * LIMIT)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Locator, "click", _click)
+            yield browser
         browser.close()
+
+
+_bare_click = Locator.click
+
+
+def _click(locator: Locator, **more: Any) -> None:
+    """A click waits until the page that it leads to begins; here, until that page is whole."""
+    _bare_click(locator, **more)
+    locator.page.wait_for_load_state()
 
 
 @dataclass
@@ -136,6 +154,7 @@ def visitor(chromium: Browser, site: Site, tmp_path_factory: pytest.TempPathFact
         cookies = [("theme", theme), ("zone", "Europe/Berlin")]
         if login:
             cookies.append(("release_mgmt", site.demo.sign_in(login)))
+        context.set_default_timeout(1000 * LIMIT)
         context.add_cookies([{"name": name, "value": value, "url": site.address} for name, value in cookies])
         page = context.new_page()
         found = Visitor(site, context, page, folder)

@@ -106,6 +106,7 @@ def test_a_release_manager_approves_a_window_by_keyboard_without_scripts(visitor
     window.tab_to("Approve")
     page.keyboard.press("Enter")
     page.wait_for_selector(".flash")
+    page.wait_for_load_state()
     assert "changes approved" in told(page)
     assert "approved" in page.inner_text("main .lead")
 
@@ -132,6 +133,7 @@ def test_a_release_manager_moves_a_change_by_keyboard_after_a_preview(visitor: V
     dialog.locator("input[name=reason]").press_sequentially("Fraud asked for another week.")
     page.keyboard.press("Enter")
     page.wait_for_selector(".flash")
+    page.wait_for_load_state()
     assert told(page).startswith("Moved.")
     after = page.locator("[data-move]", has_text=MAJOR).evaluate("card => card.closest('[data-window]').dataset.window")
     assert after != before

@@ -62,7 +62,6 @@ def test_a_move_is_taken_back(visitor: Visit, site: Site) -> None:
         page.locator("input[name=override]").check()
     page.get_by_label("Reason, for everybody it concerns").fill("Wait for the forecast")
     page.get_by_role("button", name="Move it").click()
-    page.wait_for_selector(".flash")
     assert site.window("Learning rate 0.01 to 0.02") != before
     page.locator(".flash").get_by_role("link", name="Take it back…").click()
     window.check("revert-move")
