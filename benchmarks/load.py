@@ -34,7 +34,8 @@ from release_mgmt.store.models.repositories import Change, ClassificationRow, Re
 from release_mgmt.store.models.scheduling import PlacementRow
 from release_mgmt.store.session import Store
 from tests.conftest import PostgresCluster
-from tests.support.served import Installation, free_port
+from tests.support.ports import free_port
+from tests.support.served import Installation
 
 OPERATOR = trusted("benchmark", Via.CLI)
 REPOSITORIES, CHANGES, SUBSCRIPTIONS = 1_000, 10_000, 2_000

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 from flask import Flask
@@ -24,17 +24,26 @@ from release_mgmt.bootstrap import create_app
 from release_mgmt.settings import Settings
 from release_mgmt.store import migrate
 from release_mgmt.store.session import Store
+from tests.support.ports import free_port
+from tests.support.waiting import LIMIT
+
+# An example that was found once is found always, and a busy machine fails nothing; to look for new ones:
+# pytest --hypothesis-profile=default --hypothesis-seed=N.
+hypothesis.settings.load_profile("ci")
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MISSING_POSTGRES = "NOT RUN: no PostgreSQL server programs found (Debian: apt-get install postgresql)"
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the machine, of git or of a pager leaks into a test."""
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No setting of the machine, of git or of a pager leaks into a test, no cache of other code, no proxy before us."""
     for name in list(os.environ):
         if name.startswith(("RELEASE_MGMT_", "GIT_")):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, ",".join(filter(None, ["127.0.0.1,localhost,::1", os.environ.get(name)])))
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -94,10 +103,7 @@ class PostgresCluster:
         folder = Path(tempfile.mkdtemp(prefix="release-mgmt-pg-"))
         if user:
             shutil.chown(folder, user)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        made = cls(programs, user, folder, port)
+        made = cls(programs, user, folder, free_port())
         made._run("initdb", "--no-sync", "-U", "tester", "-A", "trust", "-E", "UTF8", "-D", str(folder / "data"))
         return made
 
@@ -122,7 +128,7 @@ class PostgresCluster:
             f"-c max_connections=200 {more}"
         )
         data, log = str(self.folder / "data"), str(self.folder / "log")
-        self._run("pg_ctl", "-D", data, "-w", "-l", log, "-o", options, "start")
+        self._run("pg_ctl", "-D", data, "-w", "-t", "180", "-l", log, "-o", options, "start")
 
     def stop(self, mode: str = "immediate") -> None:
         """Stop it; ``immediate`` is a crash: every connection breaks, nothing is tidied up."""
@@ -220,7 +226,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
     """A migrated store, once on SQLite and once on PostgreSQL."""
-    made = Store(database_url, pool_size=10)
+    made = Store(database_url, lock_timeout=LIMIT, statement_timeout=LIMIT, pool_size=10)
     yield made
     made.close()
 
@@ -228,7 +234,7 @@ def store(database_url: str) -> Iterator[Store]:
 @pytest.fixture
 def sqlite_store(sqlite_url: str) -> Iterator[Store]:
     """A migrated store on SQLite only, for what cannot differ between databases."""
-    made = Store(sqlite_url)
+    made = Store(sqlite_url, lock_timeout=LIMIT)
     yield made
     made.close()
 
@@ -243,6 +249,7 @@ def settings(tmp_path: Path, sqlite_url: str) -> Settings:
         data_dir=str(tmp_path / "store"),
         database_url=sqlite_url,
         secret_key="a key for tests only",
+        lock_timeout=LIMIT,
         rate_limit="",
         repository_roots=(str(tmp_path),),
     )

@@ -21,6 +21,8 @@ class Server:
             def answer(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
                 content = self.rfile.read(length)
+                if len(content) < length:
+                    return  # the sender went away between head and body: nothing arrived
                 body = content if raw else json.loads(content) if length else None
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 outer.seen.append((self.command, self.path, headers, body))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -9,8 +10,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,8 @@ from release_mgmt.cli import COMMANDS
 from release_mgmt.jobs import meters
 from release_mgmt.settings import PREFIX, Settings, settings_fields
 from release_mgmt.store.session import Store
-from tests.support.served import free_port
+from tests.support.ports import answers, free_port
+from tests.support.waiting import LIMIT, until
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -196,25 +196,24 @@ def test_requests_go_through_nginx_as_the_site_says(tmp_path: Path, settings: Se
     assert checked.returncode == 0, checked.stderr
     process = subprocess.Popen([program, "-c", str(whole)], stderr=subprocess.DEVNULL)
     try:
-        limit = time.monotonic() + 20
-        while True:
-            with suppress(requests.ConnectionError):
-                answer = requests.get(
-                    f"http://127.0.0.1:{port}/healthz", headers={"Host": "releases.example.org"}, timeout=5
-                )
-                break
-            assert time.monotonic() < limit
-            time.sleep(0.05)
+        until(lambda: answers(port) or process.poll() is not None)
+        answer = requests.get(
+            f"http://127.0.0.1:{port}/healthz", headers={"Host": "releases.example.org"}, timeout=LIMIT
+        )
         assert answer.json()["status"] == "ok"
         assert seen == [("127.0.0.1", "releases.example.org", "http")]
-        assert requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).status_code == 403
-        assert requests.post(f"http://127.0.0.1:{port}/x", data=b"x" * 3_000_000, timeout=5).status_code == 413
-        spec = requests.get(f"http://127.0.0.1:{port}/api/v1/openapi.json", timeout=10)
+        assert requests.get(f"http://127.0.0.1:{port}/metrics", timeout=LIMIT).status_code == 403
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT)
+        connection.request("POST", "/x", headers={"Content-Length": "3000000"})  # refused before it is sent
+        assert connection.getresponse().status == 413
+        connection.close()
+        spec = requests.get(f"http://127.0.0.1:{port}/api/v1/openapi.json", timeout=LIMIT)
         assert spec.json()["openapi"].startswith("3.1")
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(LIMIT)
         server.shutdown()
+        server.server_close()
 
 
 @pytest.mark.parametrize("name", ["release-mgmt-web.service", "release-mgmt-worker@.service"])

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,7 +29,9 @@ from release_mgmt.store.session import Store
 from release_mgmt.web import deprecation
 from release_mgmt.web.api.spec import make_api
 from release_mgmt.web.deprecation import Notice, deprecated
-from tests.support.served import Installation, free_port
+from tests.support.ports import answers, free_port
+from tests.support.served import Installation
+from tests.support.waiting import LIMIT, until
 
 OPERATOR = trusted("operator", Via.CLI)
 
@@ -45,22 +46,11 @@ def redis() -> Iterator[str]:
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        from redis import Redis
-        from redis.exceptions import ConnectionError as Away
-
-        limit = time.monotonic() + 20
-        while True:
-            try:
-                with Redis(port=port) as client:
-                    client.ping()
-                break
-            except Away:
-                assert time.monotonic() < limit
-                time.sleep(0.05)
+        until(lambda: answers(port) or process.poll() is not None)
         yield f"redis://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(LIMIT)
 
 
 @pytest.mark.parametrize("where", ["database", "redis"])

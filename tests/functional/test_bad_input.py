@@ -21,6 +21,7 @@ from release_mgmt.settings import Settings
 from release_mgmt.store.session import Store
 from tests.conftest import NOW, GitRepo
 from tests.functional.conftest import client_as
+from tests.support.waiting import LIMIT
 
 OPERATOR = trusted("operator", Via.CLI)
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,7 +100,7 @@ def test_commands_on_a_checkout_say_what_to_do(make_git_repo: Make, tmp_path: Pa
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-m", "release_mgmt", *arguments],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False,
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=LIMIT, check=False,
     )  # fmt: skip
     assert done.returncode == 2, (done.stdout, done.stderr)
     assert done.stderr.strip()

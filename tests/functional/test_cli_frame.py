@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,8 @@ from sqlalchemy import text
 from release_mgmt.store import migrate
 from release_mgmt.store.session import make_engine
 from tests.conftest import GitRepo
+from tests.support.ports import answers, free_port
+from tests.support.waiting import LIMIT, until
 
 ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -45,7 +46,7 @@ def run(tmp_path: Path) -> Run:
             env=environment(tmp_path, **more),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=LIMIT,
             check=False,
         )
 
@@ -176,33 +177,25 @@ def test_doctor_tells_what_to_do(run: Run) -> None:
 
 def test_serve_answers_runs_a_worker_and_leaves_nothing_behind(tmp_path: Path) -> None:
     """From nothing: `serve` migrates the database, answers, keeps a worker alive, and stops both on SIGTERM."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "release_mgmt", "serve", "--port", str(port)]
-    process = subprocess.Popen(
-        command, cwd=tmp_path, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    log = tmp_path / "log"
+
+    def exposed() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=LIMIT) as answer:
+            return str(answer.read().decode())
+
+    with log.open("w") as out:
+        process = subprocess.Popen(command, cwd=tmp_path, env=environment(tmp_path), stdout=out, stderr=out)
     try:
-        limit = time.monotonic() + 30
-        while True:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
-                    assert json.load(answer) == {"status": "ready"}
-                break
-            except OSError:
-                assert time.monotonic() < limit
-                time.sleep(0.2)
-        while True:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-                exposed = answer.read().decode()
-            if 'release_mgmt_worker_silence_seconds{worker="worker-1"}' in exposed:
-                break
-            assert time.monotonic() < limit, exposed
-            time.sleep(0.2)
-        assert "release_mgmt_requests_total" in exposed
+        until(lambda: answers(port) or process.poll() is not None, log.read_text)
+        assert process.poll() is None, log.read_text()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=LIMIT) as answer:
+            assert json.load(answer) == {"status": "ready"}
+        until(lambda: 'release_mgmt_worker_silence_seconds{worker="worker-1"}' in exposed(), exposed)
+        assert "release_mgmt_requests_total" in exposed()
     finally:
         process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, out
-    assert "worker stopped" in out
+        process.wait(LIMIT)
+    assert process.returncode == 0, log.read_text()
+    assert "worker stopped" in log.read_text()

@@ -9,7 +9,6 @@ import queue
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -39,6 +38,8 @@ from release_mgmt.store.models.repositories import Repository
 from release_mgmt.store.session import Store
 from tests import nodetools
 from tests.loopback import Reply, Server
+from tests.support.ports import answers, free_port
+from tests.support.waiting import LIMIT, until
 
 pytestmark = pytest.mark.node
 OPERATOR = trusted("operator", Via.CLI)
@@ -58,14 +59,6 @@ github:
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        assert isinstance(port, int)
-        return port
-
-
 @pytest.fixture
 def start() -> Iterator[Callable[..., None]]:
     """A function that starts a program and waits until its port answers."""
@@ -77,17 +70,13 @@ def start() -> Iterator[Callable[..., None]]:
             running.append(
                 subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
             )
-        for _ in range(150):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    return
-            time.sleep(0.1)
-        pytest.fail((folder / "program.log").read_text())
+        until(lambda: running[-1].poll() is not None or answers(port), (folder / "program.log").read_text)
+        assert running[-1].poll() is None, (folder / "program.log").read_text()
 
     yield launch
     for one in running:
         os.killpg(one.pid, signal.SIGTERM)
-        one.wait(10)
+        one.wait(LIMIT)
 
 
 class Emulator:
@@ -102,7 +91,7 @@ class Emulator:
             f"{self.url}/repos/ada/models{path}",
             json=body,
             headers={"Authorization": f"Bearer {TOKEN}"},
-            timeout=10,
+            timeout=LIMIT,
         )
         assert answer.status_code < 300, answer.text
         return answer.json() if answer.content else None
@@ -156,7 +145,7 @@ class LossyLine:
         for headers, body in held:
             kept = {name: headers[name] for name in headers if name.startswith("x-")}
             answer = requests.post(
-                self.target, data=body, headers=kept | {"Content-Type": "application/json"}, timeout=10
+                self.target, data=body, headers=kept | {"Content-Type": "application/json"}, timeout=LIMIT
             )
             assert answer.status_code == 202, answer.text
             self.passed += 1
@@ -196,7 +185,7 @@ def test_after_a_third_of_the_deliveries_is_lost_a_poll_makes_the_database_equal
     )
     for number in range(1, 16):
         emulator.merge_one(number)
-    time.sleep(1)  # the emulator sends its last deliveries
+    until(lambda: line.lost and line.waiting.qsize(), lambda: line.lost)
     line.deliver()
     line.server.stop()
     assert line.lost
@@ -260,7 +249,7 @@ def prism(tmp_path: Path, start: Callable[..., None]) -> Callable[[str], str]:
 @pytest.mark.acceptance("ING-14")
 def test_every_reading_request_keeps_githubs_description(prism: Callable[[str], str]) -> None:
     url = prism("github-rest-subset-23.0.2.json")
-    refused = requests.get(f"{url}/repos/a/b/pulls", params={"sort": "merged"}, timeout=10)
+    refused = requests.get(f"{url}/repos/a/b/pulls", params={"sort": "merged"}, timeout=LIMIT)
     assert refused.status_code == 422, "the description is checked"
     client = Transport(url, auth_headers("github", None), clock.now, lambda _: None)
     github = forge("github")
@@ -289,7 +278,9 @@ def test_the_answers_of_our_own_fake_keep_githubs_description(tmp_path: Path, st
     copy = shutil.copy(contract("github-rest-subset-23.0.2.json"), tmp_path)
     command = [*nodetools.program("prism"), "proxy", "--host", "127.0.0.1", "--port", str(port), str(copy), fake.url]
     start(command, port, tmp_path)
-    seen = requests.get(f"http://127.0.0.1:{port}/repos/a/b/pulls/1", headers=auth_headers("github", None), timeout=20)
+    seen = requests.get(
+        f"http://127.0.0.1:{port}/repos/a/b/pulls/1", headers=auth_headers("github", None), timeout=LIMIT
+    )
     fake.stop()
     assert seen.status_code == 200
     faults = json.loads(seen.headers.get("sl-violations", "[]"))
@@ -300,7 +291,7 @@ def test_the_answers_of_our_own_fake_keep_githubs_description(tmp_path: Path, st
 @pytest.mark.acceptance("ING-14")
 def test_every_reading_request_keeps_azures_description(prism: Callable[[str], str]) -> None:
     url = prism("azure-git-7.2-subset.json")
-    refused = requests.get(f"{url}/org/project/_apis/git/repositories/r/pullrequests", timeout=10)
+    refused = requests.get(f"{url}/org/project/_apis/git/repositories/r/pullrequests", timeout=LIMIT)
     assert refused.status_code in {401, 422}, "the description is checked"
     client = Transport(url, auth_headers("azure", "t"), clock.now, lambda _: None)
     azure = forge("azure")

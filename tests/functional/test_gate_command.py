@@ -23,6 +23,7 @@ from release_mgmt.core.permissions import Role, Scope
 from release_mgmt.services import people, tokens
 from release_mgmt.store.session import Store
 from tests.integration.scheduling.builders import OPERATOR, document, freeze, seed
+from tests.support.waiting import LIMIT
 
 ROOT = Path(__file__).parents[2]
 SNIPPETS = dict(re.findall(r"```sh (\w+)\n(.*?)```", (ROOT / "docs" / "gate-in-ci.md").read_text(), re.DOTALL))
@@ -85,7 +86,7 @@ def _run(server: str, sqlite_store: Store, tmp_path: Path) -> Run:
         } | more  # fmt: skip
         known = {name: value for name, value in environment.items() if value is not None}
         return subprocess.run(
-            ["sh", "-c", script], env=known, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+            ["sh", "-c", script], env=known, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=LIMIT
         )
 
     return run

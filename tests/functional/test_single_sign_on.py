@@ -21,6 +21,7 @@ from release_mgmt.core.permissions import Role, Via, trusted
 from release_mgmt.services import federation, people, teams
 from release_mgmt.settings import Settings
 from release_mgmt.store.session import Store
+from tests.support.waiting import LIMIT
 
 OPERATOR = trusted("operator", Via.CLI)
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:The httpx module:UserWarning")
@@ -53,7 +54,7 @@ def site(settings: Settings, sqlite_store: Store, provider: str) -> Flask:
 
 
 def claims(provider: str, subject: str, **more: object) -> None:
-    requests.put(f"{provider}/users/{subject}", json=more, timeout=5).raise_for_status()
+    requests.put(f"{provider}/users/{subject}", json=more, timeout=LIMIT).raise_for_status()
 
 
 def visit(client: FlaskClient, subject: str, target: str = "/me") -> TestResponse:
@@ -64,7 +65,7 @@ def visit(client: FlaskClient, subject: str, target: str = "/me") -> TestRespons
     asked = parse_qs(urlsplit(away.location).query)
     assert asked["code_challenge_method"] == ["S256"]
     assert {"state", "nonce", "code_challenge"} <= set(asked)
-    there = requests.post(away.location, data={"sub": subject}, allow_redirects=False, timeout=5)
+    there = requests.post(away.location, data={"sub": subject}, allow_redirects=False, timeout=LIMIT)
     assert there.status_code == 302, there.text
     return client.get(re.sub(r"^https?://[^/]+", "", there.headers["Location"]))
 

@@ -7,10 +7,8 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -20,14 +18,10 @@ import icalendar
 import pytest
 
 from tests.conftest import GitRepo
+from tests.support.ports import answers, free_port
+from tests.support.waiting import LIMIT, until
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
@@ -46,11 +40,8 @@ def started(tmp_path: Path, git_repo: GitRepo) -> Iterator[dict[str, str]]:
     with log.open("w") as out:
         process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=out, stderr=subprocess.STDOUT)
     try:
-        limit = time.monotonic() + 110
-        while "Stop with Ctrl-C" not in log.read_text():
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < limit, log.read_text()
-            time.sleep(0.2)
+        until(lambda: "Stop with Ctrl-C" in log.read_text() or process.poll() is not None, log.read_text)
+        assert process.poll() is None, log.read_text()
         found = {"log": log.read_text()}
         for line in log.read_text().splitlines():
             if match := re.match(r"  (\S.*?) {2,}(http\S+)$", line):
@@ -58,22 +49,14 @@ def started(tmp_path: Path, git_repo: GitRepo) -> Iterator[dict[str, str]]:
         yield found
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(60)
+        process.wait(LIMIT)
 
 
 def opened(address: str, opener: urllib.request.OpenerDirector | None = None) -> str:
     """The body at an address, asked for until the server answers."""
-    limit = time.monotonic() + 30
-    while True:
-        try:
-            with (opener or urllib.request.build_opener()).open(address, timeout=20) as answer:
-                return str(answer.read().decode())
-        except urllib.error.HTTPError:
-            raise
-        except OSError:
-            if time.monotonic() > limit:
-                raise
-        time.sleep(0.2)
+    until(lambda: answers(urllib.parse.urlsplit(address).port or 80))
+    with (opener or urllib.request.build_opener()).open(address, timeout=LIMIT) as answer:
+        return str(answer.read().decode())
 
 
 @pytest.mark.slow
@@ -94,7 +77,7 @@ def test_a_newcomer_sees_the_product_do_its_job(started: dict[str, str]) -> None
         link, urllib.parse.urlencode({**fields, "repeated_password": fields["password"]}).encode()
     )
     asked.add_header("Referer", link)
-    with browser.open(asked, timeout=20) as answer:
+    with browser.open(asked, timeout=LIMIT) as answer:
         assert answer.status == 200
     site = started["Calendar"].rstrip("/")
     listed = json.loads(opened(f"{site}/api/v1/changes", browser))

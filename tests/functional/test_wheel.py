@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import LIMIT
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -35,7 +37,7 @@ def build_wheel(source: Path, out: Path) -> Path:
         command.insert(4, "--no-isolation")
     except ImportError:
         pass
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT)
     assert done.returncode == 0, done.stdout + done.stderr
     (built,) = out.glob("*.whl")
     return built
@@ -98,7 +100,7 @@ def test_the_wheel_runs_in_an_empty_environment_elsewhere(wheel: Path, tmp_path:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=LIMIT,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

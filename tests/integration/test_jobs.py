@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -22,13 +21,14 @@ from release_mgmt.services import jobs
 from release_mgmt.store.models.jobs import Job, Worker
 from release_mgmt.store.models.repositories import Repository
 from release_mgmt.store.session import Store
+from tests.support.waiting import LIMIT, until
 
 OPERATOR = trusted("operator", Via.CLI)
 ROOT = Path(__file__).resolve().parents[2]
 
 # A worker with steps that count their effect in the database: transactional, so that a repeated step counts once.
 WORKER = """
-import signal, sys, threading, time
+import itertools, signal, sys, threading, time
 from datetime import timedelta
 from sqlalchemy import update
 from release_mgmt.jobs.worker import work
@@ -39,17 +39,21 @@ from release_mgmt.store.session import Store
 from release_mgmt import clock
 from release_mgmt.jobs import worker as module
 
-database, engine, worker, pause, step = sys.argv[1:6]
+database, engine, worker, pause, step, most = sys.argv[1:7]
 module.BEAT, module.SILENCE, module.LONG_SILENT = 0.5, 6.0, 3.0  # all that waits for a worker, five times as fast
 if step != "0":  # this machine's clock is set, a second after the worker began
+    module.SILENCE, module.LONG_SILENT = 12.0, 10.0  # a busy machine may let a worker that lives wait for seconds
     true, begun = clock.now, time.monotonic()
     clock.now = lambda: true() + timedelta(seconds=float(step) if time.monotonic() > begun + 1 else 0)
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
-store = Store(database)
+store = Store(database, lock_timeout=120)
+begun_here = itertools.count(1)
 
 def touch(task):
     time.sleep(float(pause))
+    while next(begun_here) > int(most):  # here it is killed
+        time.sleep(600)
     with store.write() as session:
         row = session.get(Repository, task.subject)
         if task.job not in row.diagnostics:
@@ -107,9 +111,10 @@ def no_worker_stays() -> Iterator[None]:
 
 
 def start(
-    store: Store, engine_url: str, worker: str = "w1", pause: float = 0.02, step: int = 0
+    store: Store, engine_url: str, worker: str = "w1", pause: float = 0.02, step: int = 0, most: int = 100_000
 ) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", WORKER, store.url, engine_url, worker, str(pause), str(step)]
+    """A worker whose steps take ``pause`` seconds; the one after ``most`` steps never ends."""
+    command = [sys.executable, "-c", WORKER, store.url, engine_url, worker, str(pause), str(step), str(most)]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     made = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     STARTED.append(made)
@@ -118,7 +123,7 @@ def start(
 
 def stop(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=LIMIT)
     assert process.returncode == 0, errors.decode()[-2000:]
 
 
@@ -133,11 +138,8 @@ def states(store: Store) -> dict[str, int]:
         return {state: count for state, count in rows}  # noqa: C416 - rows are not pairs to the type checker
 
 
-def wait_for(store: Store, state: str, count: int, seconds: float = 90) -> None:
-    limit = time.monotonic() + seconds
-    while states(store).get(state, 0) < count:
-        assert time.monotonic() < limit, states(store)
-        time.sleep(0.1)
+def wait_for(store: Store, state: str, count: int) -> None:
+    until(lambda: states(store).get(state, 0) >= count, lambda: states(store))
 
 
 @pytest.mark.parametrize("count", [40, pytest.param(150, marks=pytest.mark.long)])
@@ -145,7 +147,8 @@ def test_no_job_is_lost_or_doubled_when_workers_are_killed(store: Store, engine_
     """The worker is killed 4 times in the midst of its jobs: each is done once, its effect is there once."""
     add_repositories(store, count)
     for finished in (count // 13, count // 4, count // 2, count * 2 // 3):
-        process = start(store, engine_url)
+        missing = max(0, finished - states(store).get("done", 0))
+        process = start(store, engine_url, most=2 * missing + 4)  # two steps a job, four threads
         wait_for(store, "done", finished)
         kill(process)
     assert states(store).get("done", 0) < count, "the last kill must come in the midst of work"
@@ -164,7 +167,7 @@ def test_no_job_is_lost_or_doubled_when_workers_are_killed(store: Store, engine_
 def test_what_a_dead_worker_had_begun_is_taken_over(store: Store, engine_url: str) -> None:
     """A worker that never returns loses its job to another once it was silent long enough."""
     add_repositories(store, 1)
-    process = start(store, engine_url, "lost", pause=30)
+    process = start(store, engine_url, "lost", pause=600)
     wait_for(store, "running", 1)
     kill(process)
     with store.write() as session:  # half a minute passes
@@ -184,7 +187,7 @@ def test_a_clock_that_is_set_takes_no_job_from_a_worker_that_lives(
     """Two workers whose clocks are set an hour, each another way: a long job stays where it is and runs once."""
     store, engine_url = sqlite_store, f"sqlite:///{tmp_path / 'jobs.db'}"
     add_repositories(store, 1)
-    first = start(store, engine_url, "first", pause=7, step=step)
+    first = start(store, engine_url, "first", pause=15, step=step)
     wait_for(store, "running", 1)
     second = start(store, engine_url, "second", pause=0.1, step=-step)
     try:
@@ -229,14 +232,11 @@ def test_losing_the_engines_tables_loses_nothing(sqlite_store: Store, tmp_path: 
 def test_a_running_job_can_be_cancelled_and_replayed(sqlite_store: Store, tmp_path: Path) -> None:
     """Progress is visible while it runs; a request to cancel stops it; replay makes a new job."""
     add_repositories(sqlite_store, 1)
-    process = start(sqlite_store, f"sqlite:///{tmp_path / 'jobs.db'}", "slow", pause=0.05)
+    process = start(sqlite_store, f"sqlite:///{tmp_path / 'jobs.db'}", "slow", pause=0.5)
     try:
         wait_for(sqlite_store, "running", 1)
         job = jobs.search(sqlite_store, OPERATOR, kind=pipeline.REFRESH).items[0]
-        limit = time.monotonic() + 30
-        while not jobs.get(sqlite_store, OPERATOR, job.id).done:
-            assert time.monotonic() < limit
-            time.sleep(0.05)
+        until(lambda: jobs.get(sqlite_store, OPERATOR, job.id).done)
         seen = jobs.get(sqlite_store, OPERATOR, job.id)
         assert (seen.step, seen.total) == ("sync", 600)
         jobs.cancel(sqlite_store, OPERATOR, clock.now(), job.id)

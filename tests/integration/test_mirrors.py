@@ -21,6 +21,7 @@ from release_mgmt.sources.git import open_repository
 from release_mgmt.sources.git.mirrors import Limits, fetch_refs, update
 from release_mgmt.sources.git.pairs import merge_base, net_change
 from tests.conftest import GitRepo
+from tests.support.waiting import LIMIT
 
 Serve = Callable[[Any], str]
 
@@ -127,7 +128,7 @@ def test_a_server_that_never_answers_is_left_in_time(serve: Serve, tmp_path: Pat
     stop = threading.Event()
 
     def silent(_environ: object, start_response: Any) -> list[bytes]:
-        stop.wait(20)
+        stop.wait(LIMIT)
         start_response("503 Late", [])
         return []
 
@@ -142,7 +143,8 @@ def test_a_server_that_never_answers_is_left_in_time(serve: Serve, tmp_path: Pat
 @pytest.mark.acceptance("ING-H6")
 def test_one_fetch_of_a_mirror_at_a_time(git_repo: GitRepo, tmp_path: Path) -> None:
     git_repo.commit("One")
-    holder = subprocess.Popen(["flock", str(tmp_path / "m.lock"), "-c", "echo held; exec sleep 20"], stdout=-1)
+    command = ["flock", "--no-fork", str(tmp_path / "m.lock"), "sh", "-c", "echo held; exec sleep 600"]
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert holder.stdout is not None
     with holder, holder.stdout:
         holder.stdout.readline()

@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import func, select, update
 
 from release_mgmt.core.errors import Conflict, InvalidInput, Unavailable
+from release_mgmt.store import session as module
 from release_mgmt.store.models.jobs import Worker
 from release_mgmt.store.session import Store, make_engine
+from tests.support.waiting import LIMIT
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -71,7 +74,7 @@ def test_lost_update_cannot_happen_under_a_lock(store: Store) -> None:
         assert session.scalars(select(Worker.version)).one() == "80"
 
 
-def test_busy_database_says_so_and_transact_tries_again(sqlite_url: str) -> None:
+def test_busy_database_says_so_and_transact_tries_again(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A writer that waits too long gets 503 busy with nothing written, and goes through once the lock is free."""
     store = Store(sqlite_url, lock_timeout=0)
     held = threading.Event()
@@ -81,16 +84,24 @@ def test_busy_database_says_so_and_transact_tries_again(sqlite_url: str) -> None
         with store.write() as session:
             session.add(worker("first"))
             held.set()
-            release.wait(10)
+            release.wait(LIMIT)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert held.wait(10)
+    assert held.wait(LIMIT)
     with pytest.raises(Unavailable, match="busy"), store.write():
         pass
-    threading.Timer(0.1, release.set).start()
+    pauses = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            release.set()
+            thread.join()
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(sleep=pause))
     store.transact(lambda session: session.add(worker("second")))
-    thread.join()
+    assert len(pauses) == 3
     with store.read() as session:
         assert session.scalars(select(Worker.id).order_by(Worker.id)).all() == ["first", "second"]
     store.close()

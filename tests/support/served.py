@@ -5,23 +5,17 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support.ports import free_port
+from tests.support.waiting import LIMIT, until
+
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +49,8 @@ class Installation:
         """What each process is given."""
         given = {
             "DATA_DIR": str(self.data), "DATABASE_URL": self.database, "SECRET_KEY": "a key for tests only",
-            "RATE_LIMIT": "", "PORT": str(self.port), "LOG_LEVEL": "error", "REPOSITORY_ROOTS": str(self.data.parent),
+            "RATE_LIMIT": "", "LOCK_TIMEOUT": str(LIMIT), "PORT": str(self.port), "LOG_LEVEL": "error",
+            "REPOSITORY_ROOTS": str(self.data.parent),
             "SYNC_EVERY": "10", "WEB_PROCESSES": "2", **self.settings,
         }  # fmt: skip
         named = {f"RELEASE_MGMT_{name}": value for name, value in given.items()}
@@ -66,7 +61,7 @@ class Installation:
         command = [*self.prefix, sys.executable, "-m", "release_mgmt", *arguments]
         environment = {**self.environment(), **({"RELEASE_MGMT_TOKEN": self.token} if arguments[0] == "gate" else {})}
         return subprocess.run(
-            command, env=environment, cwd=self.data, capture_output=True, text=True, check=False, timeout=120
+            command, env=environment, cwd=self.data, capture_output=True, text=True, check=False, timeout=LIMIT
         )
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
@@ -80,11 +75,8 @@ class Installation:
     def serve(self, *arguments: str) -> None:
         """Start the web and wait until it answers."""
         process = self.start("serve", *arguments)
-        limit = time.monotonic() + 60
-        while self.ask("/healthz").status != 200:
-            assert process.poll() is None, self.log
-            assert time.monotonic() < limit, self.log
-            time.sleep(0.1)
+        until(lambda: self.ask("/healthz").status == 200 or process.poll() is not None, lambda: self.log)
+        assert process.poll() is None, self.log
 
     @property
     def log(self) -> str:
@@ -99,7 +91,7 @@ class Installation:
         sent = None
         if body is not None:
             sent, given["Content-Type"] = json.dumps(body), "application/json"
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT)
         try:
             connection.request(method or ("GET" if body is None else "POST"), path, sent, given)
             reply = connection.getresponse()
@@ -116,7 +108,7 @@ class Installation:
                 (one.kill if "worker" in one.args else one.terminate)()  # type: ignore[operator]
         for one in self.processes:
             try:
-                one.wait(40)
+                one.wait(LIMIT)
             except subprocess.TimeoutExpired:
                 one.kill()
                 one.wait()

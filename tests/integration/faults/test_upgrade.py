@@ -17,6 +17,7 @@ from release_mgmt.store.session import Store
 from tests.conftest import GitRepo
 from tests.integration.faults.town import OPERATOR, settle
 from tests.support.served import ROOT, Installation
+from tests.support.waiting import LIMIT, until
 
 # What the next version's migration may do by the rule of the template: add.
 NEXT = '''"""The next version.
@@ -88,10 +89,7 @@ def test_the_old_version_serves_while_the_new_one_migrates_and_joins(
     try:
         old.serve("--no-worker")
         worker = old.start("worker", "--id", "old")
-        limit = time.monotonic() + 60
-        while not jobs.a_worker_lives(store, clock.now()):
-            assert time.monotonic() < limit, old.log
-            time.sleep(0.1)
+        until(lambda: jobs.a_worker_lives(store, clock.now()), lambda: old.log)
         asking.start()
         upgraded = new.run("db", "upgrade")
         assert upgraded.returncode == 0, upgraded.stderr
@@ -108,18 +106,17 @@ def test_the_old_version_serves_while_the_new_one_migrates_and_joins(
         assert edited.status == 200, edited.body
         git_repo.commit("Later. (#3)", {"train.py": "rate = 0.3\n"})
         job = jobs.enqueue(store, OPERATOR, clock.now(), pipeline.REFRESH, town.repository)
-        limit = time.monotonic() + 60
-        while jobs.get(store, OPERATOR, job).state != "done":  # carried out by the old version's worker
-            assert worker.poll() is None, old.log
-            assert time.monotonic() < limit, old.log
-            time.sleep(0.2)
+        until(  # carried out by the old version's worker
+            lambda: jobs.get(store, OPERATOR, job).state == "done" or worker.poll() is not None, lambda: old.log
+        )
+        assert worker.poll() is None, old.log
+        until(lambda: seen[201] > 10, lambda: seen)
         stopping.set()
-        asking.join(30)
+        asking.join(LIMIT)
         old.stop()
         assert new.ask("/api/v1/teams/new").json["name"] == "Newer"
         assert new.ask("/readyz").status == 200
         assert set(seen) <= {200, 201}, seen
-        assert seen[201] > 10
         assert audit.verify_chain(store, OPERATOR).fault is None
         assert {"new", "old-1"} <= {team.slug for team in teams.every(store, OPERATOR, archived=False)}
     finally:

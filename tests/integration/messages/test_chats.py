@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,8 @@ from release_mgmt.services.messages.delivery import Post
 from release_mgmt.store.session import Store
 from tests.integration.messages.town import OFFICE, later, team, turn
 from tests.integration.scheduling.builders import NOW, OPERATOR, apply, seed
+from tests.support.ports import answers, free_port
+from tests.support.waiting import LIMIT, until
 
 MISSING = "NOT RUN: no IRC server found (Debian: apt-get install ngircd)"
 
@@ -24,7 +25,7 @@ class Listener:
     """Somebody who sits in the channel and reads."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=15)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=LIMIT)
         self.heard = b""
         self.say("NICK reader", "USER reader 0 * :reader", "JOIN #releases")
         self.until(b"366 ")
@@ -33,13 +34,12 @@ class Listener:
         self.socket.sendall("".join(f"{line}\r\n" for line in lines).encode())
 
     def until(self, wanted: bytes) -> str:
-        limit = time.monotonic() + 20
-        while wanted not in self.heard and time.monotonic() < limit:
+        while wanted not in self.heard:
             received = self.socket.recv(65536)
+            assert received, self.heard
             if received.startswith(b"PING"):
                 self.say("PONG" + received.decode()[4:].strip())
             self.heard += received
-        assert wanted in self.heard, self.heard
         return self.heard.decode("utf-8", "replace")
 
 
@@ -48,25 +48,19 @@ def irc(tmp_path: Path) -> Iterator[int]:
     program = shutil.which("ngircd") or shutil.which("ngircd", path="/usr/sbin")
     if program is None:
         pytest.skip(MISSING)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     conf = tmp_path / "ngircd.conf"
     conf.write_text(
         f"[Global]\nName = irc.example.org\nInfo = tests\nPorts = {port}\nListen = 127.0.0.1\nServerUID = nobody\n"
         "ServerGID = nogroup\n[Limits]\nMaxConnectionsIP = 0\n[Options]\nDNS = no\nIdent = no\nPAM = no\n"
     )
     process = subprocess.Popen([program, "-n", "-f", str(conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    limit = time.monotonic() + 20
-    while time.monotonic() < limit:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            break
-        except OSError:
-            time.sleep(0.05)
-    yield port
-    process.terminate()
-    process.wait(20)
+    try:
+        until(lambda: process.poll() is not None or answers(port))
+        yield port
+    finally:
+        process.terminate()
+        process.wait(LIMIT)
 
 
 def test_a_team_hears_of_its_changes_in_its_channel(sqlite_store: Store, irc: int) -> None:
@@ -93,9 +87,7 @@ def test_a_team_hears_of_its_changes_in_its_channel(sqlite_store: Store, irc: in
 
 def test_a_chat_that_is_away_is_tried_again_and_its_address_is_in_no_error(sqlite_store: Store) -> None:
     store, post = sqlite_store, Post(OFFICE)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     made = targets.add(
         store, OPERATOR, NOW, channel="chat", name="IRC", address=f"irc://teller:hidden@127.0.0.1:{port}/#releases",
         office=OFFICE,

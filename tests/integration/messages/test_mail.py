@@ -201,7 +201,7 @@ def test_every_mail_can_be_ended_with_one_click(store: Store, room: MailRoom, po
         target = session.scalar(select(MessageTarget.id).where(MessageTarget.person_id == owner))
     assert target is not None
     assert OFFICE.unsubscribed(token) == target
-    assert OFFICE.unsubscribed(token[:-2] + "xx") is None
+    assert OFFICE.unsubscribed(token.swapcase()) is None
 
 
 def test_a_digest_waits_for_its_hour_and_tells_what_holds_then(store: Store, room: MailRoom, post: Post) -> None:

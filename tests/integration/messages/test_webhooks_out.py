@@ -36,6 +36,8 @@ from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.session import Store
 from tests.integration.messages.town import OFFICE, later, turn
 from tests.integration.scheduling.builders import NOW, OPERATOR, apply, seed
+from tests.support.ports import free_port
+from tests.support.waiting import LIMIT, until
 
 HOSTS = ("127.0.0.1",)
 POST = Post(OFFICE, None, HOSTS)
@@ -43,13 +45,16 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class Receiver:
-    """Takes webhooks. ``answer`` gives (status, headers) for the n-th request; ``wait`` seconds before each answer."""
+    """Takes webhooks. ``answer`` gives (status, headers) for the n-th request; ``wait`` seconds before each answer, and
+    no answer while ``open`` is not set."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int | None = None) -> None:
         self.taken: list[tuple[dict[str, str], bytes]] = []
         self.asked = 0
         self.answer: Any = lambda number: (204, {})
         self.wait = 0.0
+        self.open = threading.Event()
+        self.open.set()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -61,6 +66,7 @@ class Receiver:
                 outer.asked += 1
                 status, headers = outer.answer(outer.asked)
                 time.sleep(outer.wait)
+                outer.open.wait(LIMIT)
                 if 200 <= status < 300:
                     outer.taken.append(({k.lower(): v for k, v in self.headers.items()}, body))
                 try:
@@ -75,12 +81,13 @@ class Receiver:
                 """Quiet."""
 
         ThreadingHTTPServer.allow_reuse_address = True
-        self.http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.http = ThreadingHTTPServer(("127.0.0.1", port or free_port()), Handler)
         self.port = int(self.http.server_address[1])
         self.url = f"http://127.0.0.1:{self.port}/hook?key=1"
         threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
     def stop(self) -> None:
+        self.open.set()
         self.http.shutdown()
         self.http.server_close()
 
@@ -252,20 +259,20 @@ def test_a_slow_receiver_holds_up_nobody_and_is_asked_once(store: Store, receive
     """While one receiver takes its time, another gets its message, and no second worker sends the first again."""
     other = Receiver()
     try:
-        receiver.wait = 1.5
+        receiver.open.clear()
         slow, quick = hook(store, receiver.url), hook(store, other.url)
         for key in (slow.id, quick.id):
             log.test(store, OPERATOR, NOW, key, OFFICE)
         assert delivery.subjects_due(store, NOW) == sorted([slow.id, quick.id])
         sending = threading.Thread(target=delivery.deliver, args=(store, lambda: NOW, slow.id, POST))
         sending.start()
-        while receiver.asked == 0:
-            time.sleep(0.01)
+        until(lambda: receiver.asked)
         delivery.deliver(store, lambda: NOW, quick.id, POST)
         delivery.deliver(store, lambda: NOW, slow.id, POST)
         assert sending.is_alive()
         assert (len(other.taken), receiver.asked) == (1, 1)
-        sending.join(30)
+        receiver.open.set()
+        sending.join(LIMIT)
         assert (len(receiver.taken), receiver.asked) == (1, 1)
         assert delivery.subjects_due(store, NOW) == []
     finally:
@@ -276,16 +283,16 @@ def test_a_receiver_beyond_patience_is_asked_again_under_the_same_id(
     store: Store, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was taken but not answered in time looks like what was lost: the same id says that it is the same."""
-    monkeypatch.setattr(hooks, "TIMEOUT", urllib3.Timeout(connect=5.0, read=0.2))
     made = hook(store, receiver.url)
     log.test(store, OPERATOR, NOW, made.id, OFFICE)
-    receiver.wait = 0.6
-    delivery.deliver(store, lambda: NOW, made.id, POST)
-    receiver.wait = 0.0
+    receiver.open.clear()
+    with monkeypatch.context() as impatient:
+        impatient.setattr(hooks, "TIMEOUT", urllib3.Timeout(connect=LIMIT, read=0.2))
+        delivery.deliver(store, lambda: NOW, made.id, POST)
+    until(lambda: receiver.asked)
+    receiver.open.set()
     delivery.deliver(store, lambda: later(60), made.id, POST)
-    limit = time.monotonic() + 20
-    while len(receiver.ids) < 2 and time.monotonic() < limit:
-        time.sleep(0.05)
+    until(lambda: len(receiver.ids) == 2, lambda: receiver.ids)
     assert (receiver.asked, len(receiver.ids), len(set(receiver.ids))) == (2, 2, 1)
     assert delivery.subjects_due(store, later(600)) == []
 
@@ -294,10 +301,16 @@ def _worker(store: Store, data: Path) -> subprocess.Popen[bytes]:
     environment = {
         "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "RELEASE_MGMT_DATA_DIR": str(data),
         "RELEASE_MGMT_DATABASE_URL": store.url, "RELEASE_MGMT_LOG_LEVEL": "error", "RELEASE_MGMT_SECRET_KEY": "x" * 40,
-        "RELEASE_MGMT_MESSAGE_SETTLE": "0", "RELEASE_MGMT_MESSAGE_HOSTS": "127.0.0.1",
+        "RELEASE_MGMT_LOCK_TIMEOUT": "120", "RELEASE_MGMT_MESSAGE_SETTLE": "0",
+        "RELEASE_MGMT_MESSAGE_HOSTS": "127.0.0.1",
     }  # fmt: skip
     command = [sys.executable, "-m", "release_mgmt", "worker"]
     return subprocess.Popen(command, env=environment, cwd=data, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def sent(store: Store) -> int | None:
+    with store.read() as session:
+        return session.scalar(select(func.count()).where(MessageDelivery.state == "sent"))
 
 
 @pytest.mark.slow
@@ -316,9 +329,8 @@ def test_a_worker_that_is_killed_loses_nothing_and_sends_nothing_again_that_was_
     done = 0
     for _ in range(kills):
         process = _worker(store, tmp_path)
-        wanted, limit = min(len(receiver.taken) + 8, count), time.monotonic() + 60
-        while len(receiver.taken) < wanted and time.monotonic() < limit:
-            time.sleep(0.01)
+        wanted = min(len(receiver.taken) + 8, count)
+        until(lambda: len(receiver.taken) >= wanted, lambda: len(receiver.taken), pause=0.01)  # noqa: B023
         process.kill()
         process.wait()
         done += 1
@@ -328,17 +340,10 @@ def test_a_worker_that_is_killed_loses_nothing_and_sends_nothing_again_that_was_
             )
     process = _worker(store, tmp_path)
     try:
-        limit = time.monotonic() + 120
-        while True:
-            with store.read() as session:
-                sent = session.scalar(select(func.count()).where(MessageDelivery.state == "sent"))
-            if sent == count:
-                break
-            assert time.monotonic() < limit, sent
-            time.sleep(0.1)
+        until(lambda: sent(store) == count, lambda: sent(store))
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(LIMIT)
     arrived = Counter(receiver.ids)
     events = {json.loads(body)["data"]["id"] for _, body in receiver.taken}
     assert len(events) == len(arrived) == count, "every event, each under one id"
@@ -349,10 +354,10 @@ def test_a_worker_that_is_killed_loses_nothing_and_sends_nothing_again_that_was_
 
 
 def test_a_free_port_is_not_taken_for_a_receiver(store: Store) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    outcome = hooks.post(hooks.Hook("m", f"http://127.0.0.1:{port}/", b"{}", ()), NOW, HOSTS)
+    with socket.socket() as held:  # bound, so that nobody else gets it, and not listening
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        outcome = hooks.post(hooks.Hook("m", f"http://127.0.0.1:{port}/", b"{}", ()), NOW, HOSTS)
     assert not outcome.taken
     assert not outcome.final
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email
-import socket
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.policy import default
@@ -21,6 +20,7 @@ from release_mgmt.sources.channels.mail import MailServer
 from release_mgmt.store.models.repositories import Change
 from release_mgmt.store.session import Store
 from tests.integration.scheduling.builders import NOW, OPERATOR
+from tests.support.ports import free_port
 
 OFFICE = Office("https://releases.example.org", "a key for tests only")
 
@@ -53,10 +53,8 @@ class MailRoom:
 
     def __init__(self, **options: Any) -> None:
         self.box = Box()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        self.controller = Controller(self.box, hostname="127.0.0.1", port=self.port, **options)
+        self.port = free_port()
+        self.controller = Controller(self.box, hostname="127.0.0.1", port=self.port, ready_timeout=120, **options)
         self.controller.start()
         self.server = MailServer("127.0.0.1", self.port, "none", "", "", "Releases <releases@example.org>")
 

@@ -20,6 +20,7 @@ from release_mgmt.core.permissions import Actor, Via, trusted
 from release_mgmt.services import feed_events, feeds
 from release_mgmt.settings import Settings
 from release_mgmt.store.session import Store
+from tests.support.waiting import LIMIT
 from tests.unit.publishing.test_calendar import HOSTILE, change, freeze, window
 
 OPERATOR: Actor = trusted("tests", Via.CLI)
@@ -53,7 +54,7 @@ class Site:
         return f"http://{self.host}:{self.port}"
 
     def fetch(self, path: str, method: str = "GET", **headers: str) -> Reply:
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=LIMIT)
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.putrequest(method, path, skip_accept_encoding=True)
         for name, value in names.items():

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.publishing.conftest import Site, put, subscribe
+from tests.support.waiting import LIMIT
 from tests.unit.publishing.test_calendar import change, window
 
 BIN = Path(sys.executable).parent
@@ -25,7 +26,7 @@ def program(name: str) -> str:
 
 def run(home: Path, *command: str) -> str:
     environment = {"HOME": str(home), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -56,7 +57,7 @@ def synced(site: Site, tmp_path: Path) -> Path:
 
 def sync(home: Path) -> str:
     command = [program("vdirsyncer"), "-c", str(home / "vdirsyncer.ini")]
-    subprocess.run([*command, "discover"], input="y\ny\n", text=True, capture_output=True, check=False, timeout=60,
+    subprocess.run([*command, "discover"], input="y\ny\n", text=True, capture_output=True, check=False, timeout=LIMIT,
                    env={"HOME": str(home), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"})  # fmt: skip
     return run(home, *command, "sync")
 

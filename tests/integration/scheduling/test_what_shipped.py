@@ -22,6 +22,7 @@ from release_mgmt.store.models.repositories import Repository
 from release_mgmt.store.models.scheduling import PlanRow
 from release_mgmt.store.session import Store
 from tests.integration.scheduling.builders import OPERATOR, apply, at, document, seed
+from tests.support.waiting import LIMIT
 
 W1, W2 = "w@2026-11-24T18:00", "w@2026-12-01T18:00"
 INSIDE, AFTER = at("2026-11-24T17:30"), at("2026-11-25T09:00")
@@ -127,7 +128,7 @@ def test_reports_moves_and_plans_at_once_wait_for_each_other(store: Store, monke
     def run(work: Callable[[Store, Actor, datetime], None]) -> None:
         start.wait()
         if work is not _plan:
-            inside.wait(5)
+            inside.wait(LIMIT)
         work(store, OPERATOR, now)
 
     with ThreadPoolExecutor(4) as pool:

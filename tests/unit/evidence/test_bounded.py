@@ -54,10 +54,10 @@ def bomb() -> bytes:
 )
 def test_yaml_refuses(data: bytes) -> None:
     """Bombs, nesting and nonsense raise Unreadable, at once."""
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(Unreadable):
         load_yaml(data)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 20  # a hang, not a speed
 
 
 @pytest.mark.parametrize("data", [b"[" * 200_000, b"[" * 150 + b"]" * 150, b"{", b"\xff\xfe\x00", b""])

@@ -12,6 +12,7 @@ import vobject
 from ical.calendar_stream import IcsCalendarStream
 
 from tests import nodetools
+from tests.support.waiting import LIMIT
 
 Event = tuple[str, str, str, str, str]
 
@@ -83,7 +84,7 @@ def by_icaljs(content: bytes) -> list[Event]:
         input=content,
         cwd=nodetools.folder(),
         capture_output=True,
-        timeout=60,
+        timeout=LIMIT,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
