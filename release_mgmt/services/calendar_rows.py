@@ -33,12 +33,12 @@ def find(session: Session, slug: str) -> CalendarRow:
     return row
 
 
-def value(row: CalendarRow | CalendarVersion, now: datetime) -> ReleaseCalendar:
-    """The calendar of a row, or as it was at a version; holidays are those around ``now``."""
-    return _parsed(json.dumps(row.document, sort_keys=True), now.year)
+def value(row: CalendarRow | CalendarVersion, now: datetime, language: str = "en") -> ReleaseCalendar:
+    """The calendar of a row, or as it was at a version; holidays are those around ``now``, named in ``language``."""
+    return _parsed(json.dumps(row.document, sort_keys=True), now.year, language)
 
 
 @lru_cache(maxsize=64)
-def _parsed(document: str, year: int) -> ReleaseCalendar:
+def _parsed(document: str, year: int, language: str) -> ReleaseCalendar:
     # Scopes were checked when it was saved; a team deleted since then must not make the calendar unreadable.
-    return read_document(json.loads(document), year)
+    return read_document(json.loads(document), year, language=language)

@@ -335,13 +335,21 @@ def freezes_between(
 
 
 def holidays_between(
-    store: Store, actor: Actor, now: datetime, first: date, last: date, *, calendar: str | None = None
+    store: Store,
+    actor: Actor,
+    now: datetime,
+    first: date,
+    last: date,
+    *,
+    calendar: str | None = None,
+    language: str = "en",
 ) -> dict[date, tuple[str, ...]]:
-    """Days off with their names (the calendar's name where they have none), both days included."""
+    """Days off with their names (the calendar's name where they have none), both days included; holidays are named in
+    ``language``, other days as they were written."""
     found: dict[date, list[str]] = {}
     with store.read() as session:
         for row in session.scalars(_visible(select(CalendarRow), actor, calendar).order_by(CalendarRow.slug)):
-            days = calendar_rows.value(row, now).business_days
+            days = calendar_rows.value(row, now, language).business_days
             for day in sorted(days.days_off):
                 if first <= day <= last:
                     name = days.name_of(day) or row.name

@@ -36,6 +36,15 @@ def test_titles_from_git_are_text_and_never_markup(visitor: Visit) -> None:
     assert HOSTILE in page.inner_text("main")
 
 
+def test_mails_end_with_one_click_without_scripts(visitor: Visit, site: Site) -> None:
+    """The link of a mail asks, its button ends them, and both pages are sound."""
+    window = visitor(size="phone", scripts=False)
+    page = window.visit(next(path for path in places(site.demo)[None] if "unsubscribe" in path))
+    page.get_by_role("button", name="End them").click()
+    assert "Done" in page.inner_text(".answer")
+    visitor().visit("/sign-in")
+
+
 @pytest.mark.parametrize(("size", "theme"), [("desktop", "light"), ("phone", "dark")])
 def test_a_place_where_messages_go_is_added_and_sound(visitor: Visit, size: str, theme: str) -> None:
     """An administrator adds a team's mail; the list and the page of the place are sound; it can be taken away."""

@@ -49,8 +49,8 @@ class Texts(HTMLParser):
         if tag == "html":
             self.language = given.get("lang") or ""
         if tag not in {"input", "meta", "link", "br", "hr", "img", "use", "rect"}:
-            data = "holiday" in (given.get("class") or "") or (given.get("lang") is not None and tag != "html")
-            self._within.append("code" if data else tag)  # holidays go by the names of the calendar's country
+            data = given.get("lang") is not None and tag != "html"
+            self._within.append("code" if data else tag)
             if data:
                 return
         self.found += [value for name, value in attrs if name in ATTRIBUTES and value]

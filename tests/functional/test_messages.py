@@ -148,6 +148,27 @@ def mode(store: Store, target: str) -> str:
         return session.get_one(MessageTarget, target).mode
 
 
+def test_who_chooses_a_language_gets_pages_and_mail_in_it(root: FlaskClient, sqlite_store: Store) -> None:
+    """The pages by a cookie, the mail by what is kept; without a choice both are as the browser asks."""
+    target = mail_target(person_of(sqlite_store, "root"))
+    english = {**HTML, "Accept-Language": "en"}
+
+    def spoken() -> str:
+        with sqlite_store.read() as session:
+            return session.get_one(MessageTarget, target).language
+
+    assert root.post("/language", data={"language": "de"}, headers=english).status_code == 303
+    assert spoken() == "de"
+    assert '<html lang="de"' in root.get("/me", headers=english).text
+    assert root.post("/language", data={"language": ""}, headers=english).status_code == 303
+    assert spoken() == "en"
+    german = {**HTML, "Accept-Language": "de-AT,en;q=0.5"}
+    assert root.post("/language", data={"language": ""}, headers=german).status_code == 303
+    assert spoken() == "de"
+    assert root.post("/language", data={"language": "xx"}, headers=german).status_code == 422
+    assert spoken() == "de"
+
+
 def test_the_pages_save_what_was_chosen(root: FlaskClient, sqlite_store: Store) -> None:
     me = person_of(sqlite_store, "root")
     page = root.get("/me/messages", headers=HTML)

@@ -91,6 +91,7 @@ def test_every_page_has_a_guard(reader: Client) -> None:
     unasked = {
         "pages.sign_in": "who is signed in goes on from there",
         "pages.request": "nobody asked for anything here",
+        "pages.unsubscribe": "behind a link in a mail",
     }
     assert missed(reader.client.application, addresses) == sorted(unasked)
 

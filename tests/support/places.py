@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 
 from flask import Flask
 
+from release_mgmt.services.messages import posting
+from release_mgmt.services.messages.readers import mail_target
 from tests.browser.demo import Demo, change_id, request_id, window_of
 
 MAJOR = "Fraud model on LightGBM"
 OTHER = "Learning rate 0.01 to 0.02"
 
 UNSEEN = {
-    "pages.unsubscribe": "behind a link in a mail",
     "pages.admin_message_target": "needs a place where messages go; a browser test makes one",
     "pages.revert_move": "needs a move; a browser test makes one and takes it back",
     "pages.welcome": "behind a one-time link; a browser test follows one",
@@ -26,7 +27,7 @@ def places(found: Demo) -> Mapping[str | None, tuple[str, ...]]:
     other = change_id(found, OTHER)
     there = window_of(found, OTHER).rpartition("/")[2]
     return {
-        None: ("/sign-in", "/components"),
+        None: ("/sign-in", "/components", f"/messages/unsubscribe/{_token(found)}"),
         "ana": (
             "/", "/calendar", "/calendar?shape=week", "/calendar?shape=agenda", "/calendar?shape=quarter", window,
             "/changes", "/changes?level=major&team=pricing", major,
@@ -52,6 +53,12 @@ def places(found: Demo) -> Mapping[str | None, tuple[str, ...]]:
             "/admin/calendars/new", "/admin/rules", "/admin/sources",
         ),
     }  # fmt: skip
+
+
+def _token(found: Demo) -> str:
+    """The token of a link that ends mails, as a mail to Cem brings it."""
+    office = posting.post_of(found.app.extensions["release_mgmt"].settings).office
+    return office.unsubscribe_token(mail_target(found.ids["cem"]))
 
 
 def missed(app: Flask, addresses: Iterable[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from difflib import get_close_matches
 from functools import lru_cache
@@ -11,18 +11,23 @@ from release_mgmt.core.errors import InvalidInput
 
 
 class HolidaySource:
-    """Holidays of the years around a plan: the year before ``year`` to five years after it."""
+    """Holidays of the years around a plan: the year before ``year`` to five years after it.
 
-    def __init__(self, year: int) -> None:
+    They are named in ``language`` where the package knows it for the country, else in English: never by the machine's
+    own locale, so that the same calendar is the same everywhere.
+    """
+
+    def __init__(self, year: int, language: str = "en") -> None:
         self.years = tuple(range(year - 1, year + 6))
+        self.language = language
 
     def __call__(self, code: str, subdivision: str | None = None) -> Mapping[date, str]:
         """The days off by date. Raises InvalidInput for a country, market or subdivision that nobody knows."""
-        return _load(code.strip().upper(), subdivision, self.years)
+        return _load(code.strip().upper(), subdivision, self.years, self.language)
 
 
 @lru_cache(maxsize=256)
-def _load(code: str, subdivision: str | None, years: tuple[int, ...]) -> Mapping[date, str]:
+def _load(code: str, subdivision: str | None, years: tuple[int, ...], language: str) -> Mapping[date, str]:
     import holidays
 
     countries = holidays.list_supported_countries()
@@ -37,7 +42,13 @@ def _load(code: str, subdivision: str | None, years: tuple[int, ...]) -> Mapping
         error.code = "unknown_subdivision"
         raise error
     if code in countries:
-        found = holidays.country_holidays(code, subdiv=subdivision, years=list(years))
+        spoken = _spoken(holidays.country_holidays(code).supported_languages, language)
+        found = holidays.country_holidays(code, subdiv=subdivision, years=list(years), language=spoken)
     else:
-        found = holidays.financial_holidays(code, years=list(years))
+        spoken = _spoken(holidays.financial_holidays(code).supported_languages, language)
+        found = holidays.financial_holidays(code, years=list(years), language=spoken)
     return dict(sorted(found.items()))
+
+
+def _spoken(known: Iterable[str], language: str) -> str:
+    return next((one for one in sorted(known) if one.split("_")[0] == language), "en_US")

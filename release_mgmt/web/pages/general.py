@@ -9,8 +9,11 @@ from werkzeug.wrappers import Response
 
 from release_mgmt.core.errors import InvalidInput
 from release_mgmt.core.permissions import Action
-from release_mgmt.formats.words import languages
+from release_mgmt.formats.words import languages, negotiate
+from release_mgmt.services.messages import targets
+from release_mgmt.services.messages.readers import mail_target
 from release_mgmt.web.auth import needs
+from release_mgmt.web.context import context
 from release_mgmt.web.pages import layout, sample
 from release_mgmt.web.pages.language import COOKIE, mark, say
 from release_mgmt.web.pages.moment import zone_or_none
@@ -66,10 +69,14 @@ def set_zone() -> Response:
 @blueprint.post("/language")
 @needs(Action.SET_DISPLAY)
 def set_language() -> Response:
-    """Choose the language of the pages; empty: as the browser asks."""
+    """Choose the language of the pages, and of the reader's own mail; empty: as the browser asks."""
     chosen = request.form.get("language", "")
     if chosen not in ("", *languages()):
         raise InvalidInput.at("language", "there are no words for it", ", ".join(languages()))
+    actor = context.actor
+    if actor.person is not None:
+        spoken = chosen or negotiate(request.headers.get("Accept-Language"))
+        targets.choose(context.store, actor, context.now, mail_target(actor.person), {"language": spoken})
     answer = redirect(layout.safe_next(request.form.get("next")), 303)
     if chosen:
         answer.set_cookie(COOKIE, chosen, max_age=_YEAR, samesite="Lax", secure=request.is_secure)

@@ -16,7 +16,7 @@ from release_mgmt.services.directory import Directory
 from release_mgmt.services.windows import FreezeView, MoveView, PlacedChange, WindowView
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import lines
-from release_mgmt.web.pages.language import mark, say, term
+from release_mgmt.web.pages.language import mark, say, term, words
 from release_mgmt.web.pages.parts import (
     ChangeLine,
     FreezeBand,
@@ -89,7 +89,9 @@ def picture(
             band(one, names, called)
             for one in windows.freezes_between(store, actor, now, start, end, calendar=calendar)
         ),
-        holidays=windows.holidays_between(store, actor, now, start.date(), end.date(), calendar=calendar),
+        holidays=windows.holidays_between(
+            store, actor, now, start.date(), end.date(), calendar=calendar, language=words().language
+        ),
         calendars=tuple(one for one in known if calendar in {None, one.slug}),
         calendars_known=known,
         teams=tuple(Team(one.slug, one.name) for one in names.teams.values()),

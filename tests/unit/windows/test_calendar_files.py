@@ -50,6 +50,19 @@ def test_the_designed_form_is_read():
     assert [each.key for each in windows.cancelled] == ["weekly@2026-12-29T18:00"]
 
 
+def test_holidays_are_named_in_the_language_asked_for_and_never_by_the_machine(monkeypatch: pytest.MonkeyPatch):
+    """German, where the package knows it for the country; else English, whatever the locale of the process is."""
+    monkeypatch.setenv("LANGUAGE", "de")
+    document = {"calendar": "A", "time_zone": "Europe/Berlin", "business_days": {"holidays": {"country": "DE"}}}
+    first = date(2041, 1, 1)
+    assert read_document(document, 2041).business_days.name_of(first) == "New Year's Day"
+    assert read_document(document, 2041, language="de").business_days.name_of(first) == "Neujahr"
+    document["business_days"] = {"holidays": {"country": "US"}}
+    assert read_document(document, 2041, language="de").business_days.name_of(first) == "New Year's Day"
+    document["business_days"] = {"holidays": {"market": "XNYS"}, "days_off": [{"date": "2041-03-01", "name": "Ours"}]}
+    assert read_document(document, 2041, language="de").business_days.name_of(date(2041, 3, 1)) == "Ours"
+
+
 def test_the_example_calendar_lets_one_release_manager_approve_minor_changes():
     [calendar] = load_file(ROOT / "config" / "calendar.example.yaml", 2026)
     assert calendar.policy.approvals.rule(Level.MINOR).release_managers == 1
