@@ -43,10 +43,18 @@ class GateReason:
 
 @dataclass(frozen=True, slots=True)
 class BreakGlass:
-    """A permission that names what it breaks: codes (``outside_window``) or code and ref (``freeze:year-end``)."""
+    """A permission that names what it breaks: codes (``outside_window``) or code and ref (``freeze:year-end``).
+
+    It holds from ``since`` (None: it was given before anything is asked of) until ``until``.
+    """
 
     blockers: tuple[str, ...]
     until: datetime
+    since: datetime | None = None
+
+    def holds(self, at: datetime) -> bool:
+        """Whether it is in force then."""
+        return (self.since is None or self.since <= at) and at < self.until
 
     def breaks(self, reason: GateReason) -> bool:
         """Whether it names that blocker. A freeze must be named by its id: a new one is not broken by an old name."""
@@ -59,6 +67,7 @@ class Subject:
     """The change that is asked about. ``window``: where the plan has it; ``cancelled``: that window was called off.
 
     ``standing`` holds blockers that do not come from the calendar: approvals, dependencies, readiness, a moved tag.
+    ``break_glass`` are its permissions; several at a time break what each of them names.
     """
 
     id: str
@@ -68,7 +77,7 @@ class Subject:
     duration: timedelta | None = None
     withdrawn: bool = False
     standing: tuple[GateReason, ...] = ()
-    break_glass: BreakGlass | None = None
+    break_glass: tuple[BreakGlass, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +185,10 @@ def reasons_at(question: Question, at: datetime) -> list[GateReason]:
             found.append(GateReason("withdrawn", subject.id, "The change was withdrawn."))
         found += _slot(question, subject, at)
         found += subject.standing
-        glass = subject.break_glass
-        if glass is not None and at < glass.until:
-            found = [each for each in found if not glass.breaks(each)]
-        elif glass is not None and any(each.code not in _SOFT for each in found):
+        holding = [glass for glass in subject.break_glass if glass.holds(at)]
+        over = any(glass.until <= at for glass in subject.break_glass)
+        found = [each for each in found if not any(glass.breaks(each) for glass in holding)]
+        if over and not holding and any(each.code not in _SOFT for each in found):
             found.append(GateReason("override_expired", subject.id, "The break-glass permission has expired."))
     return found
 
@@ -256,16 +265,14 @@ def _edges(question: Question) -> set[datetime]:
     subject = question.subject
     # Other windows than its own change what is said of a change, not whether it may go (save under a break-glass).
     deciding = [
-        each
-        for each in question.windows
-        if subject is None or subject.break_glass is not None or each.key == subject.window
+        each for each in question.windows if subject is None or subject.break_glass or each.key == subject.window
     ]
     found |= {edge for each in deciding for edge in (each.start, each.end)}
     if subject is None:
         return found
     found |= {each.until for each in subject.standing if each.until is not None}
-    if subject.break_glass is not None:
-        found.add(subject.break_glass.until)
+    for glass in subject.break_glass:
+        found |= {glass.until} if glass.since is None else {glass.since, glass.until}
     if subject.duration is not None:
         own = next((each for each in question.windows if each.key == subject.window), None)
         if own is not None:

@@ -73,6 +73,11 @@ _COUNTED: dict[Kind, Callable[[Words, int], str]] = {
     Kind.BREAK_GLASS_REFUSED: lambda say, n: say.many(
         "{count} emergency permission refused", "{count} emergency permissions refused", n
     ),
+    Kind.BREAK_GLASS_OVERDUE: lambda say, n: say.many(
+        "{count} review of an emergency permission is overdue",
+        "{count} reviews of emergency permissions are overdue",
+        n,
+    ),
     Kind.DEPENDENCY_WITHDRAWN: lambda say, n: say.many(
         "{count} change lost what it needs", "{count} changes lost what they need", n
     ),
@@ -179,6 +184,8 @@ def _glass(style: Style, line: Line) -> list[str]:
         told.append(say("It holds until {when}.", when=when(style, line, until)))
         if review is not None:
             told.append(say("Its review is due {when}.", when=when(style, line, review)))
+    if line.kind is Kind.BREAK_GLASS_OVERDUE and review is not None:
+        told.append(say("Its review was due {when}.", when=when(style, line, review)))
     if facts.get("note"):
         told.append(str(facts["note"]))
     return told
@@ -199,7 +206,8 @@ _SENTENCES: dict[Kind, Callable[[Style, Line], list[str]]] = {
     Kind.ANNOUNCED: _place, Kind.MOVED: _place, Kind.APPROVAL_NEEDED: _waiting, Kind.SIGN_OFF_ASKED: _waiting,
     Kind.APPROVED: _waiting, Kind.TOMORROW: _tomorrow, Kind.RELEASED: _shipped, Kind.ROLLED_BACK: _shipped,
     Kind.FREEZE_ADDED: _freeze, Kind.GATE_DENIED: _gate, Kind.BREAK_GLASS_ASKED: _glass, Kind.BREAK_GLASS_USED: _glass,
-    Kind.BREAK_GLASS_REFUSED: _glass, Kind.DEPENDENCY_WITHDRAWN: _needs, Kind.JOB_DEAD: _job,
+    Kind.BREAK_GLASS_REFUSED: _glass, Kind.BREAK_GLASS_OVERDUE: _glass,
+    Kind.DEPENDENCY_WITHDRAWN: _needs, Kind.JOB_DEAD: _job,
 }  # fmt: skip
 
 

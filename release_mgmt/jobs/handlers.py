@@ -15,6 +15,7 @@ from release_mgmt.core.permissions import Actor, Via, trusted
 from release_mgmt.services import (
     Store,
     answers,
+    breakglass,
     classification,
     forges,
     maturity_course,
@@ -160,6 +161,7 @@ def plan(work: Work) -> Mapping[str, Any]:
     slugs = [work.subject] if work.kind == pipeline.REPLAN else refresh.calendars_of(work.store, work.subject)
     done = refresh.replan(work.store, ACTOR, clock.now(), slugs)
     plan_messages.tell_tomorrow(work.store, clock.now(), slugs)
+    breakglass.tell_overdue(work.store, clock.now(), slugs)
     return done
 
 

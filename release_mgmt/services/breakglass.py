@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,8 +17,10 @@ from release_mgmt.core.messages import Kind
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import clean, one_line
 from release_mgmt.core.windows import BusinessDays, ReleaseCalendar, resolve, zone
+from release_mgmt.core.windows.localtime import to_local
 from release_mgmt.services import audit, calendar_rows, outbox, parties, plans, proposals, secret, visibility
 from release_mgmt.store.models.approvals import BreakGlassRow
+from release_mgmt.store.models.people import Person
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, ChangeTerms, PlacementRow
 from release_mgmt.store.session import Store
@@ -122,6 +124,14 @@ def request(
         return _view(row, now)
 
 
+def _as_a_person(session: Session, actor: Actor, what: str) -> str:
+    """The person who acts. Refuses programs and jobs: a service account would let whoever holds its token decide on their own request."""
+    person = session.get(Person, actor.person) if actor.person else None
+    if person is None or person.kind != "person":
+        raise Forbidden(f"Somebody has to answer for it: {what} as a person.", code="not_a_person")
+    return person.id
+
+
 def _find(session: Session, key: str) -> BreakGlassRow:
     row = session.get(BreakGlassRow, key)
     if row is None:
@@ -139,15 +149,14 @@ def decide(
     with store.write() as session:
         row = _find(session, key)
         require(actor, Action.GRANT_BREAK_GLASS, calendar=row.calendar)
-        if actor.person is None:
-            raise Forbidden("Somebody has to answer for it: decide as a person.", code="not_a_person")
+        person = _as_a_person(session, actor, "decide")
         if _state(row, now) != "requested":
             raise Conflict("This was decided already, or is too old.", code="already_decided")
         if grant:
             change = proposals.find_change(session, row.change_id)
             managers = proposals.electorate(session, row.calendar, (), now).managers
             involved = [party.person for party in parties.of(session, change) if party.person]
-            check_grant(actor.person, row.requested_by, involved, managers)
+            check_grant(person, row.requested_by, involved, managers)
             calendar = session.scalar(select(CalendarRow).where(CalendarRow.slug == row.calendar))
             row.starts_at, row.expires_at = now, now + timedelta(minutes=row.minutes)
             days = calendar_rows.value(calendar, now) if calendar is not None else None
@@ -167,10 +176,12 @@ def decide(
     return done
 
 
-def _tell(session: Session, actor: Actor, now: datetime, kind: Kind, row: BreakGlassRow) -> None:
+def _tell(
+    session: Session, actor: Actor | None, now: datetime, kind: Kind, row: BreakGlassRow, once: str | None = None
+) -> None:
     outbox.tell(
         session, now, kind, fold=f"break-glass:{row.id}:{kind}", actor=actor, calendar=row.calendar,
-        change=row.change_id,
+        change=row.change_id, once=once,
         facts={
             "break_glass": row.id, "environment": row.environment, "reason": row.reason, "ticket": row.ticket,
             "blockers": row.blockers, "until": outbox.iso(row.expires_at), "review": outbox.iso(row.review_due_at),
@@ -203,6 +214,7 @@ def review(store: Store, actor: Actor, now: datetime, key: str, *, note: str) ->
     with store.write() as session:
         row = _find(session, key)
         require(actor, Action.REVIEW_BREAK_GLASS, calendar=row.calendar)
+        _as_a_person(session, actor, "review")
         if _state(row, now) not in {"active", "over"}:
             raise Conflict("There is nothing to review.", code="not_granted")
         others = proposals.electorate(session, row.calendar, (), now).managers - {row.requested_by, row.decided_by}
@@ -248,17 +260,42 @@ def search(
         return [_view(row, now) for row in session.scalars(statement)]
 
 
-def for_gate(session: Session, change: str, environment: str) -> BreakGlass | None:
-    """The permission that the gate weighs: the one granted last, whether it still holds or is over."""
-    row = session.scalar(
+def for_gate(session: Session, change: str, environment: str) -> tuple[BreakGlass, ...]:
+    """The permissions that the gate weighs: all that were granted, whether they still hold or are over."""
+    rows = session.scalars(
         select(BreakGlassRow)
         .where(
-            BreakGlassRow.change_id == change, BreakGlassRow.environment == environment, BreakGlassRow.granted.is_(True)
+            BreakGlassRow.change_id == change, BreakGlassRow.environment == environment,
+            BreakGlassRow.granted.is_(True), BreakGlassRow.expires_at.is_not(None),
         )
-        .order_by(BreakGlassRow.expires_at.desc(), BreakGlassRow.id)
-        .limit(1)
+        .order_by(BreakGlassRow.expires_at, BreakGlassRow.id)
+    )  # fmt: skip
+    # The gate counts whole seconds: a permission holds from the second in which it was given.
+    return tuple(
+        BreakGlass(_names(row), row.expires_at, row.starts_at and row.starts_at.replace(microsecond=0))
+        for row in rows
+        if row.expires_at is not None
     )
-    if row is None or row.expires_at is None:
-        return None
-    named = tuple(f"{one.code}:{one.ref}" if one.ref else one.code for one in _blockers(row))
-    return BreakGlass(named, row.expires_at)
+
+
+def _names(row: BreakGlassRow) -> tuple[str, ...]:
+    return tuple(f"{one.code}:{one.ref}" if one.ref else one.code for one in _blockers(row))
+
+
+def tell_overdue(store: Store, now: datetime, slugs: Iterable[str]) -> None:
+    """Tell a calendar's release managers of reviews that are overdue, once on each business day until they are done."""
+    for slug in slugs:
+        with store.write() as session:
+            row = BreakGlassRow
+            overdue = session.scalars(
+                select(row)
+                .where(row.calendar == slug, row.granted.is_(True), row.reviewed_at.is_(None), row.review_due_at <= now)
+                .order_by(row.review_due_at, row.id)
+            ).all()
+            found = session.scalar(select(CalendarRow).where(CalendarRow.slug == slug)) if overdue else None
+            if found is None:
+                continue
+            days = calendar_rows.value(found, now).business_days
+            today = to_local(now, zone(days.time_zone)).date()
+            for one in overdue if days.is_business_day(today) else ():
+                _tell(session, None, now, Kind.BREAK_GLASS_OVERDUE, one, once=f"review {one.id} {today}")

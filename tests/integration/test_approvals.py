@@ -14,10 +14,12 @@ from sqlalchemy.exc import DBAPIError
 
 from release_mgmt.core.approvals import Blocker, State, Status, Verdict
 from release_mgmt.core.errors import Conflict, Forbidden, NotFound, ReleaseMgmtError, StaleVersion
+from release_mgmt.core.messages import Kind
 from release_mgmt.core.permissions import Actor, Role, Via, trusted
 from release_mgmt.services import actors, approvals, audit, breakglass, feeds, people, personal_data, plans, teams
 from release_mgmt.store.models.approvals import VoteRow
 from release_mgmt.store.models.base import Base
+from release_mgmt.store.models.messages import MessageEvent
 from release_mgmt.store.models.people import Person
 from release_mgmt.store.models.publishing import SubscriptionRow
 from release_mgmt.store.models.repositories import Change, ChangeCommit, Commit, Release, Repository, Tag
@@ -437,7 +439,7 @@ def test_break_glass_is_asked_for_granted_by_another_and_reviewed(both: Town) ->
     )  # fmt: skip
     assert asked.state == "requested"
     with town.store.read() as session:
-        assert breakglass.for_gate(session, "fire", "prod") is None
+        assert breakglass.for_gate(session, "fire", "prod") == ()
     decide = breakglass.decide
     refused(Forbidden, "self_approval", lambda: decide(town.store, town.actor("m1"), NOW, asked.id, grant=True))
     with pytest.raises(Forbidden):
@@ -447,10 +449,9 @@ def test_break_glass_is_asked_for_granted_by_another_and_reviewed(both: Town) ->
     # Friday 15:00 Berlin ends the permission; the first business day after it is Monday, cut-off 16:00 Berlin.
     assert given.review_due_at == datetime(2026, 11, 23, 15, tzinfo=UTC)
     with town.store.read() as session:
-        glass = breakglass.for_gate(session, "fire", "prod")
-        assert glass is not None
+        (glass,) = breakglass.for_gate(session, "fire", "prod")
         assert set(glass.blockers) == {"freeze:year-end", "outside_window"}
-        assert breakglass.for_gate(session, "fire", "staging") is None
+        assert breakglass.for_gate(session, "fire", "staging") == ()
     refused(Conflict, "already_decided", lambda: decide(town.store, town.actor("m3"), NOW, asked.id, grant=False))
     late = NOW + timedelta(days=5)
     overdue = breakglass.search(town.store, town.actor("m3"), late, to_review=True)
@@ -461,6 +462,52 @@ def test_break_glass_is_asked_for_granted_by_another_and_reviewed(both: Town) ->
     )  # fmt: skip
     done = breakglass.review(town.store, town.actor("m3"), late, asked.id, note="It was the cache.")
     assert done.state == "reviewed"
+
+
+@pytest.mark.acceptance("SCH-A8")
+def test_a_program_neither_grants_nor_reviews_an_emergency(town: Town) -> None:
+    robot = people.add(
+        town.store, OPERATOR, NOW, name="R", login="robot", kind="service",
+        grants=(people.Grant(Role.RELEASE_MANAGER, "pricing"),),
+    )  # fmt: skip
+    town.change("fire")
+    asked = breakglass.request(
+        town.store, town.actor("m1"), NOW, change="fire", environment="prod", blockers=[Blocker("outside_window")],
+        reason="Prices are wrong", ticket="OPS-1",
+    )  # fmt: skip
+    decide, program = breakglass.decide, town.actor(robot.id)
+    refused(Forbidden, "not_a_person", lambda: decide(town.store, program, NOW, asked.id, grant=True))
+    decide(town.store, town.actor("m2"), NOW, asked.id, grant=True)
+    refused(
+        Forbidden, "not_a_person", lambda: breakglass.review(town.store, program, NOW, asked.id, note="All is well.")
+    )
+
+
+@pytest.mark.acceptance("SCH-A8")
+def test_an_overdue_review_is_told_once_on_each_business_day_until_it_is_done(town: Town) -> None:
+    town.change("fire")
+    asked = breakglass.request(
+        town.store, town.actor("m1"), NOW, change="fire", environment="prod", blockers=[Blocker("outside_window")],
+        reason="Prices are wrong", ticket="OPS-1", minutes=60,
+    )  # fmt: skip
+    given = breakglass.decide(town.store, town.actor("m2"), NOW, asked.id, grant=True)
+    assert given.review_due_at is not None
+
+    def reminded(*moments: datetime) -> int:
+        for moment in moments:
+            breakglass.tell_overdue(town.store, moment, ["pricing"])
+        with town.store.read() as session:
+            query = select(MessageEvent).where(MessageEvent.kind == Kind.BREAK_GLASS_OVERDUE.value)
+            found = session.scalars(query).all()
+            assert all((one.change_id, one.calendar) == ("fire", "pricing") for one in found)
+            return len(found)
+
+    due, day = given.review_due_at, timedelta(days=1)  # on a Monday
+    assert reminded(due - timedelta(seconds=1)) == 0
+    assert reminded(due, due + timedelta(hours=1)) == 1
+    assert reminded(*(due + n * day for n in range(1, 7))) == 5, "nobody is reminded at the weekend"
+    breakglass.review(town.store, town.actor("m3"), due + 7 * day, asked.id, note="It was the cache.")
+    assert reminded(due + 7 * day) == 5
 
 
 @pytest.mark.acceptance("SCH-A8")

@@ -165,12 +165,31 @@ def test_the_minor_lane_needs_no_window_and_stops_at_freezes():
 
 def test_break_glass_breaks_what_it_names_until_it_expires():
     subject = Subject(
-        "m1", Level.MINOR, window=W2, break_glass=BreakGlass(("freeze:A", "outside_window"), at("2026-12-20T14:00"))
+        "m1", Level.MINOR, window=W2, break_glass=(BreakGlass(("freeze:A", "outside_window"), at("2026-12-20T14:00")),)
     )
     assert ask(with_freezes(A), "2026-12-20T12:00", subject=subject).decision == "allow"
     assert told(ask(with_freezes(A), "2026-12-20T14:00", subject=subject))[-1] == "override_expired"
     other = freeze("2026-12-20T00:00", "2026-12-21T00:00", id="new")
     assert told(ask(with_freezes(A, other), "2026-12-20T12:00", subject=subject)) == ["freeze"]
+
+
+@pytest.mark.acceptance("SCH-A8")
+def test_of_several_permissions_each_breaks_what_it_names_while_it_holds():
+    """The first names one freeze for long, the second, given for a shorter time, one that was added since."""
+    long = BreakGlass(("freeze:A", "outside_window"), at("2026-12-20T14:00"), at("2026-12-20T10:00"))
+    short = BreakGlass(("freeze:new",), at("2026-12-20T12:00"), at("2026-12-20T11:00"))
+    other = freeze("2026-12-20T00:00", "2026-12-21T00:00", id="new")
+
+    def asked(moment: str) -> list[str]:
+        subject = Subject("m1", Level.MINOR, window=W2, break_glass=(short, long))
+        return told(ask(with_freezes(A, other), moment, subject=subject))
+
+    assert asked("2026-12-20T11:30") == []
+    assert asked("2026-12-20T12:30") == ["freeze"], "the second is over, the first still breaks what it names"
+    assert asked("2026-12-20T15:00")[-1] == "override_expired"
+    assert asked("2026-12-20T09:00") == ["freeze", "freeze", "outside_window"], "nothing was given yet"
+    subject = Subject("m1", Level.MINOR, window=W2, break_glass=(short, long))
+    assert ask(with_freezes(A, other), "2026-12-20T11:30", subject=subject).valid_until == at("2026-12-20T12:00")
 
 
 @pytest.mark.acceptance("SCH-G7")

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     BREAK_GLASS_ASKED = "break_glass.asked"
     BREAK_GLASS_USED = "break_glass.used"
     BREAK_GLASS_REFUSED = "break_glass.refused"
+    BREAK_GLASS_OVERDUE = "break_glass.review_overdue"
     DEPENDENCY_WITHDRAWN = "dependency.withdrawn"
     JOB_DEAD = "job.dead"
 
@@ -78,6 +79,7 @@ KINDS: dict[Kind, Rule] = {
     Kind.BREAK_GLASS_ASKED: _rule("Somebody asks to break a rule in an emergency", _M, urgent=True),
     Kind.BREAK_GLASS_USED: _rule("An emergency permission was given", _O, _T, _M, urgent=True),
     Kind.BREAK_GLASS_REFUSED: _rule("My emergency permission was refused", Relation.NAMED, urgent=True),
+    Kind.BREAK_GLASS_OVERDUE: _rule("The review of an emergency permission is overdue", _M),
     Kind.DEPENDENCY_WITHDRAWN: _rule("A change that mine needs was withdrawn", _O, _M),
     Kind.JOB_DEAD: _rule("A job failed for good", Relation.ADMINISTRATOR, urgent=True),
 }

@@ -102,6 +102,9 @@ class Desk:
         if event.kind is Kind.BREAK_GLASS_ASKED:
             row = self.session.get(BreakGlassRow, event.facts.get("break_glass"))
             return row is None or row.granted is not None
+        if event.kind is Kind.BREAK_GLASS_OVERDUE:
+            row = self.session.get(BreakGlassRow, event.facts.get("break_glass"))
+            return row is None or row.reviewed_at is not None
         return False
 
     def _of_no_change(self, event: Event, seen: frozenset[str], line: Line) -> Line | None:

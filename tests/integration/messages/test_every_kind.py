@@ -38,6 +38,7 @@ FACTS: dict[Kind, dict[str, object]] = {
     Kind.GATE_DENIED: {"environment": "prod", "next": "2026-11-24T17:00:00+00:00",
                        "reasons": [{"code": "outside_window", "message": "No window is open."}]},
     Kind.BREAK_GLASS_ASKED: GLASS, Kind.BREAK_GLASS_USED: GLASS, Kind.BREAK_GLASS_REFUSED: GLASS,
+    Kind.BREAK_GLASS_OVERDUE: GLASS,
     Kind.DEPENDENCY_WITHDRAWN: {"needs": "m2", "needs_title": "Change m2"},
     Kind.JOB_DEAD: {"job": "j", "kind": "refresh", "subject": "pricing", "message": "It cannot be read."},
 }  # fmt: skip
