@@ -125,7 +125,7 @@ def request(
 
 
 def _as_a_person(session: Session, actor: Actor, what: str) -> str:
-    """The person who acts. Refuses programs and jobs: a service account would let whoever holds its token decide on their own request."""
+    """The person who acts; programs are refused: by a service account somebody could decide on their own request."""
     person = session.get(Person, actor.person) if actor.person else None
     if person is None or person.kind != "person":
         raise Forbidden(f"Somebody has to answer for it: {what} as a person.", code="not_a_person")

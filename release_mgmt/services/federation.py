@@ -117,6 +117,13 @@ def _person(session: Session, now: datetime, key: str, claims: Mapping[str, obje
     by_email = session.get(IdentityRow, ("email", email)) if email else None
     known = row or by_email
     person = session.get(Person, known.person_id) if known is not None else None
+    if person is not None and (person.kind != "person" or (row is None and _signs_in_otherwise(session, person, key))):
+        # An address that was given to somebody else meanwhile must not open the account of who had it before.
+        raise Forbidden(
+            "Your address belongs to another account here.",
+            code="address_taken",
+            hint="Ask an administrator to unlink the address from that account.",
+        )
     if person is None:
         name = claims.get("name") or claims.get("preferred_username") or email or "unnamed"
         login = email if email and people.LOGIN.fullmatch(email) else None
@@ -129,6 +136,17 @@ def _person(session: Session, now: datetime, key: str, claims: Mapping[str, obje
         session.add(IdentityRow(kind="email", value=email, person_id=person.id, source=SOURCE, verified_at=now))
     session.flush()
     return person
+
+
+def _signs_in_otherwise(session: Session, person: Person, key: str) -> bool:
+    """Whether the person is known to the same provider as somebody else than ``key`` says."""
+    issuer = key.partition(" ")[0]
+    held = select(IdentityRow.value).where(
+        IdentityRow.kind == SOURCE,
+        IdentityRow.person_id == person.id,
+        IdentityRow.value.startswith(f"{issuer} ", autoescape=True),
+    )
+    return session.scalar(held.limit(1)) is not None
 
 
 def _apply(session: Session, person: str, groups: tuple[str, ...], mapping: GroupMap) -> None:

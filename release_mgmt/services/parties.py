@@ -23,13 +23,18 @@ from release_mgmt.store.models.repositories import (
 
 _CO_AUTHOR = re.compile(r"^co-authored-by:\s*[^<\n]*<([^<>\s]+@[^<>\s]+)>\s*$", re.IGNORECASE | re.MULTILINE)
 # What forges put in place of an address: 123+login@users.noreply.github.com, 123-login@users.noreply.gitlab.com.
-_NO_REPLY = re.compile(r"(?:\d+[+-])?([\w.-]+)@users\.noreply\.(github|gitlab)\.com")
+# A login may begin with a number and a dash itself, which GitHub's older form (no number) would not tell apart.
+_NO_REPLY = re.compile(
+    r"(?:(?:\d+\+)?([\w.-]+)@users\.noreply\.(github)|(?:\d+-)?([\w.-]+)@users\.noreply\.(gitlab))\.com"
+)
 
 
 def identity_of(address: str) -> Identity:
     """The identity behind an address of git: a forge's no-reply address names the login."""
     found = _NO_REPLY.fullmatch(address.strip().lower())
-    return Identity(found[2], found[1]) if found else Identity("email", address.strip().lower())
+    if found is None:
+        return Identity("email", address.strip().lower())
+    return Identity(found[2] or found[4], found[1] or found[3])
 
 
 def _commits(session: Session, changes: Sequence[Change]) -> dict[str, list[tuple[str | None, str | None]]]:
@@ -68,7 +73,8 @@ def _pull_request_authors(session: Session, changes: Sequence[Change]) -> dict[s
     )
     found = {}
     for repository, provider, number, record in rows:
-        login = (record or {}).get("author")
+        # A name at Bitbucket Cloud is whatever somebody calls himself today; the account stays.
+        login = (record or {}).get("author_id" if provider == "bitbucket" else "author")
         if isinstance(login, str) and login:
             found[repository, provider, number] = Identity(provider, login.lower())
     return {change: found[key] for change, key in asked.items() if key in found}

@@ -67,11 +67,14 @@ def login_of(text: str) -> str:
 
 
 def identity_of(kind: str, value: str) -> Identity:
-    """A forge login or an e-mail address in the form that is stored: lower case, no spaces."""
+    """A forge login or an e-mail address in the form that is stored: lower case, no spaces.
+
+    Bitbucket Cloud has no logins: there it is the account id (``557058:0a1b…``), since anybody may take any name.
+    """
     kind, value = kind.strip().lower(), value.strip().lower()
     if kind not in KINDS:
         raise InvalidInput.at("kind", "is not known", ", ".join(KINDS))
-    whole = re.fullmatch(r"[^\s@]+@[^\s@]+", value) if kind == "email" else re.fullmatch(r"[\w.@+-]+", value)
+    whole = re.fullmatch(r"[^\s@]+@[^\s@]+", value) if kind == "email" else re.fullmatch(r"[\w.@+:\\-]+", value)
     if not whole or len(value) > 254:
         raise InvalidInput.at("value", f"is no {'address' if kind == 'email' else 'login'}")
     return Identity(kind, value)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.approvals import Electorate, Policy, Proposal, Slot, Status, Verdict, Vote
@@ -173,6 +173,14 @@ def _votes(session: Session, changes: Iterable[str]) -> dict[str, list[Vote]]:
     return found
 
 
+def _gone(session: Session, deputies: set[str]) -> frozenset[str]:
+    """Those of the deputies whose account was closed; who votes for himself then is in no group any more."""
+    if not deputies:
+        return frozenset()
+    closed = or_(Person.disabled_at.is_not(None), Person.erased_at.is_not(None))
+    return frozenset(session.scalars(select(Person.id).where(Person.id.in_(deputies), closed)))
+
+
 def vote_of(row: VoteRow) -> Vote:
     """A row as the core's value."""
     return Vote(
@@ -208,6 +216,7 @@ def tallies(session: Session, cases: Sequence[Case], now: datetime) -> list[Tall
     Votes for another environment in which the change still stands are about that one; a veto is about the change.
     """
     standing = _votes(session, [case.proposal.change for case in cases])
+    gone = _gone(session, {vote.person for votes in standing.values() for vote in votes if vote.on_behalf_of})
     elsewhere = {
         case.proposal.change
         for case in cases
@@ -232,5 +241,5 @@ def tallies(session: Session, cases: Sequence[Case], now: datetime) -> list[Tall
             or vote.slot.environment == put.slot.environment
             or (put.change, vote.slot.environment) not in places
         ]
-        found.append(Tally(tuple(cast), count(put, here, case.policy, case.electorate, now)))
+        found.append(Tally(tuple(cast), count(put, here, case.policy, replace(case.electorate, gone=gone), now)))
     return found

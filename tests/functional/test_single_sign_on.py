@@ -103,6 +103,42 @@ def test_a_verified_address_joins_the_account_an_unverified_one_does_not(
     assert found[0].id != victim.id
 
 
+def test_an_address_that_was_given_to_somebody_else_opens_nobodys_account(
+    site: Flask, sqlite_store: Store, provider: str
+) -> None:
+    claims(provider, "first", email="info@example.org", email_verified=True, name="First")
+    visit(site.test_client(), "first")
+    claims(provider, "second", email="info@example.org", email_verified=True, name="Second", groups=["releases"])
+    client = site.test_client()
+    assert visit(client, "second").status_code == 403
+    assert client.get("/me").status_code == 401
+    found, _ = people.search(sqlite_store, OPERATOR, text="first")
+    assert len(found[0].identities) == 2
+    assert [grant.role for grant in found[0].grants] == [Role.READER]
+    people.unlink(sqlite_store, OPERATOR, clock.now(), found[0].id, kind="email", value="info@example.org")
+    assert visit(client, "second").status_code == 303
+    named, _ = people.search(sqlite_store, OPERATOR, text="second")
+    assert {one.kind for one in named[0].identities} == {"oidc", "email"}
+
+
+def test_nobody_signs_in_as_a_program_by_its_address(site: Flask, sqlite_store: Store, provider: str) -> None:
+    robot = people.add(sqlite_store, OPERATOR, clock.now(), name="Robot", login="robot", kind="service")
+    people.link(sqlite_store, OPERATOR, clock.now(), robot.id, kind="email", value="robot@example.org")
+    claims(provider, "mallory", email="robot@example.org", email_verified=True, name="Mallory")
+    assert visit(site.test_client(), "mallory").status_code == 403
+
+
+@pytest.mark.parametrize("told", [False, None, "true", 1])
+def test_only_a_plain_yes_makes_an_address_verified(
+    site: Flask, sqlite_store: Store, provider: str, told: object
+) -> None:
+    owner = people.add(sqlite_store, OPERATOR, clock.now(), name="Owner", login="owner@example.org")
+    people.link(sqlite_store, OPERATOR, clock.now(), owner.id, kind="email", value="owner@example.org")
+    claims(provider, "mallory", email="Owner@example.org", email_verified=told, name="Mallory")
+    visit(site.test_client(), "mallory")
+    assert {one.kind for one in people.get(sqlite_store, OPERATOR, owner.id).identities} == {"email"}
+
+
 def test_an_answer_that_was_not_asked_for_is_refused(site: Flask) -> None:
     """Login CSRF: a code or state that this browser did not start with signs nobody in."""
     client = site.test_client()

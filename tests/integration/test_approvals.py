@@ -15,14 +15,33 @@ from sqlalchemy.exc import DBAPIError
 from release_mgmt.core.approvals import Blocker, State, Status, Verdict
 from release_mgmt.core.errors import Conflict, Forbidden, NotFound, ReleaseMgmtError, StaleVersion
 from release_mgmt.core.messages import Kind
-from release_mgmt.core.permissions import Actor, Role, Via, trusted
-from release_mgmt.services import actors, approvals, audit, breakglass, feeds, people, personal_data, plans, teams
+from release_mgmt.core.permissions import Actor, Identity, Role, Via, trusted
+from release_mgmt.services import (
+    actors,
+    approvals,
+    audit,
+    breakglass,
+    feeds,
+    parties,
+    people,
+    personal_data,
+    plans,
+    teams,
+)
 from release_mgmt.store.models.approvals import VoteRow
 from release_mgmt.store.models.base import Base
 from release_mgmt.store.models.messages import MessageEvent
 from release_mgmt.store.models.people import Person
 from release_mgmt.store.models.publishing import SubscriptionRow
-from release_mgmt.store.models.repositories import Change, ChangeCommit, Commit, Release, Repository, Tag
+from release_mgmt.store.models.repositories import (
+    Change,
+    ChangeCommit,
+    Commit,
+    PullRequestRow,
+    Release,
+    Repository,
+    Tag,
+)
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, WindowRow
 from release_mgmt.store.session import Store, TryAgain
 
@@ -241,6 +260,38 @@ def test_co_author_tagger_and_an_author_by_the_forge_login_are_recognised(town: 
 
 
 @pytest.mark.acceptance("SCH-A2")
+def test_an_author_at_bitbucket_is_known_by_the_account_and_not_by_a_name(town: Town) -> None:
+    """Anybody may call himself Ada there; the account id, which holds a colon, is what stays."""
+    town.change("theirs", author="unknown@example.com")
+    with town.store.write() as session:
+        change = session.get_one(Change, "theirs")
+        change.provider, change.number = "bitbucket", 7
+        record = {"provider": "bitbucket", "number": 7, "title": "x", "state": "merged", "author": "m2",
+                  "author_id": "557058:0A1B-2c"}  # fmt: skip
+        session.add(
+            PullRequestRow(repository_id="r1", provider="bitbucket", number=7, state="merged", title="x", record=record)
+        )
+    people.link(town.store, OPERATOR, NOW, "m1", kind="bitbucket", value="557058:0a1b-2c")
+    people.link(town.store, OPERATOR, NOW, "m2", kind="bitbucket", value="m2")
+    refused(Forbidden, "self_approval", lambda: town.vote("m1", "theirs"))
+    town.vote("m2", "theirs")
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "value"),
+    [
+        ("12+Ada@users.noreply.github.com", "github", "ada"),
+        ("7-zip@users.noreply.github.com", "github", "7-zip"),
+        ("12-ada@users.noreply.gitlab.com", "gitlab", "ada"),
+        ("12-7-zip@users.noreply.gitlab.com", "gitlab", "7-zip"),
+        ("12+ada@users.noreply.github.com.evil.example", "email", "12+ada@users.noreply.github.com.evil.example"),
+    ],
+)
+def test_a_no_reply_address_names_the_login_as_its_forge_writes_it(address: str, kind: str, value: str) -> None:
+    assert parties.identity_of(address) == Identity(kind, value)
+
+
+@pytest.mark.acceptance("SCH-A2")
 def test_an_author_linked_to_nobody_needs_one_more_vote(town: Town) -> None:
     town.change("stranger", author="stranger@example.com")
     town.vote("m1", "stranger")
@@ -412,6 +463,10 @@ def test_a_deputy_votes_for_somebody_absent_visibly(town: Town) -> None:
         absent.delegate_until = NOW + timedelta(days=1)
     cast = town.vote("f1", "d1", on_behalf_of=town.ids["m1"])
     assert (cast.person, cast.on_behalf_of) == (town.ids["f1"], town.ids["m1"])
+    assert town.status("d1").given
+    people.change(town.store, OPERATOR, NOW, town.ids["f1"], active=False)
+    assert not town.status("d1").given, "the vote of somebody whose account was closed counts no more"
+    people.change(town.store, OPERATOR, NOW, town.ids["f1"], active=True)
     assert town.status("d1").given
     late = NOW + timedelta(days=2)
     town.change("d2")

@@ -76,7 +76,7 @@ def discount(vote: Vote, proposal: Proposal, policy: Policy, electorate: Elector
     """
     if vote.person in proposal.excluded or vote.principal in proposal.excluded:
         return Discount.INVOLVED
-    if not vote.capacities & electorate.capacities_of(vote.principal):
+    if vote.person in electorate.gone or not vote.capacities & electorate.capacities_of(vote.principal):
         return Discount.NOT_IN_GROUP
     if vote.verdict is Verdict.REJECT:
         return None

@@ -110,12 +110,14 @@ class Policy:
 class Electorate:
     """Who is what today: release managers of the calendar, members of each team, and who may stand in for whom.
 
-    ``deputies`` maps a deputy to the principals who named this person for the present time.
+    ``deputies`` maps a deputy to the principals who named this person for the present time. ``gone`` are people who
+    voted for somebody absent and have no account any more.
     """
 
     managers: frozenset[str]
     teams: Mapping[str, frozenset[str]] = field(default_factory=dict)
     deputies: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
 
     def capacities_of(self, person: str) -> frozenset[str]:
         """What ``person`` may say yes as."""

@@ -114,7 +114,7 @@ class Bitbucket:
     @staticmethod
     def _comment(payload: Json) -> Comment | None:
         number = fields.whole(payload, "pullrequest", "id")
-        author = fields.line(payload, "actor", "account_id") or fields.line(payload, "actor", "display_name")
+        author = fields.line(payload, "actor", "account_id")  # a name is whatever somebody calls himself today
         if number is None or author is None:
             return None
         at = fields.instant(payload, "comment", "created_on")
