@@ -82,6 +82,25 @@ def offset_of_day(zone: tzinfo, day: date) -> timedelta | None:
     return first if same else None
 
 
+@lru_cache(maxsize=2048)
+def steady_runs(zone: tzinfo, year: int) -> tuple[tuple[datetime, datetime, timedelta | None], ...]:
+    """The days of a year as runs (naive start, naive end, the offset all through it), in order.
+
+    None as offset: the clock may change on these days.
+    """
+    day, end = date(year, 1, 1), date(year + 1, 1, 1)
+    runs: list[tuple[datetime, datetime, timedelta | None]] = []
+    while day < end:
+        start = datetime.combine(day, time())
+        offset = offset_of_day(zone, day)
+        if runs and runs[-1][2] == offset:
+            runs[-1] = (runs[-1][0], start + _DAY, offset)
+        else:
+            runs.append((start, start + _DAY, offset))
+        day += _DAY
+    return tuple(runs)
+
+
 def resolve(local: datetime, zone: tzinfo, *, late: bool = False) -> Resolved:
     """The instant of the naive wall time ``local``; ``late`` takes the second reading of a repeated time."""
     offset = offset_of_day(zone, local.date())

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from release_mgmt.core.classification import Level
 from release_mgmt.core.windows.businessdays import BusinessDays, Notice
@@ -130,8 +130,7 @@ class WindowSeries:
         return self.end - self.start
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """One occurrence: instants in UTC, half-open. Its identity is (series, original local start), see ``key``.
 
     ``flags`` hold dst_gap or dst_overlap when either end was mapped and dst_inside when the clock changes within.

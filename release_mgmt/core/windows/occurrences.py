@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import islice, pairwise
+from operator import attrgetter
 
-from release_mgmt.core.windows.localtime import ZoneOf, offset_at, offset_of_day, resolve, to_local, zone
-from release_mgmt.core.windows.model import Policy, ReleaseCalendar, Skipped, Window, WindowSeries
+from release_mgmt.core.windows.localtime import ZoneOf, offset_at, resolve, steady_runs, to_local, zone
+from release_mgmt.core.windows.model import ReleaseCalendar, Skipped, Window, WindowSeries
 
 _DAY = timedelta(days=1)
 _MICROSECOND = timedelta(microseconds=1)
+_order = attrgetter("start", "end", "series", "original_start")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +39,23 @@ def expand_all(
     skipped: list[Skipped] = []
     for calendar, each in series:
         rules = zones(calendar.time_zone)
-        policy = each.policy or calendar.policy
-        called_off = frozenset(each.cancelled)
+        clock, length, called_off = _WallClock(rules), each.length, frozenset(each.cancelled)
+        name, policy, shortest = calendar.time_zone, each.policy or calendar.policy, each.min_duration
+        levels, environments, repositories = each.levels, each.environments, each.repositories
         for original, start, end in _locals(each, since, until, rules):
-            found = _occurrence(each, original, start, end, calendar.time_zone, rules, policy)
-            if isinstance(found, Skipped):
-                if original not in called_off and _touches(start, end, since, until, rules):
-                    skipped.append(found)
-            elif found.start < until and found.end > since:
-                if original in called_off:
-                    cancelled.append(replace(found, cancelled=True))
+            begin, finish, flags = clock.instants(start, end, length)
+            off = original in called_off
+            if finish <= begin or finish - begin < shortest:
+                if not off and _touches(start, end, since, until, rules):
+                    reason = "dst_gap" if "dst_gap" in flags else "too_short"
+                    skipped.append(Skipped(each.id, original, reason))
+            elif begin < until and finish > since:
+                found = Window(
+                    each.id, original, begin, finish, name, flags, levels, environments, repositories, shortest, policy,
+                    each.title, off,
+                )  # fmt: skip
+                if off:
+                    cancelled.append(found)
                 else:
                     windows.append(found)
     return Occurrences(
@@ -54,10 +63,6 @@ def expand_all(
         tuple(sorted(cancelled, key=_order)),
         tuple(sorted(skipped, key=lambda each: (each.original_start, each.series))),
     )
-
-
-def _order(window: Window) -> tuple[datetime, datetime, str, datetime]:
-    return (window.start, window.end, window.series, window.original_start)
 
 
 def _touches(start: datetime, end: datetime | None, since: datetime, until: datetime, zone: tzinfo) -> bool:
@@ -76,6 +81,10 @@ def _locals(
     last = (to_local(until, zone) + reach).date() + 2 * _DAY
     moved = dict(series.moved)
     wall = series.end is not None
+    if not moved and not series.retimings:
+        for original in original_starts(series, first, last, zone):
+            yield original, original, original + length if wall else None
+        return
     for original in original_starts(series, first, last, zone):
         if original not in moved:
             start, end = _retimed(series, original, original + length)
@@ -101,51 +110,44 @@ def _retimed(series: WindowSeries, start: datetime, end: datetime) -> tuple[date
     return (start + last.start, end + last.end) if last else (start, end)
 
 
-def _occurrence(
-    series: WindowSeries,
-    original: datetime,
-    local_start: datetime,
-    local_end: datetime | None,
-    zone_name: str,
-    zone: tzinfo,
-    policy: Policy,
-) -> Window | Skipped:
-    """The window, or why there is none. An exact duration is counted from the resolved start, in UTC."""
-    begin, end, notes, inside = _resolved(local_start, local_end, series.length, zone)
-    if end <= begin or end - begin < series.min_duration:
-        return Skipped(series.id, original, "dst_gap" if "dst_gap" in notes else "too_short")
-    flags: list[str] = []
-    if notes or inside:
-        flags = [note for note in ("dst_gap", "dst_overlap") if note in notes] + ["dst_inside"] * inside
-    return Window(
-        series.id, original, begin, end, zone_name, tuple(flags), series.levels, series.environments,
-        series.repositories, series.min_duration, policy, series.title,
-    )  # fmt: skip
+class _WallClock:
+    """Wall times of one zone to instants: an addition within a run of days on which the clock does not change."""
 
+    __slots__ = ("end", "start", "steady", "zone")
 
-_NO_NOTES: frozenset[str] = frozenset()
+    def __init__(self, zone: tzinfo) -> None:
+        self.zone = zone
+        self.start = self.end = datetime.min  # noqa: DTZ901 - the run of days at hand, in wall time
+        self.steady: datetime | None = None  # its start as an instant; None: the clock may change in it
 
+    def instants(
+        self, start: datetime, end: datetime | None, length: timedelta
+    ) -> tuple[datetime, datetime, tuple[str, ...]]:
+        """Both instants of a window, and its flags; with ``end`` None the length is exact, counted in UTC."""
+        if not self.start <= start < self.end:
+            self._turn_to(start)
+        last = start + length if end is None else end
+        if self.steady is not None and last < self.end:
+            begin = self.steady + (start - self.start)
+            return begin, begin + (last - start), ()
+        first = resolve(start, self.zone)
+        notes = {first.note}
+        if end is None:
+            finish = first.instant + length
+        else:
+            read = resolve(end, self.zone)
+            finish = read.instant
+            notes.add(read.note)
+        flags: tuple[str, ...] = tuple(note for note in ("dst_gap", "dst_overlap") if note in notes)
+        before, after = offset_at(first.instant, self.zone), offset_at(finish - _MICROSECOND, self.zone)
+        if finish > first.instant and before != after:
+            flags = (*flags, "dst_inside")
+        return first.instant, finish, flags
 
-def _resolved(
-    start: datetime, end: datetime | None, length: timedelta, zone: tzinfo
-) -> tuple[datetime, datetime, Collection[str], bool]:
-    """Both instants, how they were read, and whether the clock changes in between."""
-    day, last = start.date(), end if end is not None else start + length
-    offset, last_day = offset_of_day(zone, day), last.date()
-    # Nearly every window lies on days on which the clock does not change: one subtraction is all it takes.
-    if offset is not None and (day == last_day or offset == offset_of_day(zone, last_day)):
-        begin = datetime.combine(day, start.time(), UTC) - offset  # four times as fast as replace(tzinfo=...)
-        return begin, begin + (last - start), _NO_NOTES, False
-    first = resolve(start, zone)
-    notes: set[str] = {first.note}
-    if end is None:
-        finish = first.instant + length
-    else:
-        read = resolve(end, zone)
-        finish = read.instant
-        notes.add(read.note)
-    inside = finish > first.instant and offset_at(first.instant, zone) != offset_at(finish - _MICROSECOND, zone)
-    return first.instant, finish, notes, inside
+    def _turn_to(self, local: datetime) -> None:
+        runs = steady_runs(self.zone, local.year)
+        self.start, self.end, offset = next(run for run in runs if run[0] <= local < run[1])
+        self.steady = None if offset is None else self.start.replace(tzinfo=UTC) - offset
 
 
 def shortest_distance(series: WindowSeries, zone: tzinfo, sample: int = 400) -> timedelta | None:

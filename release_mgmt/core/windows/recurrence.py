@@ -2,22 +2,25 @@
 
 Only whole-day frequencies: a series starts at one local time of day. The usual parts are counted directly, so a
 rule that began years ago costs nothing for the years in between; week numbers and days of the year are left to
-dateutil. ``UNTIL`` is an instant and inclusive; ``COUNT`` counts local starts, those that a clock change swallows too.
+dateutil, from the year that is asked for. ``UNTIL`` is an instant and inclusive; ``COUNT`` counts local starts, those
+that a clock change swallows too.
 """
 
 from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import islice
 
-from dateutil.rrule import rrulestr
+from dateutil.rrule import FR, MO, SA, SU, TH, TU, WE, YEARLY, rrule
 
 from release_mgmt.core.errors import InvalidInput
 from release_mgmt.core.windows.localtime import resolve
 
+_WEEKDAYS = (MO, TU, WE, TH, FR, SA, SU)
 _DAYS = {"MO": 0, "TU": 1, "WE": 2, "TH": 3, "FR": 4, "SA": 5, "SU": 6}
 _PARTS = {
     "FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "BYMONTHDAY", "BYMONTH", "BYSETPOS", "WKST", "BYWEEKNO", "BYYEARDAY",
@@ -25,6 +28,8 @@ _PARTS = {
 _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _UNTIL = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?")
 _ORDINAL_DAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
+_TWO_DAYS = timedelta(days=2)
+_EARLY = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_COUNT = 10_000
 _MOST_TEXT = 500
 
@@ -44,96 +49,97 @@ class Rule:
     by_week_no: tuple[int, ...] = ()
     by_year_day: tuple[int, ...] = ()
     week_start: int = 0
-    text: str = ""
 
     def local_starts(self, start: datetime, first: date, last: date, zone: tzinfo) -> Iterator[datetime]:
         """Naive local starts on days from ``first`` to ``last``, both included, ascending.
 
         ``start`` is the naive local start of the whole series (DTSTART); ``zone`` is needed for ``UNTIL`` alone.
         """
-        at, combine = start.time(), datetime.combine
-        if self.count is None and self.until is None:
-            for day in self._days(start.date(), first, last):
-                if day >= first:
-                    yield combine(day, at)
-            return
-        jump_to = first if self.count is None else start.date()
-        for seen, day in enumerate(self._days(start.date(), jump_to, last), 1):
-            if self.count is not None and seen > self.count:
+        origin, low, high = start.toordinal(), first.toordinal(), last.toordinal()
+        found = self._days(start.date(), low if self.count is None else origin, high)
+        if self.count is not None:
+            found = islice(found, self.count)
+        # No wall clock is more than a day from UTC: only starts near UNTIL and behind it need their instants.
+        until = self.until
+        doubtful = start if until is None else max(until, _EARLY).replace(tzinfo=None) - _TWO_DAYS
+        for day in found:
+            if day < low:
+                continue
+            local = start + timedelta(day - origin)
+            if until is not None and local > doubtful and resolve(local, zone).instant > until:
                 return
-            local = combine(day, at)
-            if self.until is not None and resolve(local, zone).instant > self.until:
-                return
-            if day >= first:
-                yield local
+            yield local
 
-    def _days(self, start: date, first: date, last: date) -> Iterator[date]:
-        """Days of the rule from about ``first`` on, never before ``start``, never after ``last``."""
+    def _days(self, start: date, first: int, last: int) -> Iterator[int]:
+        """Days of the rule (ordinals) from ``first`` or a little before on, never before ``start`` or after ``last``.
+
+        All arithmetic is on ordinals: a date or a time is made only of what is told.
+        """
+        origin = start.toordinal()
         if self.by_week_no or self.by_year_day:
-            yield from self._days_by_dateutil(start, last)
-            return
-        if self.frequency == "WEEKLY" and not self.by_set_pos and not self.by_month:
-            yield from self._weekly(start, first, last)
-            return
-        if self.frequency == "DAILY" and not (self.by_month or self.by_day or self.by_month_day or self.by_set_pos):
-            yield from self._periods(start, first, last)
-            return
-        for period in self._periods(start, first, last):
-            days = self._in_period(period, start)
-            if self.by_set_pos:
-                days = _pick(days, self.by_set_pos)
-            for day in days:
-                if day > last:
-                    return
-                if day >= start:
-                    yield day
+            days: Iterable[int] = self._by_dateutil(start, first, last)
+        elif self.frequency == "DAILY":
+            days = self._daily(origin, first, last)
+        elif self.frequency == "WEEKLY":
+            days = self._weekly(origin, first, last)
+        else:
+            days = self._monthly(start, first, last)
+        for day in days:
+            if day > last:
+                return
+            if day >= origin:
+                yield day
 
-    def _weekly(self, start: date, first: date, last: date) -> Iterator[date]:
-        """The commonest rules: some weekdays of every so many weeks."""
-        weekdays = {weekday for _, weekday in self.by_day} or {start.weekday()}
+    def _daily(self, start: int, first: int, last: int) -> Iterable[int]:
+        skipped = max(0, first - start) // self.interval * self.interval
+        days: Iterable[int] = range(start + skipped, last + 1, self.interval)
+        if self.by_day:
+            weekdays = {weekday for _, weekday in self.by_day}
+            days = (day for day in days if (day - 1) % 7 in weekdays)  # day 1 was a Monday
+        if self.by_month:
+            days = (day for day in days if date.fromordinal(day).month in self.by_month)
+        if self.by_month_day:
+            days = (day for day in days if self._is_month_day(date.fromordinal(day)))
+        if self.by_set_pos:  # a period of one day has a first and last day alone
+            days = days if {1, -1} & set(self.by_set_pos) else ()
+        return days
+
+    def _is_month_day(self, day: date) -> bool:
+        length = calendar.monthrange(day.year, day.month)[1]
+        return day.day in self.by_month_day or day.day - length - 1 in self.by_month_day
+
+    def _weekly(self, start: int, first: int, last: int) -> Iterator[int]:
+        weekdays = {weekday for _, weekday in self.by_day} or {(start - 1) % 7}
         offsets = sorted((weekday - self.week_start) % 7 for weekday in weekdays)
-        low, high = start.toordinal(), last.toordinal()
-        for week in self._periods(start, first, last):
-            monday = week.toordinal()
-            for offset in offsets:
-                day = monday + offset
-                if low <= day <= high:
-                    yield date.fromordinal(day)
-
-    def _periods(self, start: date, first: date, last: date) -> Iterator[date]:
-        """The first day of each period (day, week, month, year) of the rule that may hold days in the range."""
-        first = max(first, start)
-        if self.frequency in {"DAILY", "WEEKLY"}:
-            unit = 1 if self.frequency == "DAILY" else 7
-            origin = start - timedelta(days=(start.weekday() - self.week_start) % 7) if unit == 7 else start
-            step = unit * self.interval
-            ordinal = origin.toordinal() + (first - origin).days // step * step
-            for each in range(ordinal, last.toordinal() + 1, step):
-                yield date.fromordinal(each)
+        origin = start - (start - 1 - self.week_start) % 7
+        step = 7 * self.interval
+        skipped = max(0, first - origin) // step * step
+        if not self.by_month and not self.by_set_pos:
+            for week in range(origin + skipped, last + 1, step):
+                for offset in offsets:
+                    yield week + offset
             return
+        for week in range(origin + skipped, last + 1, step):
+            days = [week + offset for offset in offsets]
+            if self.by_month:
+                days = [day for day in days if date.fromordinal(day).month in self.by_month]
+            yield from _pick(days, self.by_set_pos) if self.by_set_pos else days
+
+    def _monthly(self, start: date, first: int, last: int) -> Iterator[int]:
+        """The days of every so many months or years."""
         unit = 1 if self.frequency == "MONTHLY" else 12
-        origin_month = start.year * 12 + (start.month - 1 if unit == 1 else 0)
+        origin = start.year * 12 + (start.month - 1 if unit == 1 else 0)
         step = unit * self.interval
-        skip = (first.year * 12 + first.month - 1 - origin_month) // step * step
-        for month in range(origin_month + skip, last.year * 12 + last.month, step):
-            yield date(month // 12, month % 12 + 1, 1)
+        begin, end = date.fromordinal(max(first, start.toordinal())), date.fromordinal(last)
+        skipped = (begin.year * 12 + begin.month - 1 - origin) // step * step
+        for month in range(origin + skipped, end.year * 12 + end.month, step):
+            year, number = divmod(month, 12)
+            days = self._in_month(year, number + 1, start) if unit == 1 else self._in_year(year, start)
+            yield from _pick(days, self.by_set_pos) if self.by_set_pos else days
 
-    def _in_period(self, period: date, start: date) -> list[date]:
-        if self.frequency == "DAILY":
-            return [period] if self._allows(period) else []
-        if self.frequency == "WEEKLY":
-            wanted = {weekday for _, weekday in self.by_day} or {start.weekday()}
-            week = (period + timedelta(days=offset) for offset in range(7))
-            return [day for day in week if day.weekday() in wanted and self._month_allows(day)]
-        if self.frequency == "MONTHLY":
-            if self.by_month and period.month not in self.by_month:
-                return []
-            return self._in_month(period.year, period.month, start)
-        return self._in_year(period.year, start)
-
-    def _in_year(self, year: int, start: date) -> list[date]:
+    def _in_year(self, year: int, start: date) -> list[int]:
         if self.by_day and not self.by_month and not self.by_month_day:
-            return _by_day(self.by_day, date(year, 1, 1), date(year, 12, 31))
+            return _by_day(self.by_day, date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal())
         if self.by_month:
             months: tuple[int, ...] = tuple(sorted(set(self.by_month)))
         elif self.by_month_day:
@@ -142,53 +148,54 @@ class Rule:
             months = (start.month,)
         return [day for month in months for day in self._in_month(year, month, start)]
 
-    def _in_month(self, year: int, month: int, start: date) -> list[date]:
+    def _in_month(self, year: int, month: int, start: date) -> list[int]:
+        if self.by_month and month not in self.by_month:
+            return []
         length = calendar.monthrange(year, month)[1]
-        if self.by_month_day:
-            numbers = {n if n > 0 else length + 1 + n for n in self.by_month_day}
-            days = [date(year, month, n) for n in sorted(numbers) if 1 <= n <= length]
+        first = date(year, month, 1).toordinal()
+        if not self.by_month_day:
             if self.by_day:
-                allowed = set(_by_day(self.by_day, date(year, month, 1), date(year, month, length)))
-                days = [day for day in days if day in allowed]
-            return days
+                return _by_day(self.by_day, first, first + length - 1)
+            return [first + start.day - 1] if start.day <= length else []
+        numbers = {n if n > 0 else length + 1 + n for n in self.by_month_day}
+        days = [first + n - 1 for n in sorted(numbers) if 1 <= n <= length]
         if self.by_day:
-            return _by_day(self.by_day, date(year, month, 1), date(year, month, length))
-        return [date(year, month, start.day)] if start.day <= length else []
+            allowed = set(_by_day(self.by_day, first, first + length - 1))
+            days = [day for day in days if day in allowed]
+        return days
 
-    def _month_allows(self, day: date) -> bool:
-        return not self.by_month or day.month in self.by_month
-
-    def _allows(self, day: date) -> bool:
-        if not self._month_allows(day):
-            return False
-        if self.by_day and day.weekday() not in {weekday for _, weekday in self.by_day}:
-            return False
-        if self.by_month_day:
-            length = calendar.monthrange(day.year, day.month)[1]
-            return day.day in self.by_month_day or day.day - length - 1 in self.by_month_day
-        return True
-
-    def _days_by_dateutil(self, start: date, last: date) -> Iterator[date]:
-        text = ";".join(part for part in self.text.split(";") if not part.startswith(("UNTIL=", "COUNT=")))
-        rule = rrulestr(f"{text};UNTIL={last:%Y%m%d}", dtstart=datetime.combine(start, time()))
+    def _by_dateutil(self, start: date, first: int, last: int) -> Iterator[int]:
+        """Week numbers and days of the year: with them a yearly rule takes nothing from its start but the year."""
+        skipped = (date.fromordinal(max(first, start.toordinal())).year - start.year) // self.interval * self.interval
+        begin = date(start.year + skipped, 1, 1) if skipped else start
+        rule = rrule(
+            YEARLY, datetime.combine(begin, time()), self.interval, _WEEKDAYS[self.week_start],
+            until=datetime.combine(date.fromordinal(last), time()),
+            bysetpos=self.by_set_pos or None,
+            bymonth=self.by_month or None,
+            bymonthday=self.by_month_day or None,
+            byyearday=self.by_year_day or None,
+            byweekno=self.by_week_no or None,
+            byweekday=[_WEEKDAYS[day](nth) if nth else _WEEKDAYS[day] for nth, day in self.by_day] or None,
+        )  # fmt: skip
         for each in rule:
-            yield each.date()
+            yield each.toordinal()
 
 
-def _pick(days: list[date], positions: tuple[int, ...]) -> list[date]:
+def _pick(days: list[int], positions: tuple[int, ...]) -> list[int]:
     chosen = {days[p - 1 if p > 0 else p] for p in positions if -len(days) <= p <= len(days)}
     return sorted(chosen)
 
 
-def _by_day(by_day: tuple[tuple[int, int], ...], first: date, last: date) -> list[date]:
+def _by_day(by_day: tuple[tuple[int, int], ...], first: int, last: int) -> list[int]:
     """Days of a month or year by weekday; an ordinal counts from its start, a negative one from its end."""
-    found: set[date] = set()
+    found: set[int] = set()
     for ordinal, weekday in by_day:
-        days = range(first.toordinal() + (weekday - first.weekday()) % 7, last.toordinal() + 1, 7)
+        days = range(first + (weekday - first + 1) % 7, last + 1, 7)
         if ordinal == 0:
-            found.update(map(date.fromordinal, days))
+            found.update(days)
         elif -len(days) <= ordinal <= len(days):
-            found.add(date.fromordinal(days[ordinal - 1 if ordinal > 0 else ordinal]))
+            found.add(days[ordinal - 1 if ordinal > 0 else ordinal])
     return sorted(found)
 
 
@@ -215,7 +222,6 @@ def parse(text: str, path: str, zone: tzinfo, start: datetime) -> Rule:
         by_week_no=_numbers(parts.get("BYWEEKNO", ""), path, "BYWEEKNO", 53, signed=True),
         by_year_day=_numbers(parts.get("BYYEARDAY", ""), path, "BYYEARDAY", 366, signed=True),
         week_start=_week_start(parts.get("WKST", "MO"), path),
-        text=";".join([f"FREQ={frequency}", *(f"{name}={value}" for name, value in parts.items())]),
     )
     _check_combination(rule, path)
     return rule

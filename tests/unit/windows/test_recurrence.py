@@ -34,14 +34,39 @@ def rules(draw) -> str:
     months = draw(st.lists(st.integers(1, 12), max_size=3, unique=True))
     if months:
         parts.append("BYMONTH=" + ",".join(map(str, months)))
-    pickable = frequency in {"MONTHLY", "YEARLY"} and any(part.startswith(("BYDAY", "BYMONTHDAY")) for part in parts)
-    if pickable and draw(st.booleans()):
-        parts.append(f"BYSETPOS={draw(st.sampled_from([1, 2, -1]))}")
-    if draw(st.booleans()):
+    if frequency == "YEARLY" and not counted and draw(st.booleans()):
+        weeks = draw(st.booleans())
+        numbers = draw(
+            st.lists(st.integers(*((-53, 53) if weeks else (-366, 366))).filter(bool), min_size=1, max_size=3)
+        )
+        parts.append(("BYWEEKNO=" if weeks else "BYYEARDAY=") + ",".join(map(str, numbers)))
+    # A day is a period of its own for DAILY: nothing to pick from, and dateutil agrees.
+    if any(part.startswith(("BYDAY", "BYMONTH", "BYWEEKNO", "BYYEARDAY")) for part in parts) and draw(st.booleans()):
+        places = draw(st.lists(st.sampled_from([1, 2, 3, -1, -2]), min_size=1, max_size=3, unique=True))
+        parts.append("BYSETPOS=" + ",".join(map(str, places)))
+    picks_in_weeks = frequency == "WEEKLY" and parts[-1].startswith("BYSETPOS")
+    end = draw(st.sampled_from(["", "UNTIL"] if picks_in_weeks else ["", "COUNT", "UNTIL"]))
+    if end == "COUNT":
         parts.append(f"COUNT={draw(st.integers(1, 40))}")
+    elif end:
+        day, clock = (
+            draw(st.dates(date(2019, 12, 1), date(2026, 1, 1))),
+            draw(st.sampled_from(["160000", "165959", "170000"])),
+        )
+        parts.append(f"UNTIL={day:%Y%m%d}T{clock}Z")
     if draw(st.booleans()):
         parts.append(f"WKST={draw(st.sampled_from(WEEKDAYS))}")
     return ";".join(parts)
+
+
+def by_dateutil(text, start, last):
+    """The same rule by dateutil; it takes no UNTIL in UTC beside a wall time, so that is compared here."""
+    text, _, until = text.partition(";UNTIL=")
+    until, _, rest = until.partition(";")
+    text += ";" + rest if rest else ""
+    rule = rrulestr(text if "COUNT" in text else f"{text};UNTIL={last:%Y%m%dT235959}", dtstart=start)
+    end = datetime.strptime(until, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) if until else datetime.max.replace(tzinfo=UTC)
+    return [each for each in rule if each.date() <= last and each.replace(tzinfo=BERLIN).astimezone(UTC) <= end]
 
 
 @settings(deadline=None)  # dateutil looks for a rule that never happens until the year 9999
@@ -51,11 +76,11 @@ def test_the_same_days_as_dateutil(text, first_day, skip, length):
     rule = parse(text, "rrule", BERLIN, start)
     first = first_day + timedelta(days=skip)
     last = first + timedelta(days=length)
+    if "WEEKLY" in text and "BYSETPOS" in text:
+        # dateutil picks from what is left of the first week, RFC 5545 from the whole: see the test below.
+        first = max(first, first_day + timedelta(days=7))
     ours = list(rule.local_starts(start, first, last, BERLIN))
-    begin = datetime.combine(first, datetime.min.time())
-    until = datetime.combine(last, datetime.max.time())
-    bounded = text if "COUNT" in text else f"{text};UNTIL={last:%Y%m%dT235959}"
-    theirs = [each for each in rrulestr(bounded, dtstart=start) if begin <= each <= until]
+    theirs = [each for each in by_dateutil(text, start, last) if each.date() >= first]
     note(text)
     assert ours == theirs
 
@@ -117,3 +142,18 @@ def test_counted_and_plain_weekdays_add_up():
     rule = parse("FREQ=MONTHLY;BYDAY=1FR,MO", "rrule", BERLIN, start)
     days = [each.day for each in rule.local_starts(start, date(2027, 1, 1), date(2027, 1, 31), BERLIN)]
     assert days == [1, 4, 11, 18, 25]
+
+
+def test_a_place_in_the_week_is_counted_in_the_whole_week_also_in_the_first():
+    start = local("2027-01-05T18:00")  # a Tuesday
+    rule = parse("FREQ=WEEKLY;BYDAY=MO,TU,WE;BYSETPOS=2", "rrule", BERLIN, start)
+    days = [each.day for each in rule.local_starts(start, date(2027, 1, 1), date(2027, 1, 20), BERLIN)]
+    assert days == [5, 12, 19]
+
+
+def test_an_until_at_the_end_of_time_is_no_end():
+    start = local("2027-01-05T18:00")
+    for end in ("99991231T235959Z", "00010101T000000Z"):
+        rule = parse(f"FREQ=DAILY;UNTIL={end}", "rrule", zone("Pacific/Kiritimati"), start)
+        found = list(rule.local_starts(start, start.date(), date(2027, 1, 6), zone("Pacific/Kiritimati")))
+        assert len(found) == (2 if end.startswith("9") else 0)
