@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
+from math import isfinite
 
 from release_mgmt.core.errors import FieldError, InvalidInput
 from release_mgmt.core.text import one_line
@@ -93,7 +94,8 @@ class Fields:
             if required:
                 self.fault(key, "is missing")
             return default
-        if not isinstance(value, str | int | float) or isinstance(value, bool):
+        endless = isinstance(value, float) and not isfinite(value)  # no JSON, so it could not be kept
+        if not isinstance(value, str | int | float) or isinstance(value, bool) or endless:
             self.fault(key, f"is {_kind(value)}, not a text")
             return default
         found = one_line(str(value))

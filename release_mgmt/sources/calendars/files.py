@@ -9,10 +9,12 @@ from typing import Any
 import yaml
 
 from release_mgmt.core.errors import InvalidInput, NotFound, TooLarge
+from release_mgmt.core.text import one_line
 
 MOST_BYTES = 512 * 1024
 _MOST_EVENTS = 60_000
 _DEEPEST = 20
+_LONGEST_NUMBER = 40
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -32,6 +34,14 @@ class _Loader(_Base):  # type: ignore[misc]
         return found
 
 
+def _whole_number(loader: Any, node: yaml.ScalarNode) -> int:
+    """Numbers as long as a name at most: 1:2:3:... may stand for one that nothing can write down."""
+    if len(node.value) > _LONGEST_NUMBER:
+        raise InvalidInput.at(f"line {node.start_mark.line + 1}", "holds a number that is too long")
+    return int(loader.construct_yaml_int(node))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in _Base.yaml_implicit_resolvers.items()
@@ -50,6 +60,10 @@ def load_yaml(text: str | bytes) -> list[dict[str, object]]:
         where = f"line {mark.line + 1}" if mark else "file"
         raise InvalidInput.at(
             where, f"is not YAML: {getattr(error, 'problem', None) or 'it cannot be read'}"
+        ) from error
+    except (ValueError, KeyError, IndexError, TypeError) as error:  # the loader's own, of a value that its tag forbids
+        raise InvalidInput.at(
+            "file", f"holds a value that cannot be read: {one_line(str(error), 100)}", "plain texts, numbers and lists"
         ) from error
     documents = [each for each in found if each is not None]
     if not documents:

@@ -157,3 +157,31 @@ def test_files_that_hold_no_calendar_are_refused(text):
 def test_a_huge_file_is_refused_unread():
     with pytest.raises(TooLarge):
         load_yaml("a: " + "x" * 600_000)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "!!int abc",
+        "9" * 5000,
+        "!!int ''",
+        "!!timestamp 2026-99-99",
+        "!!float abc",
+        "!!bool maybe",
+        "1:2:" + "3:" * 3000 + "4",
+        "!!map [a]",
+        "!!python/object:os.system {}",
+    ],
+)
+def test_a_value_that_its_tag_forbids_is_refused_and_crashes_nothing(value):
+    with pytest.raises(InvalidInput):
+        load_yaml(f"calendar: {value}")
+    with pytest.raises(InvalidInput):
+        load_yaml(f"{value}: calendar")
+
+
+@pytest.mark.parametrize("value", [".nan", ".inf", "-.inf"])
+def test_a_number_that_is_none_is_no_text(value):
+    with pytest.raises(InvalidInput) as caught:
+        read_document(load_yaml(f"calendar: {value}\ntime_zone: UTC")[0], 2026)
+    assert [each.path for each in caught.value.errors] == ["calendar"]
