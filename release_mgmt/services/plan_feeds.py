@@ -52,7 +52,7 @@ def tell_feeds(
                     *(
                         _fact(loaded.changes[change], loaded.repositories, emergency=change in emergencies)
                         for change in planned.changes
-                        if change in announced
+                        if change in announced and loaded.changes[change].state not in DONE
                     ),
                     # Nothing is called released before its window is over.
                     *(_early(change) for change in went.get(planned.window.key, ())),

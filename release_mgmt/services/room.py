@@ -15,6 +15,8 @@ from release_mgmt.services import calendar_rows, visibility
 from release_mgmt.store.models.repositories import Change
 from release_mgmt.store.models.scheduling import CalendarRow, ChangeTerms, PlacementRow, WindowRow
 
+_CHUNK = 500  # SQLite takes a limited number of values in one statement
+
 Room = tuple[int, int]
 """Points used and major changes."""
 
@@ -56,7 +58,7 @@ def seen_document(session: Session, actor: Actor, row: CalendarRow, document: di
     hidden = visibility.hidden(session, actor)
     if not hidden:
         return document
-    levels = {one["change"]: one["level"] for one in document["placements"]}
+    levels = _levels(session, document)
     shown = dict(document)
     for part in ("placements", "deferrals", "moves", "suggestions", "conflicts"):
         shown[part] = [_without_names(one, hidden) for one in document[part] if one["change"] not in hidden]
@@ -76,6 +78,16 @@ def seen_document(session: Session, actor: Actor, row: CalendarRow, document: di
     # That a window is overbooked would tell, in numbers, what the window no longer does.
     shown["conflicts"] = [one for one in shown["conflicts"] if one["change"] or one["window"] not in reduced]
     return shown
+
+
+def _levels(session: Session, document: dict[str, Any]) -> dict[str, str]:
+    """Change -> level, of all that the windows of a plan hold: as it was placed, for what shipped as it is."""
+    found: dict[str, str] = {one["change"]: one["level"] for one in document["placements"]}
+    shipped = sorted({change for window in document["windows"] for change in window["changes"]} - set(found))
+    for at in range(0, len(shipped), _CHUNK):
+        rows = session.execute(select(Change.id, Change.level).where(Change.id.in_(shipped[at : at + _CHUNK])))
+        found.update({change: level or "" for change, level in rows})
+    return found
 
 
 def _without_names(one: dict[str, Any], hidden: frozenset[str]) -> dict[str, Any]:

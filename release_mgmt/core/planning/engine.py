@@ -82,6 +82,7 @@ class _Planner:
         self.profiles = Profiles(self.windows, freezes)
         self.bounds = Bounds(calendar, now, settings.zones)
         self.done = frozenset(each.id for each in candidates if each.done)
+        self.shipped = self._shipped(candidates)
         self.withdrawn = frozenset(each.id for each in candidates if each.withdrawn)
         self.live = in_order([each for each in candidates if not each.done and not each.withdrawn])
         self.outcome = Outcome()
@@ -101,6 +102,7 @@ class _Planner:
             windows=self.windows,
             freezes=self.freezes,
             live=self.live,
+            shipped=self.shipped,
             fit=fit,
             placed=placed,
             standings=standings,
@@ -109,6 +111,20 @@ class _Planner:
             version=self.settings.version,
             profiles=self.profiles,
         )
+
+    def _shipped(self, candidates: Sequence[Candidate]) -> list[tuple[int, Candidate]]:
+        """What is done and stands in a window that is not over: it keeps its room there, rolled back or not."""
+        found = [
+            (self.index[each.announced.window], each)
+            for each in candidates
+            if each.done and each.announced is not None and each.announced.window in self.index
+        ]
+        return sorted(found, key=lambda pair: (pair[0], pair[1].id))
+
+    def _hold(self, fit: Fit, index: int, candidate: Candidate) -> None:
+        capacity = self.windows[index].policy.capacity
+        cost = candidate.points if candidate.points is not None else capacity.cost(candidate.level)
+        fit.take(index, cost, candidate.level)
 
     def _standings(self) -> dict[str, Standing]:
         found: dict[str, Standing] = {}
@@ -129,15 +145,15 @@ class _Planner:
         fit = Fit(self.windows, self.freezes)
         placed: dict[str, int | None] = dict.fromkeys(self.withdrawn)
         held: set[str] = set()
+        for index, each in self.shipped:
+            self._hold(fit, index, each)
         for each in self.live:
             stands = standings.get(each.id)
             if stands is not None and not stands.moves:
                 held.add(each.id)
                 placed[each.id] = stands.index
                 if stands.index is not None:
-                    window = self.windows[stands.index]
-                    cost = each.points if each.points is not None else window.policy.capacity.cost(each.level)
-                    fit.take(stands.index, cost, each.level)
+                    self._hold(fit, stands.index, each)
         late: list[tuple[str, Reason]] = []
         for each in self.live:
             if each.id in held:

@@ -56,6 +56,7 @@ def report(
     windows: Sequence[Window],
     freezes: Sequence[FreezePeriod],
     live: Sequence[Candidate],
+    shipped: Sequence[tuple[int, Candidate]],
     fit: Fit,
     placed: Mapping[str, int | None],
     standings: Mapping[str, Standing],
@@ -67,6 +68,8 @@ def report(
     """The plan."""
     placements: list[Placement] = []
     content: list[list[Candidate]] = [[] for _ in windows]
+    for place, each in shipped:
+        content[place].append(each)
     conflicts = list(outcome.conflicts)
     for each in live:
         stands = standings.get(each.id)

@@ -13,13 +13,14 @@ import pytest
 from sqlalchemy import select
 
 from release_mgmt.core.audience import Audience
+from release_mgmt.core.errors import Conflict
 from release_mgmt.core.permissions import Actor
 from release_mgmt.formats.words import Words
 from release_mgmt.services import placing, plans, stages, windows
 from release_mgmt.services.publications.windows import Scope, of_calendar
 from release_mgmt.store.models.publishing import FeedEventRow
 from release_mgmt.store.models.repositories import Repository
-from release_mgmt.store.models.scheduling import PlanRow
+from release_mgmt.store.models.scheduling import ChangeTerms, PlanRow
 from release_mgmt.store.session import Store
 from tests.integration.scheduling.builders import OPERATOR, apply, at, document, seed
 from tests.support.waiting import LIMIT
@@ -156,3 +157,27 @@ def _move(store: Store, actor: Actor, now: datetime) -> None:
 
 def _edit(store: Store, actor: Actor, now: datetime) -> None:
     apply(store, now, policy=document()["policy"] | {"minor_lane": {"approved_in_advance": True}}, horizon_days=170)
+
+
+@pytest.mark.acceptance("SCH-C4")
+@pytest.mark.parametrize("state", ["done", "rolled_back"])
+def test_what_shipped_keeps_its_room_until_its_window_is_over(store: Store, state: str) -> None:
+    seed(store, "m1 m2 m3 m4 m5")
+    apply(store)
+    deploy(store, "m1", "m2")
+    if state == "rolled_back":
+        deploy(store, "m1", "m2", state=state)
+    plans.replan(store, OPERATOR, INSIDE + timedelta(minutes=1), "releases", reason="again")
+    found = windows.detail(store, OPERATOR, "releases", W1)
+    assert ([one.id for one in found.changes], found.used, found.points) == (["m1", "m2", "m3", "m4"], 4, 4)
+    [planned] = [one for one in plans.document(store, OPERATOR, "releases")["windows"] if one["key"] == W1]
+    assert (sorted(planned["changes"]), planned["capacity"]["used"]) == (["m1", "m2", "m3", "m4"], 4)
+    with pytest.raises(Conflict) as refused:
+        placing.move(store, OPERATOR, INSIDE + timedelta(minutes=2), "m5", W1, reason="it is urgent")
+    assert {each["code"] for each in refused.value.details["checks"]} >= {"capacity"}
+
+    with store.write() as session:
+        session.add(ChangeTerms(change_id="m5", emergency=True, updated_at=INSIDE, version=0))
+    plans.replan(store, OPERATOR, INSIDE + timedelta(minutes=3), "releases", reason="an emergency")
+    assert "m5" not in {one.id for one in windows.detail(store, OPERATOR, "releases", W1).changes}
+    assert set(event(store)[2]) == {"Change m1", "Change m2", "Change m3", "Change m4"}
