@@ -1,23 +1,29 @@
 """The service under load: gunicorn with one and two web processes, on SQLite and PostgreSQL, asked by wrk on loopback.
 
-Usage, from the project's folder: ``PYTHONPATH=. python benchmarks/load.py [--seconds 4] [--connections 4]``; needs
-``wrk`` and PostgreSQL's programs. 1,000 repositories, 10,000 changes (every tenth still to come), 2,000 subscriptions.
-Printed for each read and write: requests a second, p50, p95 and p99, the processor time of the web processes and the
-queries a request; and what the processes hold in memory. The rate limit is off but in one row, which shows what
-counting in the database costs. The time of the processor is what to compare: it hardly depends on what else runs.
+Usage, from the project's folder (needs ``wrk`` and PostgreSQL's programs):
+
+    PYTHONPATH=. python benchmarks/load.py prepare FOLDER                 fill both databases, once
+    PYTHONPATH=. python benchmarks/load.py measure FOLDER sqlite 1        one table: a database, web processes
+    PYTHONPATH=. python benchmarks/load.py clean FOLDER
+
+1,000 repositories, 10,000 changes (every tenth still to come), 2,000 subscriptions. Printed for each read and write:
+requests a second, p50, p95 and p99, the processor time of the web processes and of PostgreSQL, what one core of the web
+processes would answer a second, and the queries a request; then the memory. The rate limit is off but in the last row,
+which shows what counting in the database costs. wrk takes a core of its own: on a machine of two, compare the processor
+times, which hardly depend on what else runs.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -166,7 +172,10 @@ def wrk(url: str, token: str, more: str, seconds: int, connections: int) -> tupl
 
 
 def queries(store: Store, folder: Path, known: Known) -> dict[str, int]:
-    """Title -> statements that one request makes, those that recognise the caller included."""
+    """Title -> statements that one request makes, those that recognise the caller included.
+
+    A feed's one look-up goes past SQLAlchemy and is counted by hand.
+    """
     app = create_app(
         Settings(data_dir=str(folder), database_url=store.url, secret_key="benchmark", rate_limit=""), store
     )
@@ -183,20 +192,21 @@ def queries(store: Store, folder: Path, known: Known) -> dict[str, int]:
         for _ in range(2):
             count = 0
             headers = {"Authorization": f"Bearer {known.token}"}
-            body = {"slug": f"q{number}-{_}", "name": "Q"} if "POST" in more else None
+            body = {"slug": f"q{number}-{_}-{os.getpid()}", "name": "Q"} if "POST" in more else None
             answer = client.post(path, json=body, headers=headers) if body else client.get(path, headers=headers)
             assert answer.status_code in {200, 201}, (path, answer.text[:300])
-        found[title] = count
+        found[title] = count + title.startswith("feed")
     event.remove(store.engine, "before_cursor_execute", heard)
     return found
 
 
 def own_time(process: int) -> float:
-    """Seconds of processor that the children of a process used: what a request costs, however busy the machine is."""
+    """Seconds of processor that a process and its children, also those that ended, have used until now."""
     total = 0
-    for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
-        told = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
-        total += int(told[11]) + int(told[12])
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    for one in (str(process), *children):
+        told = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        total += sum(int(each) for each in told[11 : 15 if one == str(process) else 13])
     return total / os.sysconf("SC_CLK_TCK")
 
 
@@ -210,68 +220,111 @@ def memory(process: int) -> list[int]:
     return found
 
 
-@contextmanager
-def databases(folder: Path) -> Iterator[dict[str, str]]:
-    """Both kinds, migrated and empty; PostgreSQL keeps what it is told (fsync)."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What ``prepare`` left in its folder."""
+
+    folder: Path
+    cluster: PostgresCluster
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Kind -> URL of a filled database."""
+        return {"sqlite": f"sqlite:///{self.folder / 'load.db'}", "postgresql": f"{self.cluster.url}/postgres"}
+
+    def known(self, kind: str) -> Known:
+        """What the requests to one of them need."""
+        return Known(**json.loads((self.folder / f"{kind}.json").read_text()))
+
+    @classmethod
+    def at(cls, folder: Path) -> Prepared:
+        """As it was prepared."""
+        kept = json.loads((folder / "cluster.json").read_text())
+        return cls(folder, PostgresCluster(Path(kept["programs"]), kept["user"], Path(kept["folder"]), kept["port"]))
+
+
+def prepare(folder: Path) -> None:
+    """Fill both databases; PostgreSQL is left stopped."""
+    (folder / "data").mkdir(parents=True)
     cluster = PostgresCluster.make()
+    (folder / "cluster.json").write_text(json.dumps(asdict(cluster), default=str))
+    cluster.start("")
     try:
-        cluster.start("")
-        yield {"SQLite": f"sqlite:///{folder / 'load.db'}", "PostgreSQL": f"{cluster.url}/postgres"}
+        for kind, url in Prepared(folder, cluster).urls.items():
+            migrate.upgrade(url)
+            store = Store(url)
+            (folder / f"{kind}.json").write_text(json.dumps(asdict(fill(store, clock.now()))))
+            store.close()
     finally:
-        cluster.remove()
+        cluster.stop("fast")
 
 
-def measure(kind: str, url: str, folder: Path, seconds: int, connections: int) -> None:
-    """Fill one database and print its tables."""
-    migrate.upgrade(url)
-    store = Store(url)
-    known = fill(store, clock.now())
-    counted = queries(store, folder, known)
-    for processes, limit in ((1, ""), (2, ""), (2, "1000000/minute")):
-        settings = {"WEB_PROCESSES": str(processes), "RATE_LIMIT": limit, "RATE_LIMIT_STORAGE": "database://"}
-        served = Installation(folder / "data", url, settings=settings, token=known.token, port=free_port())
-        try:
-            served.serve("--no-worker")
-            known = Known(
-                known.token, known.feed, served.ask(known.feed).headers["ETag"], known.change, known.repository
-            )
-            print(f"\n{kind}, web processes: {processes}{', limit counted in the database' if limit else ''}\n")
-            print("| | requests/s | p50 ms | p95 ms | p99 ms | own ms | queries | refused |")
-            print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-            for title, (path, more) in requests_of(known).items():
-                if limit and title != "one change":
-                    continue
-                before = own_time(served.processes[0].pid)
-                made, rate, *times, wrong = wrk(
-                    f"http://127.0.0.1:{served.port}{path}", known.token, more, seconds, connections
-                )
-                own = (own_time(served.processes[0].pid) - before) / max(made, 1) * 1000
-                p50, p95, p99 = (f"{one:.1f}" for one in times)
-                print(
-                    f"| {title} | {rate:,.0f} | {p50} | {p95} | {p99} | {own:.2f} | {counted[title]} | {wrong:.0f} |",
-                    flush=True,
-                )
-            print(f"\nMemory, parent and web processes: {memory(served.processes[0].pid)} MB", flush=True)
-        finally:
-            served.stop()
-    store.close()
+def measure(prepared: Prepared, kind: str, processes: int, seconds: int, connections: int) -> None:
+    """Print one table. PostgreSQL keeps what it is told (fsync)."""
+    url, known = prepared.urls[kind], prepared.known(kind)
+    postmaster = None
+    if kind == "postgresql":
+        prepared.cluster.start("")
+        postmaster = int((prepared.cluster.folder / "data" / "postmaster.pid").read_text().split()[0])
+    try:
+        store = Store(url)
+        counted = queries(store, prepared.folder, known)
+        store.close()
+        print(f"\n{kind}, web processes: {processes}\n")
+        print("| | requests/s | p50 ms | p95 ms | p99 ms | own ms | database ms | per core | queries | refused |")
+        print("| --- " * 10 + "|")
+        titles = list(requests_of(known))
+        for limit, chosen in (("", titles), ("1000000/minute", ["one change"])):
+            settings = {"WEB_PROCESSES": str(processes), "RATE_LIMIT": limit, "RATE_LIMIT_STORAGE": "database://"}
+            served = Installation(prepared.folder / "data", url, settings=settings, token=known.token, port=free_port())
+            try:
+                served.serve("--no-worker")
+                parent = served.processes[0].pid
+                known = replace(known, etag=served.ask(known.feed).headers["ETag"])
+                for title in chosen:
+                    path, more = requests_of(known)[title]
+                    address = f"http://127.0.0.1:{served.port}{path}"
+                    wrk(address, known.token, more, 1, connections)  # each process has answered before
+                    before = own_time(parent), own_time(postmaster) if postmaster else 0.0
+                    made, rate, *times, wrong = wrk(address, known.token, more, seconds, connections)
+                    own = (own_time(parent) - before[0]) / max(made, 1)
+                    theirs = ((own_time(postmaster) if postmaster else 0.0) - before[1]) / max(made, 1)
+                    p50, p95, p99 = (f"{one:.1f}" for one in times)
+                    said = f"{title}, limit counted in the database" if limit else title
+                    print(
+                        f"| {said} | {rate:,.0f} | {p50} | {p95} | {p99} | {own * 1000:.2f} | {theirs * 1000:.2f} | "
+                        f"{1 / own if own else 0:,.0f} | {counted[title]} | {wrong:.0f} |",
+                        flush=True,
+                    )
+                if not limit:
+                    held = memory(parent)
+            finally:
+                served.stop()
+        print(f"\nMemory, parent and web processes: {held} MB", flush=True)
+    finally:
+        if kind == "postgresql":
+            with suppress(AssertionError):
+                prepared.cluster.stop("fast")
 
 
 def main() -> None:
-    """Both databases, one after the other."""
+    """One step of it."""
     logs.configure("error")
-    told = argparse.ArgumentParser()
-    told.add_argument("--seconds", type=int, default=4)
+    told = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    told.add_argument("step", choices=["prepare", "measure", "clean"])
+    told.add_argument("folder", type=Path)
+    told.add_argument("database", nargs="?", choices=["sqlite", "postgresql"])
+    told.add_argument("processes", nargs="?", type=int, default=1)
+    told.add_argument("--seconds", type=int, default=5)
     told.add_argument("--connections", type=int, default=4)
     chosen = told.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="release-mgmt-load-"))
-    (folder / "data").mkdir()
-    try:
-        with databases(folder) as urls:
-            for kind, url in urls.items():
-                measure(kind, url, folder, chosen.seconds, chosen.connections)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    if chosen.step == "prepare":
+        prepare(chosen.folder)
+    elif chosen.step == "measure":
+        measure(Prepared.at(chosen.folder), chosen.database, chosen.processes, chosen.seconds, chosen.connections)
+    else:
+        Prepared.at(chosen.folder).cluster.remove()
+        shutil.rmtree(chosen.folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
