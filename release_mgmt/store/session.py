@@ -121,6 +121,7 @@ def translated(error: Exception) -> Exception:
 
 
 _TOGETHER: ContextVar[tuple[Store | None, Session | None]] = ContextVar("together", default=(None, None))
+_ALSO: ContextVar[Callable[[Session], None] | None] = ContextVar("also", default=None)
 
 
 class Store:
@@ -171,6 +172,15 @@ class Store:
                 _TOGETHER.reset(token)
 
     @contextmanager
+    def also(self, work: Callable[[Session], None]) -> Iterator[None]:
+        """Let every transaction of the block do ``work`` too, last: kept with what it did itself, or not at all."""
+        token = _ALSO.set(work)
+        try:
+            yield
+        finally:
+            _ALSO.reset(token)
+
+    @contextmanager
     def snapshot(self) -> Iterator[Session]:
         """A session that sees one unchanging state of everything, for as long as it lasts, without stopping writers."""
         with self._read() as session:
@@ -195,6 +205,9 @@ class Store:
                 if lock is not None and not self.sqlite:
                     session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": zlib.crc32(lock.encode())})
                 yield session
+                also = _ALSO.get()
+                if also is not None:
+                    also(session)
                 session.commit()
             except (StatementError, StaleDataError) as error:
                 session.rollback()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any, TypeVar
 
 from flask import Response, make_response, request
 
-from release_mgmt.core.errors import InvalidInput
+from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError
 from release_mgmt.services import idempotency as services
 from release_mgmt.web.context import context
 
@@ -22,7 +23,7 @@ def idempotent(view: View) -> View:
     """Give the first answer again to a request with the same ``Idempotency-Key``, person and body.
 
     Stands between ``@needs`` and flask-smorest's decorators. A request that fails has had no effect (services write
-    in one transaction), so its key may be used again.
+    in one transaction), so its key may be used again: at once, or after a minute when the database failed.
     """
 
     @wraps(view)
@@ -36,16 +37,18 @@ def idempotent(view: View) -> View:
         digest = hashlib.sha256(request.get_data()).hexdigest()
         route = f"{request.method} {request.path}"
         found = services.claim(context.store, context.now, actor=actor, key=key, route=route, digest=digest)
-        if found is not None:
+        if isinstance(found, services.Answer):
             replayed = Response(found.body, status=found.status, mimetype="application/json")
             replayed.headers["Idempotency-Replayed"] = "true"
             return replayed
         try:
-            response = make_response(view(*args, **kwargs))
+            with services.marking(context.store, found):
+                response = make_response(view(*args, **kwargs))
         except BaseException:
-            services.forget(context.store, actor=actor, key=key)
+            with suppress(ReleaseMgmtError):  # the database may be what failed; then the claim lapses by itself
+                services.forget(context.store, found)
             raise
-        services.keep(context.store, actor=actor, key=key, status=response.status_code, body=response.get_data())
+        services.keep(context.store, found, status=response.status_code, body=response.get_data())
         return response
 
     return once  # type: ignore[return-value] # the same signature, seen through wraps

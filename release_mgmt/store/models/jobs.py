@@ -64,7 +64,10 @@ class Worker(Base):
 
 
 class IdempotencyKey(Base):
-    """The answer to a request that a machine may send twice; ``digest`` is that of the request's body."""
+    """The answer to a request that a machine may send twice; ``digest`` is that of the request's body.
+
+    Without a ``status`` it has had no effect yet; with a status and no ``body`` it has had one and was not answered.
+    """
 
     __tablename__ = "idempotency_keys"
 
