@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from release_mgmt.core.changelog.record import Accounting, Changelog, Entry, Previous, PullRequestRef, Section
@@ -105,7 +105,7 @@ class Assembly:
         self.firsts = FirstTimers(self.graph, self.book.authors)
         self.open: Open | None = None
         self.entries: dict[tuple[object, ...], Entry] = {}
-        self.plain: dict[tuple[bool, int], Entry] = {}  # whether released, and which change: the book keeps them all
+        self.plain: tuple[dict[int, Entry], ...] = ({}, {})  # released or not, by change: the book keeps them all
         head = self.releases.before_head
         self.head_mask = 0
         if self.graph.head is not None:
@@ -139,7 +139,7 @@ class Assembly:
 
     def forget(self) -> None:
         """Let go of what only the making of many sections needs."""
-        self.entries, self.plain = {}, {}
+        self.entries, self.plain = {}, ({}, {})
 
     def told(self) -> tuple[str, ...]:
         """The diagnostics, each once."""
@@ -169,7 +169,7 @@ class Assembly:
         if self.to_grow and parts[-1].release is None:
             about = slice(told - len(parts[-1].settled.diagnostics), told)
             self.open = Open(parts, inside, joiner, twins, about)
-        return [self.section(part, twins) for part in parts]
+        return [self.section(part, twins, inside) for part in parts]
 
     def reverts(self, parts: Sequence[Part], inside: Sequence[int]) -> Reverts:
         """What settles the sections of one package."""
@@ -215,17 +215,18 @@ class Assembly:
             current = self.releases.ancestors[nearest] & mask & ((1 << nearest) - 1)
         return frozenset(places) - line
 
-    def section(self, part: Part, twins: Twins) -> Section:
-        """One section as it is published."""
+    def section(self, part: Part, twins: Twins, inside: Sequence[int]) -> Section:
+        """One section as it is published; ``inside`` has the place of each commit."""
         release, order, shas = part.release, self.releases.order, self.graph.shas
         before_place = self.releases.before_head if release is None else release.previous
         before = None if before_place is None else order[before_place]
         tip = self.graph.head if release is None else release.commit
         size = self.releases.shipped_to_head if release is None else release.range_size
-        entries = tuple(self._entry(change, part, twins) for change in part.settled.shown)
+        entries = self._entries(part, twins)
         names = {name for entry in entries for name in entry.authors}
         old = None if before is None else before.commit
-        newcomers = self.firsts.among(names, old)
+        mask = 0 if before_place is None else self.releases.ancestors[before_place]
+        newcomers = self.firsts.among(names, old, lambda one: inside[one] >= 0 and bool(mask >> inside[one] & 1))
         previous = None if before is None else Previous(before.version.text, shas[before.commit])
         sha = None if tip is None else shas[tip]
         cancelled = tuple(
@@ -255,7 +256,7 @@ class Assembly:
     def _account(self, part: Part, size: int, entries: int) -> Accounting:
         shown = entries
         gone = part.settled.gone
-        held = sum(len(change.commits) for change in part.settled.shown)
+        held = sum([len(change.commits) for change in part.settled.shown])
         folded = held - entries + part.plain
         own = len(part.commits) + part.excluded
         accounting = Accounting(size, shown, folded, gone, size - own, part.excluded)
@@ -271,17 +272,28 @@ class Assembly:
     def _key(self, change: Change, place: int, twins: Twins) -> str:
         return twins.same.get((place, change.newest), change.key)
 
+    def _entries(self, part: Part, twins: Twins) -> tuple[Entry, ...]:
+        """What a section shows. Most of it says the same wherever it stands, and packages of one history share it."""
+        release = part.release
+        known = self.plain[release is None]
+        special = {*part.settled.links, *twins.at(part.place), *(release.first_in if release is not None else ())}
+        found = []
+        for change in part.settled.shown:
+            if change.commits[0] in special:
+                found.append(self._entry(change, part, twins))
+                continue
+            entry = known.get(id(change))
+            if entry is None:
+                entry = known[id(change)] = self._entry(change, part, twins)
+            found.append(entry)
+        return tuple(found)
+
     def _entry(self, change: Change, part: Part, twins: Twins) -> Entry:
         newest, release = change.commits[0], part.release
         at = (part.place, newest)
         link = part.settled.links.get(newest)
         also = twins.also.get(at)
         first_in = release.first_in.get(newest) if release is not None else None
-        plain = None
-        if link is None and first_in is None and at not in twins.same:
-            plain = (release is None, id(change))
-            if plain in self.plain:
-                return self.plain[plain]
         key = self._key(change, part.place, twins)
         cached = (change.commits, key, release is None, first_in)
         if link is None and not also and cached in self.entries:
@@ -307,9 +319,7 @@ class Assembly:
             also_in=self._versions(also) if also else (),
             reverts=reverts,
         )
-        if plain is not None:
-            self.plain[plain] = entry
-        elif link is None and not also:
+        if link is None and not also:
             self.entries[cached] = entry
         return entry
 
@@ -325,25 +335,35 @@ class FirstTimers:
         self._graph = graph
         self._authors = authors
         self._earliest: dict[str, int] = {}
-        self._lowest: dict[str, int] = {}
+        self._commits: dict[str, list[int]] = {}
+        self._known = 0
         self.grow(0)
 
     def grow(self, first: int) -> None:
         """Take in the authors of the commits from ``first`` on."""
-        earliest, lowest, places = self._earliest, self._lowest, self._graph.introductions()
+        earliest, places = self._earliest, self._graph.introductions()
         for commit, author in enumerate(self._authors[first:], first):
-            if author not in lowest:
-                lowest[author] = commit
             if places[commit] < earliest.get(author, NEVER):
                 earliest[author] = places[commit]
 
-    def among(self, names: set[str], before: int | None) -> tuple[str, ...]:
-        """Those of ``names`` who wrote nothing that the commit ``before`` contains."""
+    def _own(self, name: str) -> Sequence[int]:
+        """The commits of an author, oldest first; found for all when the first is asked for."""
+        for commit in range(self._known, len(self._authors)):
+            self._commits.setdefault(self._authors[commit], []).append(commit)
+        self._known = len(self._authors)
+        return self._commits.get(name, ())
+
+    def among(self, names: set[str], before: int | None, shipped: Callable[[int], bool]) -> tuple[str, ...]:
+        """Those of ``names`` who wrote nothing that the commit ``before`` contains.
+
+        ``shipped`` says of some of these commits that it contains them, without a walk.
+        """
         people = {name for name in names if not is_bot(name)}
         if before is not None:
             reach = self._graph.reach(before)
             people = {name for name in people if self._earliest.get(name, reach + 1) > reach}
-            # An ancestor has a lower number, so most newcomers are known without a walk.
-            if any(self._lowest.get(name, before) < before for name in people):
+            people = {name for name in people if not any(shipped(one) for one in self._own(name))}
+            if any(self._graph.may_contain(before, one) for name in people for one in self._own(name)):
+                # Seldom, since the walk is as long as the line.
                 people -= {self._authors[commit] for commit in self._graph.beside(before)}
         return tuple(sorted(people))

@@ -83,7 +83,7 @@ class Growth:
         )
         made.diagnostics[at.told] = part.settled.diagnostics
         at.told = slice(at.told.start, at.told.start + len(part.settled.diagnostics))
-        return made.section(part, at.twins)
+        return made.section(part, at.twins, at.inside)
 
     def _learn(self, facts: Iterable[Facts]) -> None:
         """Whom messages name as co-authors, and which commits they name."""

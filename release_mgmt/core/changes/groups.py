@@ -47,6 +47,14 @@ class Change(NamedTuple):
         return self.commits[0]
 
 
+class TitleKeys(dict[str, str]):
+    """Titles and the form in which they are compared, made once each: packages of one history share their changes."""
+
+    def __missing__(self, title: str) -> str:
+        key = self[title] = title_key(title)
+        return key
+
+
 class ChangeBook:
     """Finds the changes of any set of commits of one history.
 
@@ -81,6 +89,7 @@ class ChangeBook:
         self._merged.place(self._pulls)
         self.owner: list[int] = []
         self._own(range(len(graph) - 1, -1, -1))
+        self.title_keys = TitleKeys()
         self._alone: dict[str, tuple[str, ...]] = {}
         self._made: dict[tuple[int, ...], Change] = {}
         self._ordinals: dict[int, int] | None = None
@@ -141,7 +150,7 @@ class ChangeBook:
             self._numbers.setdefault(facts.number, []).append(commit)
         if self._titles is None:
             return
-        same = self._titles.setdefault(title_key(facts.title), [])
+        same = self._titles.setdefault(self.title_keys[facts.title], [])
         same.append(commit)
         if self._ordinals is not None and len(same) > 1:
             self._count_one(same, self._ordinals)
@@ -149,9 +158,9 @@ class ChangeBook:
     def titles(self) -> dict[str, list[int]]:
         """Commits by the form in which titles are compared, oldest first."""
         if self._titles is None:
-            self._titles = {}
+            self._titles, keys = {}, self.title_keys
             for commit, facts in enumerate(self.facts):
-                self._titles.setdefault(title_key(facts.title), []).append(commit)
+                self._titles.setdefault(keys[facts.title], []).append(commit)
         return self._titles
 
     def numbered(self, number: PrKey) -> Sequence[int]:
@@ -301,7 +310,7 @@ class ChangeBook:
             return "c-" + hashlib.sha256(self.graph.shas[commit].encode()).hexdigest()[:16]
         if self._ordinals is None:
             self._ordinals = self._count_titles()
-        title = title_key(self.facts[commit].title)
+        title = self.title_keys[self.facts[commit].title]
         text = "\0".join((self.authors[commit], title, str(self._ordinals.get(commit, 0))))
         return "c-" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 

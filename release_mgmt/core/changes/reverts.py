@@ -35,6 +35,8 @@ class Settled:
     @property
     def gone(self) -> int:
         """How many commits the cancelled changes have."""
+        if not self.cancelled:
+            return 0
         both = {change.newest: change for pair in self.cancelled for change in pair}
         hidden = both.keys() - {change.newest for change in self.shown}
         return sum(len(both[newest].commits) for newest in hidden)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -45,6 +46,14 @@ class Twins:
     also: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     same: dict[tuple[int, int], str] = field(default_factory=dict)
     diagnostics: list[str] = field(default_factory=list)
+    _newest: dict[int, set[int]] = field(default_factory=dict)
+
+    def at(self, place: int) -> AbstractSet[int]:
+        """The newest commits of those of a place."""
+        if not self._newest:
+            for where, newest in self.same:
+                self._newest.setdefault(where, set()).add(newest)
+        return self._newest.get(place, frozenset())
 
 
 @dataclass(slots=True)
@@ -52,13 +61,6 @@ class Budget:
     """How many commits may still be compared by content, over all packages of a changelog."""
 
     left: int = PATCH_LIMIT
-
-
-def _likely(items: Sequence[Item], of: Sequence[Item]) -> list[Item]:
-    """Those by the same people or under the same titles."""
-    people = {name for _, change in of for name in change.authors}
-    titles = {title_key(change.title) for _, change in of}
-    return [item for item in items if people & set(item[1].authors) or title_key(item[1].title) in titles]
 
 
 class Joiner:
@@ -86,6 +88,13 @@ class Joiner:
         self._beside_open: list[Item] = []  # compared by content with what is unreleased
         self._class: dict[tuple[int, int], list[Item]] = {}
         self._by_commit: dict[int, dict[int, Change]] = {}
+
+    def _likely(self, items: Sequence[Item], of: Sequence[Item]) -> list[Item]:
+        """Those by the same people or under the same titles."""
+        people = {name for _, change in of for name in change.authors}
+        keys = self._book.title_keys
+        titles = {keys[change.title] for _, change in of}
+        return [item for item in items if keys[item[1].title] in titles or not people.isdisjoint(item[1].authors)]
 
     def _item(self, commit: int) -> Item | None:
         """The place and the change that show a commit."""
@@ -155,12 +164,13 @@ class Joiner:
         wanted: set[str] = set()
         for place in side:
             wanted.update(change.title for change in self._shown.get(place, ()))
-        keys = {title_key(title) for title in wanted}
+        keys = self._book.title_keys
+        known = {keys[title] for title in wanted}
         by_title: dict[str, list[Item]] = {}
         for place, changes in self._shown.items():
             for change in changes:
-                key = title_key(change.title)
-                if key in keys:
+                key = keys[change.title]
+                if key in known:
                     by_title.setdefault(key, []).append((place, change))
         for items in by_title.values():
             if len(items) == 1:
@@ -188,17 +198,20 @@ class Joiner:
         unreleased the oldest are compared and not counted, so that new commits change nothing of what was found before.
         """
         skipped = 0
+        left: dict[int, list[Item]] = {}  # places that several lines are compared with
         for place in sorted(side, reverse=True):
             alone = self._single(place)
             near = self._neighbours(place, side) if alone else []
             if not near:
                 continue
-            others = [item for one in near for item in self._single(one)]
+            others = left.get(near[0])
+            if others is None:
+                others = left[near[0]] = self._single(near[0])
             if near == [self._open]:
                 others, counted = self._oldest(others), len(alone)
             else:
                 if len(alone) + len(others) > budget.left:
-                    others = _likely(others, alone)
+                    others = self._likely(others, alone)
                 if not others:
                     continue
                 counted = len(alone) + len(others)
@@ -210,6 +223,7 @@ class Joiner:
                 self._beside_open += alone
             if others:
                 self._equal(others, alone, patches)
+                left.clear()
         if skipped:
             found.diagnostics.append(
                 f"the contents of {skipped} changes on maintenance lines were not compared with the main line's: too "
@@ -245,7 +259,8 @@ class Joiner:
         if self._elsewhere is None:
             shown = [change for place, changes in self._shown.items() if place != self._open for change in changes]
             numbers = {change.number for change in shown if change.number is not None}
-            titles = {title_key(change.title) for place in self._side for change in self._shown.get(place, ())}
+            keys = self._book.title_keys
+            titles = {keys[change.title] for place in self._side for change in self._shown.get(place, ())}
             self._elsewhere = numbers, titles
 
     def stand_apart(self, shown: Sequence[Change], patches: Patches | None) -> bool:

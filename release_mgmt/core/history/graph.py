@@ -242,10 +242,9 @@ class Graph:
             return earlier == later
         if self._introduced[earlier] <= self._reaches[later]:
             return True
-        reach, introduced, parents = self._reaches[later], self._introduced, self.parents
-        # What contains another reaches at least as far along the main line, and came to it no earlier.
-        if introduced[later] <= reach or self._reaches[earlier] > reach or introduced[earlier] > introduced[later]:
+        if not self.may_contain(later, earlier):
             return False
+        reach, introduced, parents = self._reaches[later], self._introduced, self.parents
         seen: set[int] = set()
         ahead = [later]
         while ahead:
@@ -256,6 +255,13 @@ class Graph:
                     seen.add(parent)
                     ahead.append(parent)
         return False
+
+    def may_contain(self, later: int, earlier: int) -> bool:
+        """Whether ``earlier`` may be one of those :meth:`beside` gives of ``later``: told without a walk."""
+        reach, introduced = self._reaches[later], self._introduced
+        # An ancestor has a lower number. What contains another reaches at least as far along the main line, and came to
+        # it no earlier.
+        return earlier <= later and reach < introduced[earlier] <= introduced[later] and self._reaches[earlier] <= reach
 
     def difference(self, tip: int, base: int | None) -> list[int]:
         """Commits of ``tip`` that ``base`` does not contain, newest first: a true set difference over the parents."""

@@ -222,10 +222,15 @@ def _flood(graph: Graph, ordered: Sequence[Release], first: Release | None) -> l
         ahead = [release.commit]
         while ahead:
             commit = ahead.pop()
-            if not taken[commit]:
+            while not taken[commit]:
                 taken[commit] = 1
                 own.append(commit)
-                ahead.extend(parents[commit])
+                above = parents[commit]
+                if not above:
+                    break
+                commit = above[0]
+                if len(above) > 1:
+                    ahead.extend(above[1:])
         own.sort(reverse=True)
         found.append(tuple(own))
     return found if first is None else found[1:]

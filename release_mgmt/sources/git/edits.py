@@ -106,17 +106,20 @@ class Edits:
         return self._parts[pair]
 
     def _in_part(self, revert: str, target: str) -> bool:
-        done, undone = self.of(target), self.of(revert)
-        if not done or not undone or undone.keys() - done.keys():
+        done, undone = self._files(target), self._files(revert)
+        if not done or not undone:
             return False
-        if undone.keys() != done.keys():
-            return True
-        return any(
-            set(out) <= set(done[path][1]) and set(back) <= set(done[path][0]) and (
-                len(out) < len(done[path][1]) or len(back) < len(done[path][0])
-            )
-            for path, (out, back) in undone.items()
-        )  # fmt: skip
+        before = {path: (old, new) for path, old, new in done}
+        if any(path not in before for path, _, _ in undone):
+            return False
+        return len(undone) < len(before) or any(self._takes_less(before[path], old, new) for path, old, new in undone)
+
+    def _takes_less(self, done: tuple[str | None, str | None], old: str | None, new: str | None) -> bool:
+        """Whether a change of a file from ``old`` to ``new`` is less than the inverse of ``done``."""
+        if done == (new, old):
+            return False  # as it was before, and no file has to be read for it
+        (out, back), (taken, put) = self._edit(old, new), self._edit(*done)
+        return set(out) <= set(put) and set(back) <= set(taken) and (len(out) < len(put) or len(back) < len(taken))
 
     def _compare(
         self,
