@@ -13,7 +13,7 @@ from release_mgmt.core.classification.facts import language_of
 from release_mgmt.core.classification.scope import Purpose, is_prose, purpose
 from release_mgmt.core.evidence import artefacts, edits, metrics, notebooks, r
 from release_mgmt.core.evidence.bounded import Unreadable, decode
-from release_mgmt.core.evidence.dependencies import manifest_kind
+from release_mgmt.core.evidence.dependencies import docker, glue, manifest_kind, read
 from release_mgmt.core.evidence.edits import Edit, Weight
 from release_mgmt.core.evidence.parameters import ParameterChange, configuration_changes, configuration_format
 from release_mgmt.core.evidence.words import is_change_log
@@ -74,10 +74,25 @@ def facts(one: ChangedFile) -> Iterator[Fact]:
         yield Fact("logic", path, None, path, kind="file")
     elif _is_documentation(path, found):
         yield Fact("documentation", path, None, path, kind="file")
-    elif manifest_kind(path):
+    elif manifest_kind(path) and _bears_requirements(one):
         yield from _manifest(one)
     else:
         yield from _content(one)
+
+
+def _bears_requirements(one: ChangedFile) -> bool:
+    """Whether a file is the manifest that its name promises, and nothing else: ``envs/dev.yaml`` may hold settings, and
+    the definition of a job or a script holds much beside what it installs."""
+    if manifest_kind(one.path) in _MORE:
+        return False
+    if not one.path.endswith(_PERHAPS):
+        return True
+    sides = ((one.old_path, one.old), (one.new_path, one.new))
+    return any(path and data is not None and read(path, data) is not None for path, data in sides)
+
+
+_MORE = (glue.read, docker.read_r_script)
+_PERHAPS = (".yaml", ".yml", ".txt", ".in", "DESCRIPTION")
 
 
 # Files that keep the house: what git, builders and editors leave aside, words for a spell checker.

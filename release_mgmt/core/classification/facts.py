@@ -9,6 +9,7 @@ from posixpath import basename
 
 from release_mgmt.core.evidence import distributions, notebooks, r
 from release_mgmt.core.evidence.bounded import Unreadable, decode
+from release_mgmt.core.evidence.dependencies import glue
 from release_mgmt.core.evidence.imports import Guard, Import, find_calls, find_imports
 
 CODE_BYTES = 4_000_000
@@ -85,6 +86,8 @@ def file_facts(path: str, data: bytes) -> FileFacts:
             found = _python(imports)
             if b"MAGIC" in data:
                 found.extend(_databricks(data))
+            if glue.ARGUMENT.encode() in data:
+                found.extend(_glue(decode(data)))
         elif language == "notebook":
             found = _notebook(data)
         elif language == "r":
@@ -127,12 +130,19 @@ def _databricks(data: bytes) -> list[Asked]:
     return [Asked(one.ecosystem, one.name, None, Guard.NONE) for one in notebooks.shell_installs(lines)]
 
 
+def _glue(text: str) -> list[Asked]:
+    return [Asked(one.ecosystem, one.name, one.line, Guard.NONE) for one in glue.modules(text)]
+
+
 def _notebook(data: bytes) -> list[Asked]:
     notebook = notebooks.read_notebook(data)
     code = notebooks.code(notebook).encode("utf-8", "replace")
     asked = [*_python((*find_imports(code), *find_calls(code))), *_r(notebooks.code(notebook, "r"))]
     found = [Asked(one.how, one.name, None, one.guard) for one in asked]
     found.extend(Asked(one.ecosystem, one.name, None, Guard.NONE) for one in notebooks.installs(notebook))
+    for cell in notebook.cells:
+        if cell.kind == "code" and ("additional_python_modules" in cell.source or glue.ARGUMENT in cell.source):
+            found.extend(Asked(one.ecosystem, one.name, None, Guard.NONE) for one in glue.modules(cell.source))
     return found
 
 

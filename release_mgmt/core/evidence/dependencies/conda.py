@@ -26,6 +26,7 @@ _NO_LIBRARY = PLATFORM | frozenset(("r-base", "r", "conda", "mamba", "nodejs", "
 _TEMPLATE = re.compile(r"\{\{[^{}\n]{0,200}\}\}")
 _STATEMENT = re.compile(r"\{%[^{}\n]{0,300}%\}")
 _SECTIONS = {"run": Group.RUNTIME, "build": Group.BUILD, "host": Group.BUILD}
+_ADDRESS = re.compile(r"https?://\S{1,300}/([A-Za-z0-9_][\w.-]*)-([\w.!+]+)-[\w.]+\.(?:conda|tar\.bz2)(?:#\w+)?$")
 _LIST = re.compile(r"^([A-Za-z0-9_][\w.-]*)=([\w.!+]+)=[\w.]+$")
 
 
@@ -118,13 +119,13 @@ def read_recipe(path: str, data: bytes) -> Manifest:
 
 
 def read_list(path: str, data: bytes) -> Manifest:
-    """What ``conda list --export`` wrote: a freeze of everything."""
+    """What ``conda list --export`` or ``--explicit`` wrote, or conda-lock for one platform: a freeze of everything."""
     return Manifest(path, "conda", tuple(_rows(decode(data))), lock=True, settled=False)
 
 
 def _rows(text: str) -> Iterator[Requirement]:
-    for number, row in enumerate(text.split("\n"), 1):
-        match = _LIST.match(row.strip())
+    for number, row in enumerate((line.strip() for line in text.split("\n")), 1):
+        match = _ADDRESS.match(row) if "://" in row[:10] else _LIST.match(row)
         if match and match.group(1) not in _NO_LIBRARY:
             name, version = match.groups()
             yield requirement(

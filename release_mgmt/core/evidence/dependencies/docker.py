@@ -7,8 +7,15 @@ import re
 from collections.abc import Iterator
 
 from release_mgmt.core.evidence.bounded import decode
-from release_mgmt.core.evidence.dependencies.installs import include_files, installs
-from release_mgmt.core.evidence.dependencies.model import Group, Include, Manifest, Requirement, requirement
+from release_mgmt.core.evidence.dependencies.installs import include_files, installs, r_installs
+from release_mgmt.core.evidence.dependencies.model import (
+    Group,
+    Include,
+    Manifest,
+    NotManifest,
+    Requirement,
+    requirement,
+)
 from release_mgmt.core.evidence.dependencies.scope import beside, group_of_path
 
 _FROM = re.compile(r"FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?", re.IGNORECASE)
@@ -115,3 +122,15 @@ def read_script(path: str, data: bytes) -> Manifest:
         includes += include_files(command, number)
     placed = tuple(Include(beside(path, one.path), line=one.line) for one in includes)
     return Manifest(path, "pypi", tuple(found), placed)
+
+
+def read_r_script(path: str, data: bytes) -> Manifest:
+    """What an R script that sets a machine up installs (``install.R`` of Binder). Raises ``NotManifest`` when it is
+    nothing."""
+    if b"install" not in data:
+        raise NotManifest("installs nothing")
+    text = re.sub(r"(?m)^[ \t]*#[^\n]*", "", decode(data, 500_000))
+    found = r_installs(text, group_of_path(path))
+    if not found:
+        raise NotManifest("installs nothing")
+    return Manifest(path, "cran", tuple(found))

@@ -39,8 +39,9 @@ class Requirement:
 
     ``key`` is the name as its registry compares it (PEP 503 for pypi). ``version`` is the exact pin or the lower
     bound, None when there is neither; ``pinned`` tells them apart. ``extra`` is the name of the extra or group it
-    stands in, ``url`` where it comes from when that is no registry. ``ecosystem`` is one of pypi, conda, cran, julia,
-    npm, docker, apt, and ``platform`` for a language itself (Python, R, Julia, Node).
+    stands in, in a lock the ranges that the entry answers, one a line; ``url`` where it comes from when that is no
+    registry. ``ecosystem`` is one of pypi, conda, cran, julia, npm, docker, apt, and ``platform`` for a language itself
+    (Python, R, Julia, Node).
     """
 
     name: str

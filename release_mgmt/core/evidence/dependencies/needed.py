@@ -77,14 +77,16 @@ def _without_images(listed: list[tuple[str, Requirement]], images: Collection[st
 
 def settle(manifests: list[Manifest], used: Collection[Identity] = ()) -> list[Manifest]:
     """The same manifests with the entries of unsettled locks told direct or transitive."""
-    asked: dict[str, set[Identity]] = {}
+    asked: dict[str, dict[Identity, set[str]]] = {}
     for manifest in manifests:
         if not manifest.lock:
-            folder = asked.setdefault(_project(manifest.path), set())
-            folder.update(identity(one.ecosystem, one.key) for one in manifest.requirements if one.group in NEEDED)
+            folder = asked.setdefault(_project(manifest.path), {})
+            for one in manifest.requirements:
+                if one.group in NEEDED:
+                    folder.setdefault(identity(one.ecosystem, one.key), set()).add(one.specifier)
     known = set(used)
     return [
-        manifest if manifest.settled else _settled(manifest, asked.get(_project(manifest.path), set()), known)
+        manifest if manifest.settled else _settled(manifest, asked.get(_project(manifest.path), {}), known)
         for manifest in manifests
     ]
 
@@ -94,15 +96,23 @@ def _project(path: str) -> str:
     return re.sub(r"(?:^|/)renv/profiles/[^/]+$", "", dirname(path))
 
 
-def _settled(manifest: Manifest, beside: set[Identity], used: set[Identity]) -> Manifest:
-    direct = beside | used
+def _settled(manifest: Manifest, beside: dict[Identity, set[str]], used: set[Identity]) -> Manifest:
     return replace(
         manifest,
         settled=True,
         requirements=tuple(
-            replace(one, group=Group.LOCK_DIRECT)
-            if one.group is Group.LOCK_TRANSITIVE and identity(one.ecosystem, one.key) in direct
-            else one
+            replace(one, group=Group.LOCK_DIRECT) if _is_direct(one, beside, used) else one
             for one in manifest.requirements
         ),
     )
+
+
+def _is_direct(one: Requirement, beside: dict[Identity, set[str]], used: set[Identity]) -> bool:
+    """Whether what stands beside the lock asks for its entry; one that says which ranges it answers is asked for by
+    one of these."""
+    if one.group is not Group.LOCK_TRANSITIVE:
+        return False
+    who = identity(one.ecosystem, one.key)
+    if who in beside:
+        return one.extra is None or not beside[who].isdisjoint(one.extra.split("\n"))
+    return who in used

@@ -12,7 +12,9 @@ from release_mgmt.core.evidence.dependencies import (
     conda_locks,
     dbt,
     docker,
+    glue,
     julia,
+    node_locks,
     npm,
     pipfile,
     pyproject,
@@ -50,6 +52,7 @@ _BY_NAME: dict[str, tuple[str, Reader]] = {
     "pdm.lock": ("pypi", python_locks.read_pdm),
     "pixi.lock": ("conda", conda_locks.read_pixi_lock),
     "pixi.toml": ("conda", conda.read_pixi),
+    "pnpm-lock.yaml": ("npm", node_locks.read_pnpm),
     "poetry.lock": ("pypi", python_locks.read_poetry),
     "pylock.toml": ("pypi", python_locks.read_pylock),
     "pyproject.toml": ("pypi", pyproject.read),
@@ -58,10 +61,12 @@ _BY_NAME: dict[str, tuple[str, Reader]] = {
     "setup.cfg": ("pypi", setup_cfg.read),
     "setup.py": ("pypi", setup_py.read),
     "uv.lock": ("pypi", python_locks.read_uv),
+    "yarn.lock": ("npm", node_locks.read_yarn),
 }
 
 _REQUIREMENTS = re.compile(
     r"(?:.*[-_.])?(?:requirements?|requires|reqs?|constraints?|deps|dependencies)(?:[-_.\d].*)?\.(?:txt|in|pip)\Z"
+    r"|requirements(?:[-_]\w+)?\.lock\Z"
     r"|requirements?(?:[-_][\w-]+)?\Z",
     re.IGNORECASE,
 )
@@ -85,7 +90,14 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str, Reader], ...] = tuple(
         ),
         (r"(?:conda|envs?|environments?|conda[-_]envs?)/[^/]+\.ya?ml", "conda", conda.read_environment),
         (r"(?:install|setup|bootstrap|postbuild|post_build|provision)[\w-]*\.(?:sh|bash)", "pypi", docker.read_script),
+        (r"postbuild", "pypi", docker.read_script),
+        (r"(?:install|packages|requirements|dependencies|setup)[\w-]*\.r", "cran", docker.read_r_script),
         (r"(?:conda|spec)[-_]?(?:list|file|packages)?\.txt", "conda", conda.read_list),
+        (r"conda-[\w-]+\.lock|[^/]*explicit[^/]*\.(?:txt|lock)", "conda", conda.read_list),
+        (r"[^/]*(?:linux|osx|win)[-_](?:64|arm64|aarch64|ppc64le)[^/]*\.(?:txt|lock)", "conda", conda.read_list),
+        (r"[^/]+\.tf", "pypi", glue.read),
+        (r"(?:[^/]*glue[^/]*|[^/]*(?:template|stack|cloudformation)[^/]*)\.(?:ya?ml|json)", "pypi", glue.read),
+        (r"[^/]*glue[^/]*/(?:[^/]+/)*[^/]+\.(?:ya?ml|json)", "pypi", glue.read),
     )
 )
 

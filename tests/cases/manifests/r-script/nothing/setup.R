@@ -1,0 +1,3 @@
+# install.packages("no")
+library(dplyr)
+options(scipen = 9)

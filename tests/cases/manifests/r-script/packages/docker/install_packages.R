@@ -1,0 +1,2 @@
+BiocManager::install("limma")
+if (!requireNamespace("targets", quietly = TRUE)) install.packages('targets')
