@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 from release_mgmt.core.errors import NotFound
 
+NAMES = {
+    "github": "GitHub", "gitlab": "GitLab", "gitea": "Gitea, Forgejo", "bitbucket": "Bitbucket Cloud",
+    "bitbucket_server": "Bitbucket Data Center", "azure": "Azure DevOps",
+}  # fmt: skip
+"""What forges call themselves."""
 _HELP: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "github": (
         ("Repository or organisation: Settings, Webhooks, Add webhook.", "Content type: application/json.",
@@ -44,6 +49,11 @@ _HELP: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
          "Pull request commented on"),
     ),
 }  # fmt: skip
+
+
+def name_of(provider: str) -> str:
+    """``GitHub`` for ``github``; one that is not known goes by its id."""
+    return NAMES.get(provider, provider)
 
 
 @dataclass(frozen=True, slots=True)

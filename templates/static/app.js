@@ -159,6 +159,10 @@
       });
     });
     all("form[data-preview]", root).forEach(preview);
+    all(".timeline th[aria-current]", root).forEach((week) => {
+      const frame = week.closest(".scroll"), lane = one("th.lane", frame).offsetWidth;
+      frame.scrollLeft = week.offsetLeft - lane;
+    });
     all(".board", root).forEach(board);
     all("form[data-auto] select", root).forEach((select) => select.addEventListener("change", () => select.form.requestSubmit()));
     all("[data-refresh]", root).forEach((part) => setTimeout(() => {

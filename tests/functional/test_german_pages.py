@@ -27,7 +27,8 @@ PLAIN = re.compile(
 )
 """Instants in figures, a day and a month with one short name in both languages, initials."""
 NAMES = {
-    "English", "Deutsch", "Github", "Gitlab", "Gitea", "Bitbucket", "Bitbucket Server", "Azure", "approval.vote",
+    "English", "Deutsch", "GitHub", "GitLab", "Gitea, Forgejo", "Bitbucket Cloud",
+    "Bitbucket Data Center", "Azure DevOps", "approval.vote",
     "github", "gitlab", "gitea", "bitbucket", "bitbucket_server", "azure", "email",
     # titles in the example calendar
     "Monthly release of major changes", "Quarter-end reporting", "Closing of the books",

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask, request
 from flask_wtf.csrf import generate_csrf
 
+from release_mgmt.services import webhook_help
 from release_mgmt.web import problems
 from release_mgmt.web.pages import assets, language, layout
 from release_mgmt.web.pages.site import blueprint
@@ -60,6 +61,7 @@ def register(app: Flask) -> None:
         many=language.many,
         plural=language.plural,
         term=language.term,
+        forge_name=webhook_help.name_of,
         number=lambda value: language.words().number(value),
         weekdays=lambda: language.words().weekdays(),
         month_name=lambda day: language.words().month_name(day),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 from flask import request
 
@@ -12,7 +13,7 @@ from release_mgmt.core.permissions import Action
 from release_mgmt.services import audiences, publications, repositories
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
-from release_mgmt.web.pages import addresses
+from release_mgmt.web.pages import addresses, layout
 from release_mgmt.web.pages.language import mark, plural, say, words
 from release_mgmt.web.pages.parts import ChipGroup
 from release_mgmt.web.pages.site import blueprint, draw
@@ -41,6 +42,7 @@ class ChangelogPage:
     repository: str
     sentence: str
     sections: tuple[SectionView, ...]
+    days: tuple[date | None, ...]
     groups: tuple[ChipGroup, ...]
     text: str
     audience: str
@@ -81,6 +83,7 @@ def changelog(name: str) -> str:
         if text or level
         else say("{changes} in {releases}, the newest first.", **what),
         sections=shown,
+        days=tuple(_day(one.date) for one in shown),
         groups=(
             addresses.group(say("For"), "audience", [(one.value, say(WORDS[one])) for one in allowed_audiences()]),
             addresses.group(say("Level"), "level", [("major", say("major")), ("minor", say("minor"))]),
@@ -92,6 +95,15 @@ def changelog(name: str) -> str:
         filtered=bool(text or level),
     )
     return draw("changelog", page)
+
+
+def _day(text: str | None) -> date | None:
+    """The reader's day of an instant, or the day as it is written."""
+    if not text:
+        return None
+    if len(text) == 10:
+        return date.fromisoformat(text)
+    return layout.wall().local(datetime.fromisoformat(text)).date()
 
 
 def _matching(view: ChangelogView, text: str, level: str | None) -> tuple[SectionView, ...]:

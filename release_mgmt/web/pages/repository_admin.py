@@ -133,7 +133,7 @@ def _forge_page(name: str, error: ReleaseMgmtError | None = None) -> str:
         slug=request.form.get("forge_slug") or found.forge_slug or "",
         api_url=request.form.get("api_url") or (state.api_url if state else ""),
         answers=bool(request.form.get("answers")) if request.form else bool(state and state.answers),
-        providers=[(one, one.replace("_", " ").title()) for one in webhooks.PROVIDERS],
+        providers=[(one, webhook_help.name_of(one)) for one in webhooks.PROVIDERS],
         setup=webhook_help.setup(chosen, settings.site, secret_set=secret),
         last=newest.items[0] if newest and newest.items else None,
         problem=forms.problem_of(error, say("It was not connected")) if error is not None else None,

@@ -45,6 +45,8 @@ def weekly() -> str:
     changes = sum(one.count for one in live)
     majors = sum(one.majors for one in live)
     told = say("{changes} in {windows}.", changes=plural(changes, "change"), windows=plural(len(live), "window"))
+    if not live:
+        told = say("No window in this week.")
     view = WeekPage(
         title=f"{wall.day_words(monday)} \N{EN DASH} {wall.day_words(sunday)}",
         sentence=f"{told} {many('{count} is major.', '{count} are major.', majors)}" if majors else told,
