@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from posixpath import basename
 
 from release_mgmt.core.classification.change import ChangedFile, ChangeInput
@@ -41,11 +42,25 @@ def _ending(path: str) -> str:
 
 
 def follow_moves(change: ChangeInput, facts: Iterable[Fact]) -> Iterator[Fact]:
-    """The facts of a change's files; a parameter that names a file which the change moves only follows the move."""
+    """The facts of a change's files; a parameter that names a file which the change moves only follows the move, one
+    that names the version of the project only follows its bump."""
     moves = [(one.old_path, one.new_path) for one in change.files if one.same and one.old_path and one.new_path]
-    for fact in facts:
-        follows = fact.fact == "parameter" and any(_names(fact, old, new) for old, new in moves[:200])
-        yield replace(fact, fact="moved") if follows else fact
+    listed = list(facts)
+    bumps = {(_bare(one.old), _bare(one.new)) for one in listed if one.fact == "version" and one.old and one.new}
+    for fact in listed:
+        if fact.fact != "parameter":
+            yield fact
+        elif any(_names(fact, old, new) for old, new in moves[:200]):
+            yield replace(fact, fact="moved")
+        elif _follows(fact.old or "", fact.new or "", bumps):
+            yield replace(fact, fact="version")
+        else:
+            yield fact
+
+
+def _follows(before: str, after: str, bumps: Iterable[tuple[str, str]]) -> bool:
+    """Whether a value differs by the version of the project alone."""
+    return any(old in before and before.replace(old, new) == after for old, new in islice(bumps, 20))
 
 
 def _names(fact: Fact, old: str, new: str) -> bool:
@@ -104,7 +119,13 @@ _HOUSEHOLD = re.compile(
 
 def _is_documentation(path: str, found: Purpose) -> bool:
     if found is Purpose.DOCUMENTATION:
-        return not re.search(r"\.(?:py|[rR])\Z", path) or "/man/" in path or path.startswith("man/")
+        # What Sphinx builds pages with is a part of the pages.
+        return (
+            basename(path) == "conf.py"
+            or not re.search(r"\.(?:py|[rR])\Z", path)
+            or "/man/" in path
+            or path.startswith("man/")
+        )
     return is_prose(path) and language_of(path) is None and not manifest_kind(path)
 
 
@@ -121,11 +142,17 @@ def _manifest(one: ChangedFile) -> Iterator[Fact]:
     if not changed:
         yield Fact("documentation", one.path, None, one.path, kind="file")
     elif one.old is not None and one.new is not None and all(_VERSION.match(line) for line in changed):
-        yield Fact("version", one.path, None, one.path, kind="version")
+        yield Fact("version", one.path, None, one.path, _stated(old - new), _stated(new - old), kind="version")
     elif one.path.endswith((".txt", ".in", ".yml", ".yaml")):
         yield Fact("library_moved", one.path, None, one.path, kind="file")
     else:
         yield Fact("household", one.path, None, one.path, kind="file")
+
+
+def _stated(lines: set[str]) -> str | None:
+    """The version that the only line which states one gives."""
+    found = {match.group() for line in lines if (match := re.search(r"\d[\w.+!-]*", line)) and "." in match.group()}
+    return found.pop() if len(found) == 1 else None
 
 
 def _lines(data: bytes | None) -> set[str]:
@@ -256,8 +283,13 @@ def _told(one: ChangedFile, edit: Edit) -> Iterator[Fact]:
         yield _parameter(path, item, "version" if item in version else "parameter")
 
 
+def _bare(value: str) -> str:
+    """A value without its quotes."""
+    return re.sub(r"\A[uUrbf]?(?=[\"'])", "", value).strip("\"'")
+
+
 def _is_version(item: ParameterChange, path: str) -> bool:
-    values = [value.strip("\"'") for value in (item.old, item.new) if value]
+    values = [_bare(value) for value in (item.old, item.new) if value]
     return (
         len(values) == 2
         and all(re.fullmatch(r"v?\d+(?:\.\d+)+(?:[.\-+]?[a-z]*\.?\d*)*", value) for value in values)

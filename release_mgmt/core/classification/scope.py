@@ -28,7 +28,7 @@ _VENDORED = re.compile(
     re.IGNORECASE,
 )
 _CI = re.compile(
-    r"(?:^|/)(?:\.github|\.circleci|\.gitlab|\.azure-pipelines|\.pipelines|\.ci|ci|\.buildkite|\.tekton|\.travis)/"
+    r"(?:^|/)(?:\.github|\.circleci|\.gitlab|\.?azure[-_]?(?:pipelines?|devops)|\.pipelines|\.ci|ci|\.buildkite|\.tekton|\.travis)/"
     r"|(?:^|/)(?:\.travis\.ya?ml|\.gitlab-ci[^/]*\.ya?ml|appveyor\.ya?ml|azure-pipelines[^/]*\.ya?ml|Jenkinsfile[^/]*"
     r"|\.pre-commit-config\.ya?ml|\.pre-commit-hooks\.yaml|renovate\.json5?|\.renovaterc(?:\.json)?|dependabot\.ya?ml"
     r"|\.codecov\.ya?ml|codecov\.ya?ml|cloudbuild\.ya?ml|bitbucket-pipelines\.yml|\.drone\.yml|\.readthedocs\.ya?ml"
@@ -62,7 +62,7 @@ _EXAMPLES = re.compile(
 _DEVELOPMENT = re.compile(
     r"(?:^|/)(?:data-raw|inst/dev|dev|tools|tooling|\.github|hooks|maintenance|release)/"
     r"|(?:^|/)(?:setup|fabfile|tasks|dodo|noxfile|conftest|versioneer|setupegg)\.py\Z|(?:^|/)(?:\.Rprofile|codemeta\.R)\Z"
-    r"|(?:^|/)(?:hex[-_]?sticker|make[-_]?hex[^/]*|sticker|hexlogo|logo)[^/]*\.[Rr]\Z"
+    r"|(?:^|/)(?:hex[-_]?(?:sticker|logo)|make[-_]?hex[^/]*|sticker|hexlogo|logo)[^/]*\.[Rr]\Z"
 )
 _MARKUP = re.compile(r"\.(?:ipynb|rmd|qmd|rnw)\Z", re.IGNORECASE)
 

@@ -309,7 +309,7 @@ class Tree:
 
     def _former_name(self, name: str) -> bool:
         """Whether ``name`` is the package itself before it got a number (``readr`` of ``readr2``)."""
-        return any(own[0] == "r" and own[1].rstrip("0123456789") == name for own in self.own_names)
+        return any(own[0] == "r" and own[1].rstrip("0123456789") == name.lower() for own in self.own_names)
 
     @property
     def commented(self) -> frozenset[Identity]:

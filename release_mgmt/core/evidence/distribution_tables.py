@@ -716,18 +716,6 @@ R_RECOMMENDED = """
 boot class cluster codetools foreign KernSmooth lattice MASS Matrix mgcv nlme nnet rpart spatial survival
 """
 
-# R packages with capitals, to bring back what conda and Debian write in lower case
-R_CASE = """
-BH BiocManager BiocGenerics Biobase Biostrings Cairo CausalImpact ComplexHeatmap DBI DESeq2 DT DiagrammeR
-DALEX DALEXtra EpiEstim EpiNow2 EpiSoon FNN FactoMineR GGally GenomicRanges Hmisc IRanges KernSmooth MASS
-Matrix MatrixModels ModelMetrics Metrics NLP NMF PerformanceAnalytics PRROC R6 RANN RColorBrewer RCurl RJSONIO
-RMySQL ROCR ROSE RPostgres RPostgreSQL RSQLite RSpectra Rcpp RcppArmadillo RcppEigen RcppParallel RcppRoll
-RcppTOML Rdpack Rmpfr Rtsne SHAPforxgboost SnowballC SparseM StanHeaders SummarizedExperiment TTR TH.data V8
-VIM VGAM XML ggExtra ggRepel limma lmerTest mlr3 RJDBC Seurat SeuratObject S4Vectors Rook Rserve RestRserve
-MLmetrics MuMIn caTools lubridate rJava rstanarm rstantools ParamHelpers PKI GPfit DiceDesign Deriv Formula
-FSelectorRcpp Quandl RQuantLib TSA TSclust WDI WriteXLS
-"""
-
 # What serves to test, format, document and package code.
 DEVELOPMENT_TOOLS = """
 autoflake autopep8 bandit black blacken-docs build bump2version bumpversion bump-my-version check-manifest

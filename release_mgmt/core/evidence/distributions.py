@@ -8,7 +8,8 @@ from functools import lru_cache
 from release_mgmt.core.evidence import distribution_tables as tables
 
 Identity = tuple[str, str]
-"""(family, canonical name): family ``python`` for pypi and conda, ``r`` for cran, else the ecosystem itself."""
+"""(family, canonical name): family ``python`` for pypi and conda, ``r`` for cran (in lower case, as conda and Debian
+write its names; CRAN takes no two that differ in case alone), else the ecosystem itself."""
 
 _TOOLS: frozenset[str] = frozenset(tables.DEVELOPMENT_TOOLS.split())
 _TOOL_PATTERN = re.compile(
@@ -42,8 +43,6 @@ R_RECOMMENDED: frozenset[str] = frozenset(tables.R_RECOMMENDED.split())
 # A client library is often called after what it talks to, with the language before or after: tavily-python, py-x.
 _AFFIX = re.compile(r"\A(?:python|py)-(?=.)|(?<=.)-(?:python3?|py|lib|library|python-lib)\Z")
 
-_R_CASE: dict[str, str] = {name.lower(): name for name in tables.R_CASE.split()}
-
 
 def distribution(module: str) -> str:
     """The distribution that provides an imported module: the longest known dotted prefix, else the first part.
@@ -71,12 +70,11 @@ def identity(ecosystem: str, name: str) -> Identity:
         key = _RUNS.sub("-", name).lower()
         if ecosystem == "conda":
             if key.startswith(("r-", "bioconductor-")) and key not in ("r-base", "r-essentials"):
-                bare = key.split("-", 1)[1].replace("-", ".")
-                return "r", _R_CASE.get(bare, bare)
+                return "r", key.split("-", 1)[1].replace("-", ".")
             key = _FROM_CONDA.get(key, key.removesuffix("-base"))
         return "python", _AFFIX.sub("", _SAME.get(key, key))
     if ecosystem == "cran":
-        return "r", _R_CASE.get(name.lower(), name)
+        return "r", name.lower()
     return ecosystem, name
 
 
