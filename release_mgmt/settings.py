@@ -147,7 +147,9 @@ class Settings:
         (), _Words(), "folders below which repositories on this machine may be registered"
     )
     repository_hosts: tuple[str, ...] = _value(
-        (), _Words(), "hosts that may be read although they are not public (an own forge); public hosts always may"
+        (),
+        _Words(),
+        "hosts of an own forge: they may be private, and tokens are sent to them; other public hosts are read without",
     )
     allow_plain_http: bool = _value(False, _switch(), "whether repositories may be read over http")
     advisories: str = _value(

@@ -120,7 +120,7 @@ def _merged(session: Session, row: Repository) -> list[tuple[Change, PullRequest
 
 def _fetch_heads(sources: Sources, row: Repository, mirror: GitRepository, pulls: list[PullRequest]) -> None:
     form = HEADS.get(row.provider)
-    absent = mirror.missing([pull.head_sha for pull in pulls if pull.head_sha and len(pull.head_sha) == 40])
+    absent = mirror.missing([pull.head_sha for pull in pulls if pull.head_sha and len(pull.head_sha) in {40, 64}])
     names = [form.format(pull.number) for pull in pulls if form and pull.head_sha in absent]
     if not names:
         return

@@ -21,7 +21,7 @@ from release_mgmt.core.text import one_line
 from release_mgmt.services import audit, pull_requests, visibility
 from release_mgmt.services.classification import rules_of
 from release_mgmt.sources.addresses import AddressPolicy, parse, resolve
-from release_mgmt.sources.forge import PUBLIC_API, auth_headers, forge
+from release_mgmt.sources.forge import PUBLIC_API, PUBLIC_HOSTS, auth_headers, forge
 from release_mgmt.sources.forge.limits import Patience
 from release_mgmt.sources.forge.transport import RateLimited, Transport
 from release_mgmt.sources.pull_requests import from_json
@@ -78,8 +78,16 @@ class Line:
 
     def to(self, store: Store, provider: str, api_url: str) -> Transport:
         """A transport to one forge. InvalidInput when its address is none we may call."""
-        resolve(parse(api_url, self.policy), self.policy)
-        headers = auth_headers(provider, self.tokens.get(provider))
+        address = parse(api_url, self.policy)
+        resolve(address, self.policy)
+        token = self.tokens.get(provider)
+        if token and address.host != PUBLIC_HOSTS.get(provider) and address.host not in self.policy.allowed_hosts:
+            raise InvalidInput.at(
+                "api_url",
+                f"the token of {provider} is not sent to {address.host}",
+                "the forge's public host, or one that the operator named in repository_hosts",
+            )
+        headers = auth_headers(provider, token)
         return Transport(api_url, headers, self.now, self.sleep, StoredValidators(store), self.patience)
 
 

@@ -38,9 +38,12 @@ def mirror_path(sources: Sources, repository_id: str) -> Path:
 
 
 def address_of(location: str, policy: AddressPolicy) -> Address:
-    """The address of a registered repository: judged when it was registered, so its own folder counts as a root."""
-    if "://" not in location:
-        folder = Path(location)
+    """The address of a registered repository: judged when it was registered, so its own folder counts as a root.
+
+    Unless a link stands on the way by now: then where it leads is judged anew.
+    """
+    folder = Path(location)
+    if "://" not in location and folder.resolve() == folder:
         policy = replace(policy, roots=(*policy.roots, folder))
     return parse(location, policy)
 

@@ -8,6 +8,7 @@ import json
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -287,6 +288,25 @@ def test_how_each_source_is_read_is_measured(store: Store, github: Forge, now: d
     of_ours = {(("repository", "models"),): 90.0}
     assert told["release_mgmt_source_lag_seconds"][1] == of_ours
     assert told["release_mgmt_source_failures"][1] == {(("repository", "models"),): 0.0}
+
+
+def test_a_token_is_sent_to_no_host_that_the_operator_did_not_name(
+    store: Store, github: Forge, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever connects repositories could else read the operator's token at a server of his own."""
+    monkeypatch.setattr("release_mgmt.services.forges.resolve", lambda *_: ("127.0.0.1",))
+    policy = AddressPolicy(allow_http=True)
+    patience = Patience(attempts=1)
+    line_out = forges.Line({"github": "s3cret"}, lambda: now, lambda _: None, policy=policy, patience=patience)
+    polled = forges.poll(store, line_out, "r_1")
+    assert polled.error is not None
+    assert "the token of github is not sent to 127.0.0.1" in polled.error
+    assert github.server.seen == []
+    without = replace(line_out, tokens={"gitlab": "another forge's"})
+    assert forges.poll(store, without, "r_1").error is None
+    named = replace(line_out, policy=replace(policy, allowed_hosts=frozenset({"127.0.0.1"})))
+    assert forges.poll(store, named, "r_1").error is None
+    assert any(seen[2].get("authorization") == "Bearer s3cret" for seen in github.server.seen)
 
 
 def test_a_source_on_a_private_machine_is_refused_unless_it_is_allowed(

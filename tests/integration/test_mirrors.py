@@ -16,8 +16,9 @@ from dulwich.server import DictBackend
 from dulwich.web import make_wsgi_chain
 
 from release_mgmt.core.errors import InvalidInput, RepositoryRefused, TooLarge, Unavailable
-from release_mgmt.sources.addresses import Address
-from release_mgmt.sources.git import open_repository
+from release_mgmt.services import mirrored
+from release_mgmt.sources.addresses import Address, AddressPolicy
+from release_mgmt.sources.git import mirrors, open_repository
 from release_mgmt.sources.git.mirrors import Limits, fetch_refs, update
 from release_mgmt.sources.git.pairs import merge_base, net_change
 from tests.conftest import GitRepo
@@ -56,6 +57,11 @@ def local(repo: GitRepo) -> Address:
     return Address("path", str(repo.path))
 
 
+def git(folder: Path, *words: str) -> str:
+    command = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *words]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
 def refs(path: Path) -> dict[str, str | None]:
     found = open_repository(path).refs()
     return {tag.name: tag.commit for tag in found.tags}
@@ -81,6 +87,83 @@ def test_a_folder_is_mirrored_bare_without_hooks_and_follows_new_moved_and_delet
         git_repo.tag(f"t{number}")
     assert update(mirror, local(git_repo), (), None).changed
     assert refs(mirror) == {"v1": second} | {f"t{number}": second for number in range(10)}
+
+
+def test_a_repository_of_sha256_is_mirrored(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for words in (
+        ["init", "-q", "--object-format=sha256"],
+        ["commit", "-q", "--allow-empty", "-m", "One"],
+        ["tag", "v1"],
+    ):
+        git(source, *words)
+    mirror, where = tmp_path / "m", Address("path", str(source))
+    assert update(mirror, where, (), None).changed
+    assert refs(mirror) == {"v1": git(source, "rev-parse", "HEAD")}
+    assert not update(mirror, where, (), None).changed
+
+
+def test_a_clone_whose_refs_stand_still_is_only_listed(git_repo: GitRepo, tmp_path: Path) -> None:
+    """A clone has refs/remotes/origin/HEAD, whose name ends like the HEAD that is asked for."""
+    git_repo.commit("One")
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", str(git_repo.path), str(clone))
+    update(tmp_path / "m", Address("path", str(clone)), (), None)
+    assert not update(tmp_path / "m", Address("path", str(clone)), (), None).changed
+
+
+def test_grafts_of_a_folder_change_nothing_that_is_read(git_repo: GitRepo, tmp_path: Path) -> None:
+    """Git itself hides the parents that a graft takes away, and then cannot send them."""
+    git_repo.commit("One")
+    second = git_repo.commit("Two")
+    info = git_repo.path / ".git" / "info"
+    info.mkdir(exist_ok=True)
+    (info / "grafts").write_text(f"{second}\n")
+    update(tmp_path / "m", local(git_repo), (), None)
+    assert len(list(open_repository(tmp_path / "m").log([second]))) == 2
+
+
+def test_folders_fetched_at_a_time_are_each_trusted_by_a_file_of_their_own(git_repo: GitRepo, tmp_path: Path) -> None:
+    git_repo.commit("One")
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", str(git_repo.path), str(clone))
+    places = {"one": local(git_repo), "other": Address("path", str(clone))}
+    for name, where in places.items():
+        update(tmp_path / "mirrors" / name, where, (), None)
+    told = [path.read_text() for path in sorted((tmp_path / "mirrors").glob("trusted-*"))]
+    assert sorted(sum(where.url in text for where in places.values()) for text in told) == [1, 1]
+
+
+@pytest.mark.acceptance("ING-H1")
+def test_a_folder_that_became_a_link_to_elsewhere_is_judged_anew(git_repo: GitRepo, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "x").symlink_to(git_repo.path)
+    policy = AddressPolicy(roots=(root,))
+    with pytest.raises(InvalidInput, match="not below a folder"):
+        mirrored.address_of(str(root / "x"), policy)
+    assert mirrored.address_of(str(git_repo.path), policy).url == str(git_repo.path), "registered by the operator"
+
+
+@pytest.mark.acceptance("ING-H6")
+def test_a_server_that_lists_refs_without_end_is_left(git_repo: GitRepo, tmp_path: Path, monkeypatch: Any) -> None:
+    git_repo.commit("One")
+    for number in range(200):
+        git_repo.tag(f"t{number}")
+    monkeypatch.setattr(mirrors, "_LONGEST_LISTING", 5_000)
+    with pytest.raises(TooLarge):
+        update(tmp_path / "m", local(git_repo), (), None)
+
+
+def test_a_repository_that_was_renamed_is_told_so(serve: Serve, tmp_path: Path) -> None:
+    def moved(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("301 Moved Permanently", [("Location", "/new/name.git/info/refs?service=git-upload-pack")])
+        return []
+
+    with pytest.raises(RepositoryRefused) as told:
+        update(tmp_path / "m", address(f"{serve(moved)}/old/name.git"), ("127.0.0.1",), None)
+    assert told.value.code == "repository_moved"
 
 
 def test_the_default_branch_is_taken_over_whatever_its_name(git_repo: GitRepo, tmp_path: Path) -> None:

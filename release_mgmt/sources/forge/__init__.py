@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from typing import get_args
+from urllib.parse import urlsplit
 
 from release_mgmt.core.changes import Provider
 from release_mgmt.core.errors import InvalidInput
@@ -23,6 +24,11 @@ PUBLIC_API: dict[str, str] = {
     "gitlab": "https://gitlab.com/api/v4",
     "bitbucket": "https://api.bitbucket.org",
     "azure": "https://dev.azure.com",
+}
+# Where a token goes without anybody having named the host.
+PUBLIC_HOSTS: dict[str, str | None] = {
+    "gitea": "codeberg.org",
+    **{provider: urlsplit(address).hostname for provider, address in PUBLIC_API.items()},
 }
 
 

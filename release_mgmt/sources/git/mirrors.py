@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import base64
 import fcntl
+import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -27,6 +29,7 @@ from release_mgmt.sources.git.repository import open_repository
 INCOMPLETE = "repository_incomplete"
 REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 _PULL_REF = re.compile(r"refs/(?:pull|merge-requests|pull-requests)/[1-9]\d{0,8}/(?:head|merge|from)")
+_LONGEST_LISTING = 64 * 2**20  # bytes of what the other side says it has
 _WATCH_EVERY = 0.5  # seconds between two looks at the size
 
 
@@ -99,7 +102,8 @@ def fetch_refs(
             raise InvalidInput.at("ref", f"{name[:100]!r} is not the head of a pull request")
     with _alone(path):
         command = ["ls-remote", "--end-of-options", address.url, *names]
-        listed = run(path.parent, command, _environment(path.parent, address, ips, token), time_limit=120.0)
+        env = _environment(path.parent, address, ips, token)
+        listed = run(path.parent, command, env, time_limit=120.0, most=_LONGEST_LISTING)
         theirs = tuple(text.partition("\t")[2] for text in listed.decode("utf-8", "replace").splitlines())
         wanted = tuple(name for name in names if name in theirs)
         if wanted:
@@ -148,7 +152,10 @@ def _make(
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     try:
-        run(fresh, ["init", "--quiet", "--bare", "--template=", "--initial-branch=main"], environment())
+        # Ids of 64 digits are of SHA-256; git fetches only between repositories of one kind.
+        kind = "sha256" if any(len(sha) == 64 for sha in theirs.values()) else "sha1"
+        made = ["init", "--quiet", "--bare", "--template=", "--initial-branch=main", f"--object-format={kind}"]
+        run(fresh, made, environment())
         _fill(fresh, address, ips, token, limits, theirs)
         _point_head(fresh, head)
         shutil.rmtree(old, ignore_errors=True)
@@ -172,11 +179,19 @@ def _environment(folder: Path, address: Address, ips: Sequence[str], token: str 
     if address.kind == "path":
         # git drops GIT_CONFIG_COUNT for the upload-pack it starts in the other repository, so that the owner of a
         # configured folder must be named in a file.
-        trusted = folder / "safe-directories"
         names = "".join(f"\tdirectory = {_quoted(name)}\n" for name in (address.url, f"{address.url}/.git"))
-        trusted.write_text(f"[safe]\n{names}", encoding="utf-8")
-        found["GIT_CONFIG_GLOBAL"] = str(trusted)
+        found["GIT_CONFIG_GLOBAL"] = str(_kept(folder, f"[safe]\n{names}"))
     return found
+
+
+def _kept(folder: Path, text: str) -> Path:
+    """A file that holds ``text``, named by it: fetches of several repositories at a time have files of their own."""
+    path = folder / f"trusted-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    if not path.exists():
+        fresh = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(path)
+    return path
 
 
 def _quoted(text: str) -> str:
@@ -189,7 +204,8 @@ def _listing(
     """The heads and tags of the other side, and the ref its HEAD points to."""
     command = ["ls-remote", "--symref", "--end-of-options", address.url, "HEAD", "refs/heads/*", "refs/tags/*"]
     try:
-        listed = run(folder, command, _environment(folder, address, ips, token), time_limit=min(120.0, limits.seconds))
+        env = _environment(folder, address, ips, token)
+        listed = run(folder, command, env, time_limit=min(120.0, limits.seconds), most=_LONGEST_LISTING)
     except (GitFailed, RepositoryRefused) as error:
         raise _told(error, address) from error
     refs: dict[str, str] = {}
@@ -198,7 +214,8 @@ def _listing(
         left, _, name = text.partition("\t")
         if left.startswith("ref: ") and name == "HEAD":
             head = left.removeprefix("ref: ")
-        elif name.startswith("refs/") and not name.endswith("^{}"):
+        # "HEAD" also matches the end of other names, such as refs/remotes/origin/HEAD.
+        elif name.startswith(("refs/heads/", "refs/tags/")) and not name.endswith("^{}"):
             refs[name] = left
     if len(refs) > limits.refs:
         raise TooLarge(
@@ -217,7 +234,13 @@ def _told(error: ReleaseMgmtError, address: Address) -> ReleaseMgmtError:
             code="repository_forbidden",
             hint="Give a token with read access in the settings of this forge.",
         )
-    if "possible repository corruption" in words or "unable to read" in words:
+    if re.search(r"returned error: 30\d", words):
+        return RepositoryRefused(
+            f"{where} sends us elsewhere for this repository: it was renamed or moved",
+            code="repository_moved",
+            hint="Give its new address; its changes, releases and feeds stay what they are.",
+        )
+    if error.code == INCOMPLETE or "possible repository corruption" in words or "unable to read" in words:
         return RepositoryRefused(
             f"{where} lacks objects that its history names",
             code=INCOMPLETE,

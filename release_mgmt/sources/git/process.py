@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from release_mgmt.core.errors import ReleaseMgmtError, RepositoryRefused, Unavailable
+from release_mgmt.core.errors import ReleaseMgmtError, RepositoryRefused, TooLarge, Unavailable
 from release_mgmt.core.text import one_line
 
 TIME_LIMIT = 600.0
@@ -55,8 +55,11 @@ _SETTINGS: Mapping[str, str] = {
 
 _MISSING_OBJECT = re.compile(
     r"bad object|[Cc]ould not read|unable to read|missing (?:blob|tree|commit)|bad tree object|unable to find"
-    r"|unable to parse commit|promisor remote|not a valid object|invalid object",
+    r"|did not receive expected object|unable to parse commit|promisor remote|not a valid object|invalid object",
 )
+
+
+_HINTS = re.compile(r"^(?:remote: )?hint:.*\n?", re.MULTILINE)  # git's advice comes first and would be all that is kept
 
 
 def environment(
@@ -217,7 +220,7 @@ def _said(descriptor: int) -> str:
 
 def failure(command: str, stderr: str) -> ReleaseMgmtError:
     """What git's words mean: a repository that lacks objects is refused, anything else is a failure of git."""
-    words = scrub(stderr)
+    words = scrub(_HINTS.sub("", stderr))
     if _MISSING_OBJECT.search(stderr):
         return RepositoryRefused(
             f"the repository lacks objects that its history needs ({words})",
@@ -251,7 +254,11 @@ def run(
     *,
     time_limit: float = TIME_LIMIT,
     feed: bytes | None = None,
+    most: int | None = None,
 ) -> bytes:
-    """Run git to its end and give what it printed."""
+    """Run git to its end and give what it printed; TooLarge when that is more than ``most`` bytes."""
     with start(git_dir, arguments, env, time_limit=time_limit, feed=feed) as process:
-        return process.stdout.read()
+        printed = process.stdout.read() if most is None else process.stdout.read(most + 1)
+        if most is not None and len(printed) > most:
+            raise TooLarge(f"git {arguments[0]} says more than {most // 2**20} MB", code="too_many_refs")
+        return printed
