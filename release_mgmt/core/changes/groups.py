@@ -83,10 +83,10 @@ class ChangeBook:
         self._forge = forge
         self._names = names or {}
         self._mailmap = mailmap or Mailmap()
-        self._merged = Merged(graph, self.facts, self.authors, self.find)
+        self._merged = Merged(graph, self.facts, self.authors)
         self._sorted: list[str] | None = None
         self._pulls = by_key(pulls)
-        self._merged.place(self._pulls)
+        self._merged.place(self._pulls, self.find)
         self.owner: list[int] = []
         self._own(range(len(graph) - 1, -1, -1))
         self.title_keys = TitleKeys()
@@ -125,7 +125,7 @@ class ChangeBook:
             for key, pull in self._pulls.items()
             if key in others or any(sha[:7] in begin for sha in (pull.merge_sha or "", *(pull.commits or ())))
         }
-        if min(self._merged.place(concerned), default=first) < first:
+        if min(self._merged.place(concerned, self.find), default=first) < first:
             return None
         self._own(())
         for commit in range(first, len(self.facts)):

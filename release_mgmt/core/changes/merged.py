@@ -22,22 +22,21 @@ class Merged:
     requests of which nobody told so far which commits came by them.
     """
 
-    def __init__(
-        self, graph: Graph, facts: list[Facts], authors: Sequence[str], find: Callable[[str], int | None]
-    ) -> None:
+    def __init__(self, graph: Graph, facts: list[Facts], authors: Sequence[str]) -> None:
         self._graph = graph
         self._facts = facts
         self._authors = authors
-        self._find = find
         self.unexplained: list[PullRequest] = []
 
-    def place(self, pulls: Mapping[PrKey, PullRequest]) -> list[int]:
+    def place(self, pulls: Mapping[PrKey, PullRequest], find: Callable[[str], int | None]) -> list[int]:
         """Give commits that name no number that of the pull request which the forge says they came by; which they are.
+
+        ``find`` gives the commit of a sha. It is not kept: that would be a cycle, and a history stay in memory.
 
         Oldest merges first: a pull request on top of another lists the other's commits too, which then are taken.
         """
         placed = []
-        tips = {key: self._find(pull.merge_sha) if pull.merge_sha else None for key, pull in pulls.items()}
+        tips = {key: find(pull.merge_sha) if pull.merge_sha else None for key, pull in pulls.items()}
         for key, tip in sorted(tips.items(), key=lambda one: -1 if one[1] is None else one[1]):
             pull = pulls[key]
             if tip is not None and pull.commits is None and not self._explained(tip):
