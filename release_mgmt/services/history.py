@@ -291,26 +291,34 @@ def read_commits(
     progress: Progress | None = None,
     diagnostics: list[str] | None = None,
     also: Callable[[Commit], None] | None = None,
+    beyond: Sequence[str] | None = None,
 ) -> None:
-    """Take everything that ``wanted`` (full shas) contain and ``reading`` does not know, streamed."""
+    """Take everything that ``wanted`` (full shas) contain and ``reading`` does not know, streamed.
+
+    Git leaves out what ``beyond`` contain, by default all that is known: it has to look at each of them, which takes
+    long with a thousand tags.
+    """
     told = diagnostics if diagnostics is not None else []
     trees: list[str] = []
     asked = wanted if not reading.tips else [sha for sha in wanted if sha not in reading.parents]
+    without = reading.tips if beyond is None else beyond
     if also is None and not reading.with_files:
-        for fields in repository.brief_log(asked, reading.tips):
+        for fields in repository.brief_log(asked, without):
             trees += reading.take_many(fields)
             if progress is not None:
                 progress(len(trees))
     else:
         stream = repository.log(
             asked,
-            reading.tips,
+            without,
             files=reading.with_files,
             merges="first-parent" if reading.with_files else "none",
             topological=reading.with_files,
             on_missing=lambda words: told.append(f"files are missing, exact renames only: {words}"),
         )
         for count, commit in enumerate(stream, 1):
+            if beyond is not None and commit.sha in reading.parents:
+                continue
             reading.take(commit)
             trees.append(commit.tree)
             if also is not None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.changelog import Entry, Section
@@ -17,9 +17,9 @@ from release_mgmt.core.permissions import Actor
 from release_mgmt.services.history import Found, Reading, Request
 from release_mgmt.services.history_rows import Synced, Writer, add_commits
 from release_mgmt.services.mirrored import entry_with, section_with
-from release_mgmt.services.stored_history import entries_of, record_of, section_of
+from release_mgmt.services.stored_history import entries_of, instant, record_of, section_of
 from release_mgmt.sources.git import Refs
-from release_mgmt.store.models.repositories import Change, Commit
+from release_mgmt.store.models.repositories import Change, Commit, Repository
 
 GROWTH_LIMIT = 2_000
 """New commits above which the changelog is made anew: they would be written in batches."""
@@ -94,6 +94,23 @@ class Readings:
             del self._kept[next(iter(self._kept))]
 
 
+_ITS_COMMITS = Commit.repository_id == Repository.id
+_STATE = select(
+    Repository.sync_cursor["seen"].as_string().label("seen"),
+    Repository.adopted_at,
+    Repository.provider,
+    Repository.default_branch,
+    select(func.max(Commit.position)).where(_ITS_COMMITS).scalar_subquery().label("last"),
+    select(func.count())
+    .where(_ITS_COMMITS, Commit.sha.in_(bindparam("shas", expanding=True)))
+    .scalar_subquery()
+    .label("present"),
+).where(Repository.id == bindparam("repository"))
+"""What is asked of a repository's row, the last position of its commits, and how many of some are stored already."""
+_TABLE = cast("Table", Repository.__table__)
+_WRITE = update(_TABLE).where(_TABLE.c.id == bindparam("repository"))
+
+
 class GrowthWriter(Writer):
     """Writes what is unreleased and nothing else, in one transaction."""
 
@@ -104,13 +121,14 @@ class GrowthWriter(Writer):
     def grow(
         self, seen: str, section: Section, diagnostics: Sequence[str], fresh: Mapping[str, GitCommit]
     ) -> Synced | None:
-        """Bring the stored history up to ``section``; None when somebody else wrote it in the meantime."""
+        """Bring the stored history up to ``section``; None when somebody else wrote of it in the meantime."""
         standing, open_before = self.standing, self.standing.open
-        if (self.repository.sync_cursor or {}).get("seen") != standing.seen:
+        row = self.session.execute(_STATE, {"repository": self.id, "shas": list(fresh)}).one()
+        if row.seen != standing.seen or row.present:
             return None
-        last = self.session.scalar(select(func.max(Commit.position)).where(Commit.repository_id == self.id))
+        self.repository, first = row, 0 if row.last is None else row.last + 1
         ordered = [fresh[sha] for sha in self.graph.shas[len(self.graph) - len(fresh) :]]
-        add_commits(self.session, self.id, ordered, 0 if last is None else last + 1, self.found.made)
+        add_commits(self.session, self.id, ordered, first, self.found.made)
         own = [(entry, self._kept(entry)) for entry in section.entries]
         now_open: dict[str, tuple[Entry, dict[str, Any]]] = {}
         for entry, kept in own:
@@ -122,12 +140,13 @@ class GrowthWriter(Writer):
         }
         gone = [key for key in open_before if key not in now_open and key not in standing.held]
         records = {key: record for key, (_, record) in now_open.items()}
-        changes, withdrawn = self._changes(holders, records, self._some([*holders, *gone]), self._places(holders))
+        places = {commit.sha: (instant(commit.committed_at), first + at) for at, commit in enumerate(ordered)}
+        places |= self._places([entry.commits[0] for entry, _ in holders.values() if entry.commits[0] not in places])
+        changes, withdrawn = self._changes(holders, records, self._some([*holders, *gone]), places)
         stored = {**records, **self._records([key for key in now_open if key in standing.held])}
-        self._unreleased(
-            seen, section_of(section), entries_of(section, stored, {id(entry): kept[1] for entry, kept in own})
-        )
-        self.repository.diagnostics = list(diagnostics)
+        entries = entries_of(section, stored, {id(entry): kept[1] for entry, kept in own})
+        values = self._unreleased(seen, section_of(section), entries, list(diagnostics))
+        self.session.execute(_WRITE, {"repository": self.id, **values})
         count = len(standing.held) + len([key for key in now_open if key not in standing.held])
         released = len(self.found.made.releases.order)
         synced = Synced(True, released, count, 0, changes, len(fresh), withdrawn)
@@ -141,13 +160,6 @@ class GrowthWriter(Writer):
         same = known is not None and (known[0] is entry or known[0] == entry)
         return known if known is not None and same else (entry, record_of(entry))
 
-    def _some(self, keys: Sequence[str]) -> dict[str, tuple[Any, ...]]:
-        found: dict[str, tuple[Any, ...]] = {}
-        for start in range(0, len(keys), 500):
-            rows = self.session.execute(self._columns().where(Change.id.in_(keys[start : start + 500])))
-            found.update({row[0]: tuple(row[1:]) for row in rows})
-        return found
-
     def _records(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
         for start in range(0, len(keys), 500):
@@ -157,9 +169,8 @@ class GrowthWriter(Writer):
             found.update((key, record) for key, record in rows)
         return found
 
-    def _places(self, holders: Mapping[str, tuple[Entry, None]]) -> dict[str, tuple[datetime | None, int]]:
-        """When the newest commit of each change was made, and its position."""
-        shas = [entry.commits[0] for entry, _ in holders.values()]
+    def _places(self, shas: Sequence[str]) -> dict[str, tuple[datetime | None, int]]:
+        """When commits that were stored before were made, and their positions."""
         found: dict[str, tuple[datetime | None, int]] = {}
         for start in range(0, len(shas), 500):
             query = select(Commit.sha, Commit.committed_at, Commit.position)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Select, delete, insert, or_, select, update
+from sqlalchemy import Table, bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.changelog import Assembly, Entry, Section
@@ -52,23 +52,25 @@ def store_commits(
     for start in range(0, len(ordered), BATCH):
         part = [fresh[sha] for sha in ordered[start : start + BATCH]]
         with store.write() as session:
-            add_commits(session, repository_id, part, len(known) + start, found.made)
+            query = select(Commit.sha).where(
+                Commit.repository_id == repository_id, Commit.sha.in_([c.sha for c in part])
+            )
+            present = set(session.scalars(query))
+            missing = [commit for commit in part if commit.sha not in present]
+            add_commits(session, repository_id, missing, len(known) + start, found.made)
 
 
 def add_commits(
     session: Session, repository_id: str, commits: Sequence[GitCommit], position: int, made: Assembly
 ) -> None:
-    """Those of ``commits`` that are not stored yet; the first of them gets the ``position``."""
-    shas = [commit.sha for commit in commits]
-    query = select(Commit.sha).where(Commit.repository_id == repository_id, Commit.sha.in_(shas))
-    present = set(session.scalars(query))
+    """Commits that are not stored yet; the first of them gets the ``position``."""
     authors, number = made.book.authors, made.graph.number
-    missing = [
+    rows = [
         _commit_row(repository_id, commit, position + at, authors[number[commit.sha]])
-        for at, commit in enumerate(commit for commit in commits if commit.sha not in present)
+        for at, commit in enumerate(commits)
     ]
-    if missing:
-        session.execute(insert(Commit), missing)
+    if rows:
+        session.execute(_NEW_COMMITS, rows)
 
 
 def _commit_row(repository_id: str, commit: GitCommit, position: int, author: str) -> dict[str, Any]:
@@ -90,6 +92,16 @@ def _commit_row(repository_id: str, commit: GitCommit, position: int, author: st
     }
 
 
+# Made once: SQLAlchemy takes longer to build and to recognise a statement than SQLite to run it.
+_OWN = [Change.__table__.c[name] for name in ("id", "state", *_WRITTEN)]
+_FROM_GIT = or_(Change.__table__.c.kind.is_(None), Change.__table__.c.kind != FLAG)  # flags are reported, not read
+_STORED = select(*_OWN).where(Change.__table__.c.repository_id == bindparam("repository"), _FROM_GIT)
+_STORED_SOME = _STORED.where(Change.__table__.c.id.in_(bindparam("ids", expanding=True)))
+_NEW_COMMITS = insert(cast("Table", Commit.__table__))
+_NEW_CHANGES = insert(cast("Table", Change.__table__))
+_NEW_CHANGE_COMMITS = insert(cast("Table", ChangeCommit.__table__))
+
+
 class Writer:
     """Writes one sync in one transaction: only rows that differ."""
 
@@ -97,7 +109,7 @@ class Writer:
         self.session = session
         self.actor = actor
         self.now = now
-        self.repository = session.get_one(Repository, repository_id)
+        self.repository: Any = None  # its row, or of it what is asked for
         self.found = found
         self.graph = found.made.graph
         self.id = repository_id
@@ -105,6 +117,7 @@ class Writer:
 
     def write(self, seen: str, commits: int) -> Synced:
         """Tags, releases, which release holds which commit, changes, and the repository's own row."""
+        self.repository = self.session.get_one(Repository, self.id)
         moved, gone = self._tags()
         record = self.found.record
         holders = self._holders(record.releases)
@@ -117,29 +130,31 @@ class Writer:
         # Positions only ever grow, so a change keeps its rank whatever is added beside it.
         places = {sha: (committed, position) for sha, committed, position in self.session.execute(query)}
         changes, withdrawn = self._changes(holders, records, self._stored(), places)
-        self._unreleased(seen, section_of(record.unreleased), entries_of(record.unreleased, records))
-        self.repository.diagnostics = [
+        told = [
             *(f"tag {name!r} moved after it was read" for name in moved),
             *(f"tag {name!r} was deleted after it was read" for name in gone),
             *record.diagnostics,
         ]
+        open_now = section_of(record.unreleased), entries_of(record.unreleased, records)
+        for name, value in self._unreleased(seen, *open_now, told).items():
+            setattr(self.repository, name, value)
         synced = Synced(
             True, len(record.releases), len(holders), releases, changes, commits, withdrawn, tuple(moved), tuple(gone)
         )
         self._audit(synced, {**moved, **gone})
         return synced
 
-    def _unreleased(self, seen: str, section: dict[str, Any], entries: list[Any]) -> None:
-        """The repository's own row."""
-        row, head = self.repository, self.found.refs.head
-        row.sync_cursor = {
-            "seen": seen,
-            "unreleased": section,
-            "open": entries,
-            "unexplained": self._unexplained(),
+    def _unreleased(self, seen: str, section: dict[str, Any], entries: list[Any], told: list[str]) -> dict[str, Any]:
+        """What the repository's own row says from now on; ``told`` are the diagnostics."""
+        head = self.found.refs.head
+        return {
+            "sync_cursor": {"seen": seen, "unreleased": section, "open": entries, "unexplained": self._unexplained()},
+            "head_sha": head.sha,
+            "default_branch": head.branch or self.repository.default_branch,
+            "synced_at": self.now,
+            "sync_error": None,
+            "diagnostics": told,
         }
-        row.head_sha, row.default_branch = head.sha, head.branch or row.default_branch
-        row.synced_at, row.sync_error = self.now, None
 
     def _audit(self, synced: Synced, before: Mapping[str, str]) -> None:
         told = {"commits": synced.commits, "releases": synced.new_releases, "changes": synced.new_changes,
@@ -280,9 +295,9 @@ class Writer:
                 row.state, row.ready, row.updated_at = "withdrawn", False, self.now
                 withdrawn += 1
         for start in range(0, len(fresh), BATCH):
-            self.session.execute(insert(Change), fresh[start : start + BATCH])
+            self.session.execute(_NEW_CHANGES, fresh[start : start + BATCH])
         for start in range(0, len(commits), BATCH):
-            self.session.execute(insert(ChangeCommit), commits[start : start + BATCH])
+            self.session.execute(_NEW_CHANGE_COMMITS, commits[start : start + BATCH])
         return len(fresh), withdrawn
 
     def _rows(self, keys: Iterable[str]) -> Iterator[Change]:
@@ -291,14 +306,17 @@ class Writer:
         for start in range(0, len(wanted), 500):
             yield from self.session.scalars(select(Change).where(Change.id.in_(wanted[start : start + 500]))).all()
 
-    def _columns(self) -> Select[Any]:
-        columns = [getattr(Change, name) for name in ("state", *_WRITTEN)]
-        from_git = or_(Change.kind.is_(None), Change.kind != FLAG)  # flags are reported, not read
-        return select(Change.id, *columns).where(Change.repository_id == self.id, from_git)
-
     def _stored(self) -> dict[str, tuple[Any, ...]]:
         """Change -> its state and what a sync may write of it: plain values, since nearly all stand as they are."""
-        return {row[0]: tuple(row[1:]) for row in self.session.execute(self._columns())}
+        return {row[0]: tuple(row[1:]) for row in self.session.execute(_STORED, {"repository": self.id})}
+
+    def _some(self, keys: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+        """The same of some changes."""
+        found: dict[str, tuple[Any, ...]] = {}
+        for start in range(0, len(keys), 500):
+            asked = {"repository": self.id, "ids": keys[start : start + 500]}
+            found.update({row[0]: tuple(row[1:]) for row in self.session.execute(_STORED_SOME, asked)})
+        return found
 
     def _commit_rows(self, key: str, entry: Entry) -> list[dict[str, Any]]:
         return [

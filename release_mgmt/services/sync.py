@@ -137,8 +137,10 @@ class _Sync:
         head, reading, made = refs.head.sha, standing.reading, standing.found.made
         if head is None or not read_aliases(self.objects, head, reading):
             return None
-        tagged = [made.graph.shas[tag.commit] for tag in made.history.tags]
-        read_commits(self.source, self.objects, [head, *tagged], reading, also=self._keep)
+        graph = made.graph
+        tagged = [graph.shas[tag.commit] for tag in made.history.tags]
+        known = [] if graph.head is None else [graph.shas[graph.head]]
+        read_commits(self.source, self.objects, [head, *tagged], reading, also=self._keep, beyond=known)
         fresh = Fresh(
             {sha: reading.parents[sha] for sha in self.fresh},
             {sha: reading.facts[sha] for sha in self.fresh},

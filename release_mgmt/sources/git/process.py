@@ -19,6 +19,9 @@ from release_mgmt.core.text import one_line
 TIME_LIMIT = 600.0
 """Seconds that one process may take unless the caller says otherwise."""
 
+_PIPE = 4_096
+"""Bytes that an empty pipe takes without anybody reading, on every system (``PIPE_BUF`` and page size of Linux)."""
+
 # What a repository's own configuration may say is not trusted: these win over it, since the environment is read last.
 # Verified signatures and file system monitors would start programs that the repository names.
 _SETTINGS: Mapping[str, str] = {
@@ -152,8 +155,8 @@ def start(
 ) -> Iterator[Process]:
     """Run ``git <arguments>`` on ``git_dir`` and give its pipes; on leaving, wait, and raise when git failed.
 
-    ``feed`` is written to standard input by a thread, so that a long list cannot block; ``source`` is another
-    process's output to read from. Leaving early (an
+    ``feed`` is written to standard input, by a thread when it is too long for the pipe, so that it cannot block;
+    ``source`` is another process's output to read from. Leaving early (an
     exception or a reader that stops) kills the group. Raises :class:`Unavailable` when the time limit passed.
     """
     command = ["git", f"--git-dir={git_dir}", "--no-pager", "--no-replace-objects", *arguments]
@@ -179,7 +182,9 @@ def start(
 
     threading.Thread(target=watch, daemon=True).start()
     feeder = None
-    if feed is not None:
+    if feed is not None and len(feed) <= _PIPE:
+        _write_all(process.stdin, feed)
+    elif feed is not None:
         feeder = threading.Thread(target=_write_all, args=(process.stdin, feed), daemon=True)
         feeder.start()
     finished = False
