@@ -9,20 +9,15 @@ from fnmatch import translate
 from pathlib import Path
 
 from release_mgmt.core.changelog import Assembly, Changelog, History, Options
-from release_mgmt.core.changes import Facts, Provider, PullRequest, read_message
-from release_mgmt.core.changes.mailmap import Mailmap, read_mailmap
-from release_mgmt.core.errors import InvalidInput, RepositoryRefused
+from release_mgmt.core.changes import Provider, PullRequest
+from release_mgmt.core.errors import InvalidInput
 from release_mgmt.core.history import Commit, Graph, TagAt
 from release_mgmt.core.history.releases import Prereleases, Releases
-from release_mgmt.core.text import one_line
 from release_mgmt.core.versions import NamedVersion, Version, name_tags
+from release_mgmt.services.history_reading import Paths, Progress, Reading, read_aliases, read_commits
 from release_mgmt.sources.git import Refs, Repository, TagRef
 from release_mgmt.sources.git.edits import Edits
-from release_mgmt.sources.git.log import MESSAGE_LIMIT
 from release_mgmt.sources.git.objects import Objects, objects_of
-
-Progress = Callable[[int], None]
-Paths = Mapping[str, tuple[str, ...]]
 
 _FORGES: tuple[tuple[str, Provider], ...] = (
     (r"(?:^|[.@/])github\.", "github"),
@@ -51,104 +46,6 @@ class Request:
     forge: Provider | None = None
     paths: Paths | None = None
     tag_pattern: str | None = None
-
-
-class Reading:
-    """Takes in commits one by one and keeps only what changes are made of.
-
-    ``tips`` are the commits whose histories it holds, so that the next reading asks for what is new only.
-    """
-
-    def __init__(self, paths: Paths | None = None) -> None:
-        self.parents: dict[str, tuple[str, ...]] = {}
-        self.facts: dict[str, Facts] = {}
-        self.people: dict[str, tuple[str, str]] = {}  # commit -> its author's name and address
-        self.names: dict[str, str] = {}
-        self.named: set[str] = set()  # addresses whose name is new since somebody emptied this
-        self.tips: tuple[str, ...] = ()
-        self.mailmap: str | None = None
-        self.aliases = Mailmap()
-        self.with_files = bool(paths)
-        self._people: dict[tuple[str, str], tuple[str, str]] = {}
-        self._touching = _Touching(paths) if paths else None
-
-    def take(self, commit: Commit) -> None:
-        """Keep one commit. With paths, commits must come before their parents."""
-        parents = commit.parents
-        signed = (commit.author, commit.author_email)
-        self.parents[commit.sha] = parents
-        self.people[commit.sha] = self._people.get(signed) or self._meet(signed)
-        self.facts[commit.sha] = read_message(commit.message, merge=len(parents) > 1)
-        if self._touching is not None:
-            self._touching.take(commit)
-
-    def take_many(self, fields: Sequence[str]) -> list[str]:
-        """Keep commits without files as :meth:`Repository.brief_log` gives them; the ids of their trees."""
-        people, known = self.people, self._people
-        for sha, above, author, email, message in zip(
-            fields[0::6], fields[1::6], fields[3::6], fields[4::6], fields[5::6], strict=True
-        ):
-            parents = self.parents[sha] = tuple(above.split())
-            signed = (author, email)
-            people[sha] = known.get(signed) or self._meet(signed)
-            self.facts[sha] = read_message(message[:MESSAGE_LIMIT], merge=len(parents) > 1)
-        return list(fields[2::6])
-
-    def _meet(self, signed: tuple[str, str]) -> tuple[str, str]:
-        """Learn a name; of several under one address the longest is the one that co-authors are given."""
-        name, email = signed
-        author, address = person = self._people[signed] = (one_line(name, 200), email.lower())
-        known = self.names.get(address)
-        if known is None or (len(author), author) > (len(known), known):
-            self.names[address] = author
-            self.named.add(address)
-        return person
-
-    def prune(self, shas: Sequence[str]) -> None:
-        """Keep these commits alone: others are in the history no more, nor are their authors."""
-        if len(shas) == len(self.parents):
-            return
-        self.parents = {sha: self.parents[sha] for sha in shas}
-        self.facts = {sha: self.facts[sha] for sha in shas}
-        self.people = {sha: self.people[sha] for sha in shas}
-        self.names, self._people = {}, {}
-        for person in set(self.people.values()):
-            self._meet(person)
-
-    def forget(self) -> None:
-        """Let go of everything: the history that was made of it has its own."""
-        self.parents, self.facts, self.people = {}, {}, {}
-        self.names, self._people = {}, {}
-        self.tips = ()
-
-    @property
-    def touched(self) -> dict[str, set[str]]:
-        """Package -> shas of the commits that touch its paths."""
-        return self._touching.shas if self._touching is not None else {}
-
-
-class _Touching:
-    """Which commits touch the paths of which package, renames followed back in time."""
-
-    def __init__(self, paths: Paths) -> None:
-        self._prefixes = {name: tuple(path.strip("/") for path in given) for name, given in paths.items()}
-        self._files: dict[str, set[str]] = {name: set() for name in paths}
-        self.shas: dict[str, set[str]] = {name: set() for name in paths}
-
-    def take(self, commit: Commit) -> None:
-        for name, prefixes in self._prefixes.items():
-            files = self._files[name]
-            for change in commit.files:
-                if _below(change.path, prefixes) or change.path in files:
-                    self.shas[name].add(commit.sha)
-                    if change.status == "R":
-                        files.add(change.old_path)
-                elif change.status == "R" and _below(change.old_path, prefixes):
-                    self.shas[name].add(commit.sha)
-
-
-def _below(path: str, prefixes: Sequence[str]) -> bool:
-    return any(path == prefix or path.startswith(f"{prefix}/") or not prefix for prefix in prefixes)
 
 
 def repository_name(path: Path) -> str:
@@ -240,21 +137,6 @@ def read_with(
     return _assembled(request, reading, objects, found, named, head, base, wanted, diagnostics, own=own)
 
 
-def read_aliases(objects: Objects, head: str | None, reading: Reading) -> bool:
-    """Read the mailmap that git translates names with; when it is another one, what was read is let go of.
-
-    Whether it is the one that was known.
-    """
-    blob = objects.at_root(head, b".mailmap") if head else None
-    same = blob == reading.mailmap
-    if not same:
-        reading.forget()  # names of old commits may have changed
-        reading.mailmap = blob
-        text = objects.read(blob) if blob else None
-        reading.aliases = read_mailmap((text or b"").decode("utf-8", "replace"))
-    return same
-
-
 def _assembled(
     request: Request,
     reading: Reading,
@@ -281,59 +163,6 @@ def _assembled(
     assembly = Assembly(history, options, Edits(objects), to_grow=not own)
     record = _selected(assembly.changelog(), request, head, found)
     return Found(record, found, history, assembly.releases, assembly)
-
-
-def read_commits(
-    repository: Repository,
-    objects: Objects,
-    wanted: Sequence[str],
-    reading: Reading,
-    progress: Progress | None = None,
-    diagnostics: list[str] | None = None,
-    also: Callable[[Commit], None] | None = None,
-    beyond: Sequence[str] | None = None,
-) -> None:
-    """Take everything that ``wanted`` (full shas) contain and ``reading`` does not know, streamed.
-
-    Git leaves out what ``beyond`` contain, by default all that is known: it has to look at each of them, which takes
-    long with a thousand tags.
-    """
-    told = diagnostics if diagnostics is not None else []
-    trees: list[str] = []
-    asked = wanted if not reading.tips else [sha for sha in wanted if sha not in reading.parents]
-    without = reading.tips if beyond is None else beyond
-    if also is None and not reading.with_files:
-        for fields in repository.brief_log(asked, without):
-            trees += reading.take_many(fields)
-            if progress is not None:
-                progress(len(trees))
-    else:
-        stream = repository.log(
-            asked,
-            without,
-            files=reading.with_files,
-            merges="first-parent" if reading.with_files else "none",
-            topological=reading.with_files,
-            on_missing=lambda words: told.append(f"files are missing, exact renames only: {words}"),
-        )
-        for count, commit in enumerate(stream, 1):
-            if beyond is not None and commit.sha in reading.parents:
-                continue
-            reading.take(commit)
-            trees.append(commit.tree)
-            if also is not None:
-                also(commit)
-            if progress is not None and count % 1000 == 0:
-                progress(count)
-    if trees:
-        missing = objects.missing(list(dict.fromkeys(trees)))
-        if missing:
-            raise RepositoryRefused(
-                f"the repository lacks {len(missing)} trees that its history needs, {min(missing)} among them",
-                code="repository_incomplete",
-                hint="git fetch --refetch --no-filter origin   (or clone again without --filter=tree:0)",
-            )
-    reading.tips = tuple(dict.fromkeys(wanted))
 
 
 def to_history(
