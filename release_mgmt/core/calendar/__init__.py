@@ -11,6 +11,7 @@ from release_mgmt.core.calendar.facts import (
     Shown,
     ShownChange,
     WindowFact,
+    hidden_from,
     show_freeze,
     show_window,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "ShownChange",
     "WindowFact",
     "advance",
+    "hidden_from",
     "is_due",
     "show_freeze",
     "show_window",

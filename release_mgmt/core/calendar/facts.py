@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
@@ -15,6 +15,8 @@ from release_mgmt.core.text import clean, one_line
 HIDDEN_STATES = frozenset({"draft", "withdrawn"})
 Kind = Literal["window", "freeze"]
 Status = Literal["tentative", "confirmed", "cancelled"]
+Name = tuple[str, str]
+"""What a shown change is known by: its title as the audience reads it, and its repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,12 @@ class Shown:
     @property
     def cancelled(self) -> Shown:
         """The same event, called off."""
-        return Shown.of({**self.payload(), "status": "cancelled"})
+        return replace(self, status="cancelled")
+
+    def without(self, hidden: Collection[Name]) -> Shown:
+        """The same event without these changes."""
+        kept = tuple(change for change in self.changes if (change.title, change.repository) not in hidden)
+        return self if len(kept) == len(self.changes) else replace(self, changes=kept)
 
 
 def show_window(window: WindowFact, audience: Audience) -> Shown:
@@ -172,6 +179,15 @@ def show_window(window: WindowFact, audience: Audience) -> Shown:
         levels=tuple(sorted({change.level for change in seen})),
         environments=tuple(sorted(window.environments)),
     )
+
+
+def hidden_from(window: WindowFact, audience: Audience) -> frozenset[Name]:
+    """The changes of a window that the audience may not read, by the names it knew them by before."""
+    if audience is not Audience.BUSINESS:
+        return frozenset()
+    names = {change.id: (plain_title(change.title), one_line(change.repository, 200)) for change in window.changes}
+    open_ones = {names[change.id] for change in window.changes if not change.internal}
+    return frozenset(names[change.id] for change in window.changes if change.internal) - open_ones
 
 
 def show_freeze(freeze: FreezeFact) -> Shown:

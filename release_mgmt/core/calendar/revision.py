@@ -6,10 +6,11 @@ RFC 5545 3.8.7.4 and RFC 5546 2.1.4: clients take an edit for one when the UID i
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from release_mgmt.core.calendar.facts import Shown
+from release_mgmt.core.calendar.facts import Name, Shown
 
 KEEP_CANCELLED = timedelta(days=30)
 
@@ -33,28 +34,31 @@ def uid_of(*identity: str) -> str:
     return f"{hashlib.sha256(name).hexdigest()[:32]}@release-mgmt"
 
 
-def advance(before: Kept | None, shown: Shown | None, uid: str, audience: str, now: datetime) -> Kept | None:
+def advance(
+    before: Kept | None, shown: Shown | None, uid: str, audience: str, now: datetime, hidden: Collection[Name] = ()
+) -> Kept | None:
     """The event after a change of plan; ``before`` itself when its audience sees no difference.
 
     ``shown`` None means that the window or freeze is gone. What nobody ever saw leaves no trace; what was seen stays as
-    cancelled. A window that lost its last visible change is called off too: nothing goes out on that date.
+    cancelled. A window that lost its last visible change is called off too: nothing goes out on that date. A cancelled
+    event tells what it told last, without ``hidden``: what the audience may not read any more.
     """
     if before is None:
         if shown is None or shown.status == "cancelled":
             return None
         return Kept(uid, audience, shown, 0, now, now)
-    after = shown if shown is not None else before.shown.cancelled
-    if after.empty and after.kind == "window" and not before.shown.empty and after.status != "cancelled":
-        after = replace(before.shown, status="cancelled")
-    elif after.empty and before.shown.status == "cancelled":
-        return before
-    if after.status == "cancelled" and before.shown.status == "cancelled":
-        return before
+    last = before.shown.without(hidden) if hidden else before.shown
+    after = shown if shown is not None else last.cancelled
+    off = before.shown.status == "cancelled"
+    if off and (after.status == "cancelled" or after.empty):
+        after = last
+    elif after.empty and after.kind == "window" and not before.shown.empty and after.status != "cancelled":
+        after = replace(last, status="cancelled")
     if after.digest == before.shown.digest:
         return before if after == before.shown else replace(before, shown=after)
     # Two edits within one second still need two modification times, or a client would keep the first.
     moment = max(now, before.last_modified + timedelta(seconds=1))
-    gone = moment if after.status == "cancelled" else None
+    gone = (before.cancelled_at if off else moment) if after.status == "cancelled" else None
     return replace(before, shown=after, sequence=before.sequence + 1, last_modified=moment, cancelled_at=gone)
 
 

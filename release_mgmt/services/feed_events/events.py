@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import orjson
@@ -22,6 +22,7 @@ from release_mgmt.core.calendar import (
     Shown,
     WindowFact,
     advance,
+    hidden_from,
     show_freeze,
     show_window,
     uid_of,
@@ -106,12 +107,13 @@ def rejoin(session: Session, now: datetime, changes: Collection[str]) -> int:
     hit: dict[str, list[_Told]] = {}
     for calendar, uid, digest, fact in session.execute(statement):
         if fact is not None and wanted & {change["id"] for change in fact["changes"]}:
-            hit.setdefault(calendar, []).append(_Told(uid, fact_of(fact), digest))
+            told = fact_of(fact)  # what was called off stays so
+            hit.setdefault(calendar, []).append(_Told(uid, told if digest else replace(told, cancelled=True), digest))
     count = 0
-    for calendar, told in hit.items():
+    for calendar, events in hit.items():
         own = session.get(FeedHeadRow, (Audience.RELEASE_MANAGER.value, calendar))
         assert own is not None, "a calendar with events has a head"
-        count += _move(session, now, _Calendar(calendar, own.name, own.time_zone, calendar), told)
+        count += _move(session, now, _Calendar(calendar, own.name, own.time_zone, calendar), events)
     return count
 
 
@@ -161,12 +163,9 @@ def _rows(session: Session, uids: list[str]) -> Iterator[FeedEventRow]:
 def _after(row: FeedEventRow | None, fact: Fact | None, uid: str, audience: Audience, now: datetime) -> Kept | None:
     """The event as the audience sees it from now on."""
     before = _kept(row) if row else None
-    shown: Shown | None = None
     if isinstance(fact, WindowFact):
-        shown = show_window(fact, audience)
-    elif fact is not None:
-        shown = show_freeze(fact)
-    return advance(before, shown, uid, audience.value, now)
+        return advance(before, show_window(fact, audience), uid, audience.value, now, hidden_from(fact, audience))
+    return advance(before, show_freeze(fact) if fact is not None else None, uid, audience.value, now)
 
 
 def _bring(
@@ -208,7 +207,7 @@ def _store(
         row.starts_at, row.ends_at = _instant(kept.shown.start), _instant(kept.shown.end)
     if audience is Audience.RELEASE_MANAGER:
         row.told = told.digest
-        if isinstance(told.fact, WindowFact):
+        if isinstance(told.fact, WindowFact) and told.digest is not None:
             row.fact = plain(told.fact)
 
 

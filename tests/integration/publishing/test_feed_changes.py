@@ -25,6 +25,7 @@ from release_mgmt.store.session import Store
 from tests.integration.publishing.conftest import OPERATOR, put, subscribe
 from tests.integration.scheduling.builders import NOW as PLANNED
 from tests.integration.scheduling.builders import apply, seed
+from tests.unit.publishing.parsers import raw_lines
 from tests.unit.publishing.test_calendar import change, freeze, window
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -148,3 +149,36 @@ def test_two_freezes_of_one_rule_that_begin_on_one_day_of_utc_are_two_events() -
     assert starts == ["27 00:30", "28 00:30", "28 23:30", "29 23:30"]
     assert len({fact.identity for fact in found}) == 4
     assert found[0].identity == "nights@2027-03-27"
+
+
+@pytest.mark.acceptance("FEED-5")
+@pytest.mark.acceptance("CHG-D4")
+def test_a_note_or_a_mark_on_a_change_brings_no_cancelled_window_back(store: Store) -> None:
+    """A window was called off; later somebody writes of the change that was in it, or keeps it from the business."""
+    made = window(change("a", title="Secret change"), change("b", title="Open change"), start="2026-11-24T17:00")
+    other = window(change("c", title="Lonely change"), start="2026-11-25T17:00")
+    put(store, [made, other], at=NOW)
+    put(store, [other], at=NOW + timedelta(hours=1))
+    token = subscribe(store, audience="business").split("/")[2]
+
+    def lines(hours: int) -> list[str]:
+        answer = Feeds(store, "https://r.example").answer(token, "calendar.ics", 1, NOW + timedelta(hours=hours))
+        assert answer is not None
+        found = raw_lines(answer.body)
+        assert found.count("BEGIN:VEVENT") == 2
+        return found
+
+    before = lines(1)
+    assert before.count("STATUS:CANCELLED") == 1
+    set_note(store, OPERATOR, NOW + timedelta(hours=2), "a", language="en", text="In plain words.")
+    assert lines(2) == before
+    set_internal(store, OPERATOR, NOW + timedelta(hours=3), "a", internal=True, reason="Security")
+    after = lines(3)
+    assert after.count("STATUS:CANCELLED") == 1
+    assert "SUMMARY:Cancelled: Release: Open change" in after
+    assert not any("Secret" in line for line in after)
+    set_internal(store, OPERATOR, NOW + timedelta(hours=4), "c", internal=True, reason="Security")
+    last = lines(4)
+    assert last.count("STATUS:CANCELLED") == 2
+    assert not any("Lonely" in line for line in last)
+    assert "SUMMARY:Cancelled: Release window" in last
