@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.elements import ColumnElement
 
 from release_mgmt.core.audience import Audience
 from release_mgmt.core.calendar import KEEP_CANCELLED, FeedHead, Kept, Shown, write
@@ -30,7 +29,7 @@ BACK, AHEAD = timedelta(days=90), timedelta(days=365)
 class Feed:
     """A subscription as it is rendered. ``key`` is the same for feeds with the same events and texts.
 
-    ``teams`` are those whose own events it holds too.
+    ``calendars`` are those whose events it may hold, the own ones of its reader's teams among them.
     """
 
     key: str
@@ -41,7 +40,7 @@ class Feed:
     site: str
     time_zone: str
     changed_at: datetime
-    teams: tuple[str, ...] = ()
+    calendars: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,10 @@ def feed_of(session: Session, subscription: str, site: str, mine: tuple[str, ...
     changed = max((head.changed_at for head in own), default=heads.START)
     named = json.dumps([row.audience, row.language, asdict(filters), site, zone, row.name, theirs], sort_keys=True)
     key = hashlib.sha256(named.encode()).hexdigest()
-    return Feed(key, row.name, Audience(row.audience), Words(row.language), filters, site, zone, changed, theirs)
+    return Feed(
+        key, row.name, Audience(row.audience), Words(row.language), filters, site, zone, changed,
+        tuple(head.calendar for head in own),
+    )  # fmt: skip
 
 
 def head_of(feed: Feed, last_modified: datetime, source: str | None) -> FeedHead:
@@ -119,10 +121,10 @@ class Parts:
             FeedEventRow.touched > self._version,
             FeedEventRow.ends_at >= self._midnight - BACK,
             FeedEventRow.starts_at < self._midnight + AHEAD,
-            *_in_calendars(feed),
+            FeedEventRow.calendar.in_(feed.calendars),
         )  # fmt: skip
         count = 0
-        zone = feed.time_zone if feed.filters.local_times and feed.time_zone != "UTC" else None
+        zone = _local_zone(feed)
         for uid, payload, sequence, created, modified, cancelled, starts, touched in session.execute(statement):
             self._version = max(self._version, touched)
             self._drop(uid)
@@ -154,7 +156,7 @@ class Parts:
         moments += [_day_after(starts - AHEAD) for starts, _ in parts[-1:] if isinstance(starts, datetime)]
         last_modified = max(moments)
         zones = b""
-        if any(b";TZID=" in content for _, content in parts):
+        if _local_zone(feed) and any(b";TZID=" in content for _, content in parts):
             years = [starts.year for starts, _ in parts if isinstance(starts, datetime)]
             zones = ical.vtimezone(feed.time_zone, min(years), max(years) + 1)
         content, _, left = ical.components(head_of(feed, last_modified, None), parts, feed.say, zones)
@@ -166,18 +168,15 @@ class Parts:
             select(func.max(FeedEventRow.ends_at)).where(
                 FeedEventRow.audience == feed.audience.value,
                 FeedEventRow.ends_at < self._midnight - BACK,
-                *_in_calendars(feed),
+                FeedEventRow.calendar.in_(feed.calendars),
             )
         )
         return heads.START if ended is None else _day_after(ended + BACK)
 
 
-def _in_calendars(feed: Feed) -> list[ColumnElement[bool]]:
-    readable = [teams.readable(FeedEventRow.calendar, feed.teams)]
-    named = feed.filters.calendars
-    if not named:
-        return readable
-    return [FeedEventRow.calendar.in_([*named, *(teams.own(one, team) for one in named for team in feed.teams)])]
+def _local_zone(feed: Feed) -> str | None:
+    """The zone whose local times the feed is written in; None for UTC."""
+    return feed.time_zone if feed.filters.local_times and feed.time_zone != "UTC" else None
 
 
 def _day_after(value: datetime) -> datetime:

@@ -11,6 +11,7 @@ import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from threading import Lock
 
 import structlog
@@ -31,13 +32,12 @@ KEPT_PARTS = 16
 KEEP_BODIES = timedelta(days=2)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Answer:
     """A whole body, ready to be sent. ``stamp`` is what it was rendered for."""
 
     stamp: tuple[object, ...]
     body: bytes
-    packed: bytes
     etag: str
     packed_etag: str
     last_modified: datetime
@@ -50,8 +50,12 @@ class Answer:
     ) -> Answer:
         """The answer of a body; its tag is made of its bytes, so all processes agree."""
         digest = hashlib.sha256(body).hexdigest()[:32]
-        packed = gzip.compress(body, 6, mtime=0)
-        return cls(stamp, body, packed, f'"{digest}"', f'"{digest}-gzip"', last_modified, content_type, file_name)
+        return cls(stamp, body, f'"{digest}"', f'"{digest}-gzip"', last_modified, content_type, file_name)
+
+    @cached_property
+    def packed(self) -> bytes:
+        """The body with gzip, made when it is first sent."""
+        return gzip.compress(self.body, 6, mtime=0)
 
 
 class Feeds:

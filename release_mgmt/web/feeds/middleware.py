@@ -29,13 +29,9 @@ log = structlog.get_logger("release_mgmt.feeds")
 
 PREFIX = "/feeds/"
 _PATH = re.compile(r"/feeds/([A-Za-z0-9_-]{16,128})/(calendar\.ics|changelog\.atom)\Z")
-_COMMON = [
-    ("Cache-Control", "private, no-cache"),
-    ("Vary", "Accept-Encoding"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Content-Security-Policy", "default-src 'none'; sandbox"),
-]
+_COMMON = [("Cache-Control", "private, no-cache"), ("Vary", "Accept-Encoding")]
+# Browsers show Atom, and its address is a secret; a calendar they only save.
+_SHOWN = [("Referrer-Policy", "no-referrer"), ("Content-Security-Policy", "default-src 'none'; sandbox")]
 _RETRY = "60"
 
 
@@ -57,6 +53,8 @@ class FeedMiddleware:
             status, headers, body = self._respond(environ, path)
             if span is not None:
                 span.set_attribute("http.response.status_code", int(status[:3]))
+        if environ["REQUEST_METHOD"] == "HEAD":
+            body = b""
         start_response(status, headers)
         document = path[path.rfind("/") :] if status[0] in "23" else ""
         count, seconds = _meters(environ["REQUEST_METHOD"], document, status[:3])
@@ -83,7 +81,7 @@ class FeedMiddleware:
             return _plain("503 Service Unavailable", "The feed cannot be told now.", ("Retry-After", _RETRY))
         if answer is None:
             return _nothing()
-        return _send(environ, answer, head=method == "HEAD")
+        return _send(environ, answer)
 
 
 @lru_cache(maxsize=256)
@@ -94,30 +92,29 @@ def _meters(method: str, document: str, status: str) -> tuple[Counter, Histogram
     return metrics.REQUESTS.labels(kind, route, status), metrics.REQUEST_SECONDS.labels(kind, route)
 
 
-def _send(environ: WSGIEnvironment, answer: Answer, *, head: bool) -> tuple[str, list[tuple[str, str]], bytes]:
+def _send(environ: WSGIEnvironment, answer: Answer) -> tuple[str, list[tuple[str, str]], bytes]:
     packed = accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING"))
-    short, full = _headers(answer, packed=packed)
-    wanted, since = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
     tag = answer.packed_etag if packed else answer.etag
+    wanted, since = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
     if (wanted or since) and not_modified(wanted, since, tag, answer.last_modified):
-        return "304 Not Modified", [*short], b""
-    body = b"" if head else answer.packed if packed else answer.body
-    return "200 OK", [*full], body
+        return "304 Not Modified", [("ETag", tag), *_COMMON], b""  # what keeps a cache right: RFC 9110 15.4.5
+    return "200 OK", [*_headers(answer, packed=packed)], answer.packed if packed else answer.body
 
 
 @lru_cache(maxsize=512)
-def _headers(answer: Answer, *, packed: bool) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
-    """The headers of an answer: of a 304, and with those of the body."""
-    tag, size = (answer.packed_etag, len(answer.packed)) if packed else (answer.etag, len(answer.body))
-    short = (("ETag", tag), ("Last-Modified", http_date(answer.last_modified)), *_COMMON)
-    full = (
-        *short,
+def _headers(answer: Answer, *, packed: bool) -> tuple[tuple[str, str], ...]:
+    """The headers of a body."""
+    return (
+        ("ETag", answer.packed_etag if packed else answer.etag),
+        *_COMMON,
+        ("Last-Modified", http_date(answer.last_modified)),
+        ("X-Content-Type-Options", "nosniff"),
+        *(() if answer.content_type.startswith("text/calendar") else _SHOWN),
         ("Content-Type", answer.content_type),
-        ("Content-Length", str(size)),
+        ("Content-Length", str(len(answer.packed if packed else answer.body))),
         ("Content-Disposition", f'inline; filename="{answer.file_name}"'),
         *((("Content-Encoding", "gzip"),) if packed else ()),
     )
-    return short, full
 
 
 def _page(query: str) -> int:
