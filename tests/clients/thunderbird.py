@@ -25,9 +25,14 @@ PREFERENCES = {
 }
 
 
-def instant(microseconds: int) -> str:
+ALL_DAY = 8
+"""The flag that Thunderbird's cache gives an event of whole days."""
+
+
+def instant(microseconds: int, flags: int) -> str:
     """Thunderbird keeps microseconds since 1970."""
-    return datetime.fromtimestamp(microseconds / 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    form = "%Y-%m-%d" if flags & ALL_DAY else "%Y-%m-%dT%H:%M:%SZ"
+    return datetime.fromtimestamp(microseconds / 1_000_000, UTC).strftime(form)
 
 
 def main(url: str, seconds: float) -> int:
@@ -41,7 +46,9 @@ def main(url: str, seconds: float) -> int:
         values = {**PREFERENCES, "uri": url.replace("webcal:", "http:", 1)}
         lines = [f'user_pref("{branch}.{name}", {json.dumps(value)});' for name, value in values.items()]
         (profile / "user.js").write_text("\n".join(lines) + "\n")
-        process = subprocess.Popen([program, "--headless", "--no-remote", "--profile", str(profile)])
+        process = subprocess.Popen(
+            [program, "--headless", "--no-remote", "--profile", str(profile)], stdout=subprocess.DEVNULL
+        )
         time.sleep(seconds)
         process.terminate()
         process.wait(30)
@@ -50,9 +57,11 @@ def main(url: str, seconds: float) -> int:
             print("Thunderbird kept nothing: give it more seconds, or look at its error console", file=sys.stderr)
             return 1
         with sqlite3.connect(cache) as database:
-            rows = database.execute("SELECT event_start, event_end, ical_status, title FROM cal_events").fetchall()
-    for start, end, status, title in sorted(rows):
-        print(instant(start), instant(end), status or "-", title)
+            rows = database.execute(
+                "SELECT event_start, event_end, ical_status, title, flags FROM cal_events"
+            ).fetchall()
+    for start, end, status, title, flags in sorted(rows):
+        print(instant(start, flags), instant(end, flags), status or "-", title)
     return 0 if rows else 1
 
 
