@@ -75,7 +75,7 @@ def atom_page(
         number=page,
         entry_names=lambda section: (places[id(section)], section.package or "", section.version or ""),
     )
-    return body, max((at for at, _, _ in named), default=heads.START)
+    return body, max((row.edited_at or heads.START, *(at for at, _, _ in named)))
 
 
 def _repositories(session: Session, filters: Filters, teams: Collection[str]) -> list[str]:

@@ -29,7 +29,8 @@ BACK, AHEAD = timedelta(days=90), timedelta(days=365)
 class Feed:
     """A subscription as it is rendered. ``key`` is the same for feeds with the same events and texts.
 
-    ``calendars`` are those whose events it may hold, the own ones of its reader's teams among them.
+    ``calendars`` are those whose events it may hold, the own ones of its reader's teams among them;
+    ``edited_at`` is when its owner last changed it.
     """
 
     key: str
@@ -41,6 +42,7 @@ class Feed:
     time_zone: str
     changed_at: datetime
     calendars: tuple[str, ...] = ()
+    edited_at: datetime = heads.START
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def feed_of(session: Session, subscription: str, site: str, mine: tuple[str, ...
     key = hashlib.sha256(named.encode()).hexdigest()
     return Feed(
         key, row.name, Audience(row.audience), Words(row.language), filters, site, zone, changed,
-        tuple(head.calendar for head in own),
+        tuple(head.calendar for head in own), row.edited_at or heads.START,
     )  # fmt: skip
 
 

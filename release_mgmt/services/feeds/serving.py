@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from threading import Lock
@@ -123,6 +123,7 @@ class Feeds:
                 shared, rendered = None, self._render(session, feed, ticket, now)
         if shared is None:
             self._share(feed.key, mark, rendered, now)
+        rendered = replace(rendered, last_modified=max(rendered.last_modified, feed.edited_at))  # of this feed alone
         body = rendering.whole(feed, rendered, f"{self._site}/feeds/{token}/calendar.ics")
         return Answer.of(stamp, body, rendered.last_modified, "text/calendar; charset=utf-8", "calendar.ics")
 

@@ -180,6 +180,7 @@ def change(
             raise StaleVersion("Somebody else changed this in the meantime.", hint="Load it again and repeat the edit.")
         before = {"name": row.name, "audience": row.audience, "filters": row.filters}
         row.name, row.audience, row.language, row.filters = title, reader.value, language, asdict(chosen)
+        row.edited_at = now
         session.flush()
         after = {"name": title, "audience": reader.value, "filters": asdict(chosen)}
         audit.record(

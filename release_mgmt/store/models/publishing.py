@@ -135,7 +135,10 @@ class FeedEventRow(Base):
 
 
 class SubscriptionRow(Base):
-    """Somebody's feed: its token (hashed), audience, language and filters. A revoked one keeps its row."""
+    """Somebody's feed: its token (hashed), audience, language and filters. A revoked one keeps its row.
+
+    ``edited_at`` is when one of these (the token apart) was last changed.
+    """
 
     __tablename__ = "subscriptions"
 
@@ -150,6 +153,7 @@ class SubscriptionRow(Base):
     created_at: Mapped[datetime]
     rotated_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    edited_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1)
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy reads it from the class

@@ -225,6 +225,28 @@ def test_an_address_with_a_number_behind_it_is_the_same_calendar_in_memory_too(s
     assert len(answers) == 1
 
 
+@pytest.mark.acceptance("FEED-6")
+def test_an_edit_of_the_filters_moves_last_modified_for_its_own_feed_only(store: Store) -> None:
+    """Who asks by date alone would keep the events of the old filters for ever."""
+    put(store, [window(change("a")), window(change("b"), start="2026-12-01T17:00")], [freeze()], at=NOW)
+    made = feeds.create(store, OPERATOR, NOW, name="mine")
+    other = token_of(store, audience="business", name="mine")
+    before = fetch(store, str(made.token))
+    later = NOW + timedelta(days=1)
+    filters = {"freezes": False, "windows": False}
+    edit = {"name": "mine", "audience": "business", "language": "en"}
+    feeds.change(store, OPERATOR, later, made.id, filters=filters, **edit)  # type: ignore[arg-type]
+    assert fetch(store, str(made.token)).last_modified == later
+    feeds.change(store, OPERATOR, later + timedelta(hours=1), made.id, filters={}, **edit)  # type: ignore[arg-type]
+    again = fetch(store, str(made.token))
+    assert again.last_modified == later + timedelta(hours=1)
+    assert len(agree(again.body)) == len(agree(before.body))
+    assert fetch(store, other).last_modified == before.last_modified
+    atom = Feeds(store, SITE).answer(str(made.token), "changelog.atom", 1, NOW)
+    assert atom is not None
+    assert atom.last_modified == later + timedelta(hours=1)
+
+
 @pytest.mark.acceptance("FEED-13")
 def test_wrong_filters_are_refused_naming_each(store: Store) -> None:
     with pytest.raises(InvalidInput) as caught:
