@@ -86,6 +86,7 @@ class Joiner:
         self._side: frozenset[int] = frozenset()
         self._elsewhere: tuple[set[PrKey], set[str]] | None = None
         self._beside_open: list[Item] = []  # compared by content with what is unreleased
+        self._cut = False  # whether some of what is unreleased was not
         self._class: dict[tuple[int, int], list[Item]] = {}
         self._by_commit: dict[int, dict[int, Change]] = {}
 
@@ -207,7 +208,9 @@ class Joiner:
             others = left.get(near[0])
             if others is None:
                 others = left[near[0]] = self._single(near[0])
+            beyond = False
             if near == [self._open]:
+                beyond = len(others) > PATCH_LIMIT
                 others, counted = self._oldest(others), len(alone)
             else:
                 if len(alone) + len(others) > budget.left:
@@ -221,6 +224,7 @@ class Joiner:
             budget.left -= counted
             if near == [self._open]:
                 self._beside_open += alone
+                self._cut = self._cut or beyond
             if others:
                 self._equal(others, alone, patches)
                 left.clear()
@@ -228,6 +232,12 @@ class Joiner:
             found.diagnostics.append(
                 f"the contents of {skipped} changes on maintenance lines were not compared with the main line's: too "
                 f"many; of these, backports with another title and no number are listed twice"
+            )
+        if self._cut:
+            # In words that hold for any number of them: new commits add to what is unreleased, and to nothing else.
+            found.diagnostics.append(
+                f"only the contents of the oldest {PATCH_LIMIT} unreleased changes were compared with those on "
+                f"maintenance lines: too many; of others, backports with another title and no number are listed twice"
             )
 
     def _oldest(self, items: Sequence[Item]) -> list[Item]:
@@ -296,8 +306,12 @@ class Joiner:
         if gone and alone > PATCH_LIMIT:
             return False
         assert self._open is not None
+        single = self._single(self._open)
+        joined = sum(1 for place, _ in self._class if place == self._open)
+        if len(single) <= PATCH_LIMIT if self._cut else len(single) + joined > PATCH_LIMIT:
+            return False  # that some were left out may have to be told now, or no more
         known = {change.newest for change in fresh}
-        compared = [item for item in self._oldest(self._single(self._open)) if item[1].newest in known]
+        compared = [item for item in self._oldest(single) if item[1].newest in known]
         if not compared:
             return True
         return not self._alike(compared, self._beside_open, patches)

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from release_mgmt.core.changelog import Changelog, Section
 from release_mgmt.core.changelog.growth import Fresh, Growth
 from release_mgmt.core.changes import PullRequest
+from release_mgmt.core.changes.twins import PATCH_LIMIT
 from release_mgmt.core.permissions import Actor, Via, trusted
 from release_mgmt.services import pull_requests
 from release_mgmt.services.history import Request, read_changelog
@@ -213,3 +214,35 @@ def test_what_is_added_to_a_known_history_equals_what_is_made_anew(
             store.close()
     assert grown.count(True) >= 15  # else this proves nothing
     assert grown.count(False) >= 5
+
+
+@pytest.mark.acceptance("CHG-B5")
+def test_what_is_unreleased_and_too_much_to_compare_is_told(
+    tmp_path: Path, sqlite_template: Path, now: datetime, grown: list[bool]
+) -> None:
+    """One fix under two titles beside more unreleased commits than are compared: told, and as soon as it holds."""
+    living = Living(tmp_path / "many.git", 1)
+    first = living.commit("First", files={"a.txt": "a\n"})
+    fix = living.commit("Fix for 1.0", first, files={"fix.txt": "f\n"})
+    living.tags, main = {"v1.0": first, "v1.0.1": fix}, [first]
+    store = Store(f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'one.db')}")
+    with store.write() as session:
+        session.add(Repository(id="r_1", name="project", location=str(living.path), adopted_at=now,
+                               created_at=now, updated_at=now))  # fmt: skip
+    readings, told = Readings(), []
+    for step, count in enumerate((PATCH_LIMIT - 2, 2, 1, 3)):
+        for _ in range(count):
+            main.append(living.commit(f"Work {living.count}", main[-1], files={"w.txt": f"{living.count}\n"}))
+        git(living.path, "update-ref", "refs/heads/main", main[-1])
+        for name, sha in living.tags.items():
+            git(living.path, "update-ref", f"refs/tags/{name}", sha)
+        source = open_repository(living.path)
+        store_history(store, ACTOR, now + timedelta(hours=step), "r_1", source, readings=readings)
+        record = _record(store)
+        assert record.diagnostics == read_changelog(source, Request("project", every=True)).diagnostics
+        told.append([line for line in record.diagnostics if "compared" in line])
+    store.close()
+    assert told[:2] == [[], []]
+    assert told[2] == told[3] != []
+    assert f"the oldest {PATCH_LIMIT} unreleased changes" in told[2][0]
+    assert grown == [True, False, True]
