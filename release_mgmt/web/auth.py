@@ -30,6 +30,7 @@ from flask import Flask, Response, current_app, g, redirect, request, session
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from release_mgmt import clock
 from release_mgmt.core.errors import BrokenInvariant, InvalidInput, Unauthenticated
 from release_mgmt.core.permissions import ANONYMOUS, Action, Via, may_somewhere, refuse
 from release_mgmt.services import actors, visibility
@@ -101,7 +102,7 @@ def remember(response: Response | WerkzeugResponse, signed_in: SignedIn) -> None
     session.clear()
     settings = context.settings
     response.set_cookie(
-        cookie_name(settings), signed_in.cookie, expires=signed_in.expires_at, path="/", httponly=True,
+        cookie_name(settings), signed_in.cookie, max_age=signed_in.expires_at - clock.now(), path="/", httponly=True,
         secure=settings.site.startswith("https://"), samesite="Lax",
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 from werkzeug.serving import make_server
 
+from release_mgmt import clock
 from tests.browser.demo import Demo, change_id, demo, opened, window_of
+from tests.support.steady import steady
 from tests.support.waiting import LIMIT
 
 CHROMIUM = (
@@ -26,7 +29,7 @@ CHROMIUM = (
 )
 ARGUMENTS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-background-networking", "--disable-dev-shm-usage", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 MISSING = f"NOT RUN: no Chromium at {CHROMIUM} (Debian: apt-get install chromium)"
 PICTURES = os.environ.get("RELEASE_MGMT_SCREENSHOTS")  # a folder that keeps the pictures of a run
@@ -71,18 +74,30 @@ class Site:
         return window_of(self.demo, title)
 
 
+NOW = steady(time.monotonic())  # in a week without holidays, at a time without windows
+
+
 @pytest.fixture(scope="session")
 def filled(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the demonstration, made once by the real pipeline."""
     folder = tmp_path_factory.mktemp("demo")
     shutil.copy(sqlite_template, folder / "release-mgmt.db")
-    made = demo(folder)
-    made.store.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "now", NOW)
+        demo(folder).store.close()
     return folder
 
 
 @pytest.fixture(scope="module")
-def site(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def noon() -> Iterator[None]:
+    """The day of the demonstration."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "now", NOW)
+        yield
+
+
+@pytest.fixture(scope="module")
+def site(filled: Path, noon: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A server over a copy of the demonstration; the tests of one module share it."""
     folder = tmp_path_factory.mktemp("site")
     shutil.copy(filled / "release-mgmt.db", folder / "release-mgmt.db")
