@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -23,14 +24,16 @@ from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, WindowRow
 from release_mgmt.store.session import Store
 from tests.functional.test_approvals_api import Api
+from tests.support.steady import steady
 
 OPERATOR = trusted("operator", Via.CLI)
 SECRET, TOKEN = "8f742231b10e8888abcd99yyyzzz85a5", "a token of mattermost"
 
 
 @pytest.fixture
-def talking(settings: Settings, sqlite_store: Store) -> Flask:
-    """One change tomorrow in the calendar Pricing; Ada is known to Slack and Mattermost."""
+def talking(settings: Settings, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """One change tomorrow in the calendar Pricing, whose windows are closed; Ada is known to Slack and Mattermost."""
+    monkeypatch.setattr(clock, "now", steady(time.monotonic()))
     chosen = replace(settings, slack_signing_secret=SECRET, mattermost_command_token=TOKEN)
     made = create_app(chosen, sqlite_store)
     made.testing = True

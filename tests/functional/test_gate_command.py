@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ from release_mgmt.core.permissions import Role, Scope
 from release_mgmt.services import people, tokens
 from release_mgmt.store.session import Store
 from tests.integration.scheduling.builders import OPERATOR, document, freeze, seed
+from tests.support.steady import steady
 from tests.support.waiting import LIMIT
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +35,12 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 class Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - the base class names it so
         """Nothing."""
+
+
+@pytest.fixture(autouse=True)
+def _noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The windows of the calendar are closed."""
+    monkeypatch.setattr(clock, "now", steady(time.monotonic()))
 
 
 @pytest.fixture(name="server")

@@ -141,11 +141,15 @@ class Place:
 
 
 @pytest.fixture
-def place(store: Store, settings: Settings, tmp_path: Path, git_repo: GitRepo, forge: Forge, now: datetime) -> Place:
+def place(
+    store: Store, settings: Settings, tmp_path: Path, git_repo: GitRepo, forge: Forge, now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Place:  # fmt: skip
     git_repo.commit(
         "Begin", {"requirements.txt": "numpy==2.1\n", "params.yaml": "lr: 0.01\n", "a.py": "import numpy\n"}
     )
     made = Place(store, replace(settings, data_dir=str(tmp_path / "data")), git_repo, forge, now)
+    monkeypatch.setattr(clock, "now", lambda: made.now)  # jobs read the clock themselves
     made.propose(
         7,
         "boost",
@@ -216,7 +220,6 @@ def test_answers_that_are_switched_off_are_not_given(place: Place) -> None:
 
 @pytest.mark.acceptance("CHG-B3")
 def test_all_commits_of_a_rebase_merge_become_one_change_for_one_call_to_the_forge(place: Place) -> None:
-    place.now = clock.now()  # jobs read the clock themselves
     place.repo.switch("main")
     before = place.repo.commit("Somebody's own work", {"b.py": "b = 1\n"})
     words = ("Add the loader", "Use the loader", "Tell of the loader")
