@@ -75,6 +75,13 @@ def _programs() -> Path | None:
     return Path(found).parent if found else None
 
 
+def _open_to(user: str | None) -> str:
+    """A folder for temporary files that another user can reach too: a run's own may lie in a home that is closed."""
+    usual = tempfile.gettempdir()
+    reached = all(one.stat().st_mode & 0o001 for one in [Path(usual), *Path(usual).parents])
+    return usual if user is None or reached else "/tmp"
+
+
 @dataclass
 class PostgresCluster:
     """A PostgreSQL server on a folder and a port of its own; ``stop`` and ``start`` it as often as you like.
@@ -100,7 +107,7 @@ class PostgresCluster:
                 user = pwd.getpwnam("postgres").pw_name
             except KeyError:
                 pytest.skip(MISSING_POSTGRES + " (there is no user postgres to run it as)")
-        folder = Path(tempfile.mkdtemp(prefix="release-mgmt-pg-"))
+        folder = Path(tempfile.mkdtemp(prefix="release-mgmt-pg-", dir=_open_to(user)))
         if user:
             shutil.chown(folder, user)
         made = cls(programs, user, folder, free_port())
@@ -124,7 +131,7 @@ class PostgresCluster:
     def start(self, more: str = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off") -> None:
         """Start the server and wait until it answers."""
         options = (
-            f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self.folder} "
+            f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories= "
             f"-c max_connections=200 {more}"
         )
         data, log = str(self.folder / "data"), str(self.folder / "log")

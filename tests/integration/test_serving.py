@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import signal
-import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from tests.support import waiting
 from tests.support.served import Installation
 
 
@@ -29,14 +30,16 @@ def web_processes(installation: Installation) -> set[int]:
     """The processes that answer: children of `serve` that are copies of it."""
     serving = installation.processes[0].pid
     children = Path(f"/proc/{serving}/task/{serving}/children").read_text().split()
-    return {int(one) for one in children if b"\0serve\0" in Path(f"/proc/{one}/cmdline").read_bytes() + b"\0"}
+    found = set()
+    for one in children:
+        with suppress(OSError):  # it may end while we look
+            if b"\0serve\0" in Path(f"/proc/{one}/cmdline").read_bytes() + b"\0":
+                found.add(int(one))
+    return found
 
 
 def until(holds: Callable[[], bool], installation: Installation) -> None:
-    limit = time.monotonic() + 120
-    while not holds():
-        assert time.monotonic() < limit, installation.log[-3000:]
-        time.sleep(0.1)
+    waiting.until(holds, lambda: installation.log[-3000:])
 
 
 def answered(installation: Installation) -> float:
@@ -71,6 +74,6 @@ def test_all_leave_when_they_are_told(installation: Installation, command: tuple
     if command[0] == "serve":
         until(lambda: installation.ask("/healthz").status == 200, installation)
     told.terminate()
-    assert told.wait(120) == 0, installation.log[-3000:]
+    assert told.wait(waiting.LIMIT) == 0, installation.log[-3000:]
     assert "worker stopped" in installation.log
     assert "SIGKILL" not in installation.log
