@@ -216,7 +216,7 @@ class Settings:
         120, _number(0, 3600), "how long something must rest before it is told, so that ten moves are one message"
     )
     message_hosts: tuple[str, ...] = _value(
-        (), _Words(), "hosts that outgoing webhooks may reach although they are not public"
+        (), _Words(), "hosts that outgoing webhooks and chats may reach although they are not public"
     )
     slack_signing_secret: str = _value(
         "",

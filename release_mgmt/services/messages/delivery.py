@@ -108,7 +108,7 @@ def _sender(post: Post, stack: ExitStack) -> Send:
             hook = Hook(parcel.id, parcel.address or "", content["body"].encode(), parcel.secrets)
             return hooks.post(hook, now, post.hosts)
         if parcel.channel == "chat":
-            return chat.send(parcel.secrets[0], parcel.subject, content["text"])
+            return chat.send(parcel.secrets[0], parcel.subject, content["text"], post.hosts)
         if mailer is None:
             return Outcome(False, error=why)
         if parcel.address is None:

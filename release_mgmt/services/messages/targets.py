@@ -188,7 +188,7 @@ def add(
         shown = hooks.make_secret()
         sealed = sealer.seal(shown)
     elif channel == "chat":
-        sealed, address = sealer.seal(address), chat.masked(address)
+        sealed, address = sealer.seal(address), chat.masked(address, hosts)
     elif team is None:
         raise InvalidInput.at("team", "is needed: people's mail goes to their own verified address")
     else:

@@ -1,18 +1,22 @@
 """Chats through apprise (the extra ``notify``): Slack, Teams, Matrix, IRC and what else it knows by an address.
 
 Its addresses hold secrets, so they are kept sealed and shown by their kind only. Only chats are taken: apprise also
-writes files and logs, asks any address and runs programs.
+writes files and logs, asks any address and runs programs. Chats that stand on a host of one's own are held to the same
+hosts as webhooks: public ones, and those that the operator named. Redirects are not followed.
 """
 
 from __future__ import annotations
 
 import logging
+import socket
 import warnings
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from release_mgmt.core.errors import InvalidInput, Unavailable
 from release_mgmt.core.text import one_line
+from release_mgmt.sources.addresses import Address, AddressPolicy, Resolver, resolve
 from release_mgmt.sources.channels.model import Outcome
 
 _KINDS = (
@@ -21,6 +25,13 @@ _KINDS = (
 )
 CHATS = frozenset(_KINDS.split())
 """The kinds of address that are taken, by Apprise's names."""
+_ON_A_HOST = (
+    "workflow workflows matrix matrixs irc ircs xmpp xmpps mmost mmosts rocket rockets zulip nctalk nctalks ntfy ntfys "
+    "signal signals"
+)
+_ANYWHERE = frozenset(_ON_A_HOST.split())
+"""Those whose address names the host; all others are services that have one host."""
+_ELSEWHERE = {"cloud", "t2bot"}  # modes of ntfy and Matrix in which what stands in place of the host is none
 
 
 @lru_cache(maxsize=1)
@@ -49,18 +60,34 @@ def there() -> bool:
     return True
 
 
-def masked(url: str) -> str:
-    """The address as it may be shown: its kind only.
+def masked(url: str, hosts: Sequence[str] = (), resolver: Resolver = socket.getaddrinfo) -> str:
+    """The address as it may be shown: its kind only. ``hosts`` may be private.
 
-    :raises InvalidInput: when it is none of a chat.
+    :raises InvalidInput: when it is none of a chat, or of a machine in a private network.
     """
     kind = url.partition("://")[0].strip().lower()
-    if "://" not in url or kind not in CHATS or not _apprise().Apprise.instantiate(url):
+    made = _apprise().Apprise.instantiate(url) if "://" in url and kind in CHATS else None
+    if not made:
         raise InvalidInput.at("address", "is no address of a chat", "an address of Apprise, such as slack://…")
+    _judge(made, kind, hosts, resolver)
     return f"{kind}://…"
 
 
-def send(url: str, subject: str, text: str) -> Outcome:
+def _judge(made: Any, kind: str, hosts: Sequence[str], resolver: Resolver) -> None:
+    """Return when the host of a chat may be talked to; a name that is not found does no harm."""
+    host = str(getattr(made, "host", None) or "").strip("[]").lower()
+    if kind not in _ANYWHERE or not host or getattr(made, "mode", None) in _ELSEWHERE:
+        return
+    try:
+        policy = AddressPolicy(allowed_hosts=frozenset(hosts))
+        resolve(Address("https", "", host, getattr(made, "port", None) or 443), policy, resolver)
+    except Unavailable:
+        return
+
+
+def send(
+    url: str, subject: str, text: str, hosts: Sequence[str] = (), resolver: Resolver = socket.getaddrinfo
+) -> Outcome:
     """Say it in a chat. Apprise tells only whether it was taken."""
     try:
         apprise = _apprise()
@@ -70,6 +97,12 @@ def send(url: str, subject: str, text: str) -> Outcome:
     chat = apprise.Apprise()
     if kind not in CHATS or not chat.add(url):
         return Outcome(False, error="the address of this chat is not understood", final=True)
+    for made in chat:
+        made.redirects = False
+        try:
+            _judge(made, kind, hosts, resolver)
+        except InvalidInput as error:
+            return Outcome(False, error=one_line(error.errors[0].message, 300), final=True)
     try:
         taken = chat.notify(title=subject, body=text, body_format=apprise.NotifyFormat.TEXT)
     except Exception as error:  # noqa: BLE001 - a hundred plugins raise what they like; it must not stop the others
