@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
@@ -17,7 +17,7 @@ from release_mgmt.core.gate import Decision, GateReason, Question, Subject, deci
 from release_mgmt.core.messages import Kind
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.windows import FreezePeriod, ReleaseCalendar, Target, Window, expand, matches, periods
-from release_mgmt.services import Store, approvals, breakglass, calendar_rows, outbox, secret
+from release_mgmt.services import Store, approvals, breakglass, calendar_rows, outbox, secret, visibility
 from release_mgmt.services.candidates import DONE, GONE
 from release_mgmt.store.models.people import Team
 from release_mgmt.store.models.repositories import Change, ChangeCommit, Release, Repository
@@ -86,7 +86,7 @@ def keep(
         )  # fmt: skip
         if one.decision == "deny" and target.change is not None and at is None:
             _tell_denied(session, actor, now, target, row.slug, one)
-    return Answer(found, key, max(versions, default=None), tuple(targets))
+    return Answer(_for(session, actor, found), key, max(versions, default=None), tuple(targets))
 
 
 def _tell_denied(
@@ -116,7 +116,28 @@ def peek(
     require(actor, Action.READ_PLAN)
     with store.read() as session:
         question, row = _question(session, asked, at or now, now, votes)
-        return Answer(decide([question], at or now, now), "", row.plan_version, (asked,))
+        found = decide([question], at or now, now)
+        return Answer(_for(session, actor, found), "", row.plan_version, (asked,))
+
+
+def _for(session: Session, actor: Actor, found: Decision) -> Decision:
+    """The decision without what the actor may not know of: a change that is needed first may be kept for its teams."""
+    needed = {one.ref for one in found.reasons if one.code == "dependency_not_done"}
+    seen = visibility.seen_of(session, actor, needed) if needed else needed
+    return _without(found, needed - seen) if needed - seen else found
+
+
+def _without(found: Decision, hidden: set[str]) -> Decision:
+    reasons = (
+        replace(one, ref="", message="It needs another change first.") if one.ref in hidden else one
+        for one in found.reasons
+    )
+    return replace(
+        found,
+        reasons=tuple(dict.fromkeys(reasons)),
+        blocked_by=tuple(one for one in found.blocked_by if one not in hidden),
+        answers=tuple(_without(each, hidden) for each in found.answers),
+    )
 
 
 def decide_in(session: Session, asked: Asked, at: datetime, now: datetime) -> Decision:

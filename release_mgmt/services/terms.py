@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from release_mgmt.core.errors import InvalidInput, NotFound, StaleVersion
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.planning import in_order
-from release_mgmt.services import Store, audit, calendar_rows, candidates, plans
+from release_mgmt.services import Store, audit, calendar_rows, candidates, plans, visibility
 from release_mgmt.services.placing import planned_by
 from release_mgmt.store.models.repositories import Change
 from release_mgmt.store.models.scheduling import ChangeTerms, DependencyRow
@@ -40,14 +40,20 @@ def terms(store: Store, actor: Actor, change: str) -> Terms:
         found = session.get(Change, change)
         if found is None:
             raise NotFound("There is no such change.")
-        return _terms(session, found)
+        told = _terms(session, found)
+        return replace(told, depends_on=_seen(session, actor, told.depends_on))
 
 
 def needs_of(store: Store, actor: Actor, change: str) -> tuple[str, ...]:
-    """The ids of the changes that a change needs first."""
+    """The ids of the changes that a change needs first, those that the actor may know of."""
     require(actor, Action.READ_CHANGE)
     with store.read() as session:
-        return _needs(session, change)
+        return _seen(session, actor, _needs(session, change))
+
+
+def _seen(session: Session, actor: Actor, needs: tuple[str, ...]) -> tuple[str, ...]:
+    seen = visibility.seen_of(session, actor, needs) if needs else set()
+    return tuple(one for one in needs if one in seen)
 
 
 def _needs(session: Session, change: str) -> tuple[str, ...]:
@@ -106,7 +112,7 @@ def put_terms(
             session, actor, now, action=Action.EDIT_CHANGE, subject=f"change:{change}", before=_json(before),
             after=_json(after),
         )  # fmt: skip
-        return after
+        return replace(after, depends_on=_seen(session, actor, after.depends_on))
 
 
 def _json(value: Terms) -> dict[str, object]:
@@ -114,12 +120,14 @@ def _json(value: Terms) -> dict[str, object]:
 
 
 def _link(session: Session, actor: Actor, now: datetime, change: str, needs: Sequence[str]) -> None:
+    """Make what a change needs first these. What it needs beside, of which the actor may not know, stays."""
     wanted = list(dict.fromkeys(needs))
-    for index, each in enumerate(wanted):
-        if each == change or session.get(Change, each) is None:
-            raise InvalidInput.at(f"depends_on[{index}]", "is no other change")
     old = {row.needs_id: row for row in session.scalars(select(DependencyRow).where(DependencyRow.change_id == change))}
-    for gone in set(old) - set(wanted):
+    seen = visibility.seen_of(session, actor, {*wanted, *old})
+    for index, each in enumerate(wanted):
+        if each == change or each not in seen:
+            raise InvalidInput.at(f"depends_on[{index}]", "is no other change")
+    for gone in set(old) & seen - set(wanted):
         session.delete(old[gone])
     for new in wanted:
         if new not in old:

@@ -9,7 +9,7 @@ change that is kept from it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import ColumnElement, String, and_, cast, exists, false, func, literal, not_, or_, select, true
 from sqlalchemy.orm import Session
@@ -125,6 +125,12 @@ def hidden(session: Session, actor: Actor) -> frozenset[str]:
         return frozenset(session.scalars(joined.where(~_is_shown(changes(actor)))))
     everywhere = joined.where(~_open(ANONYMOUS)[0])
     return frozenset(session.scalars(everywhere)) - set(session.scalars(everywhere.where(changes(actor))))
+
+
+def seen_of(session: Session, actor: Actor, ids: Iterable[str]) -> set[str]:
+    """Those of these changes that ``actor`` may know of."""
+    query = select(Change.id).join(Repository, Repository.id == Change.repository_id)
+    return set(session.scalars(query.where(Change.id.in_(set(ids)), changes(actor))))
 
 
 def require_seen(store: Store, actor: Actor, *, changes_of: Sequence[str] = (), named: Sequence[str] = ()) -> None:

@@ -21,13 +21,14 @@ CSRF token in the form field ``csrf_token`` or the header ``X-CSRFToken`` (``csr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from flask import Flask, Response, current_app, g, redirect, request, session
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from release_mgmt import clock
@@ -159,14 +160,18 @@ def _only_what_is_seen() -> None:
         given["repository"] = given.get("name")
     body = request.get_json(silent=True) if request.is_json else None
     places = (given, request.args, request.form, body if isinstance(body, dict) else {})
-    changes = [found for place in places for name in ("change", "change_id") if (found := place.get(name))]
-    repositories = [found for place in places if (found := place.get("repository"))]
     visibility.require_seen(
         context.store,
         context.actor,
-        changes_of=[one for one in changes if isinstance(one, str)],
-        named=[one for one in repositories if isinstance(one, str)],
+        changes_of=[one for place in places for name in ("change", "change_id") for one in _texts(place, name)],
+        named=[one for place in places for one in _texts(place, "repository")],
     )
+
+
+def _texts(place: Mapping[str, object], name: str) -> list[str]:
+    """Every text that stands under a name, which a query or a form may hold several times."""
+    found = place.getlist(name) if isinstance(place, MultiDict) else place.get(name)
+    return [one for one in (found if isinstance(found, list) else [found]) if isinstance(one, str) and one]
 
 
 def guard() -> WerkzeugResponse | None:

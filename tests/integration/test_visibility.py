@@ -9,16 +9,18 @@ from sqlalchemy import delete
 
 from release_mgmt.bootstrap import create_app
 from release_mgmt.core.approvals import Blocker
-from release_mgmt.core.errors import NotFound
+from release_mgmt.core.errors import InvalidInput, NotFound
 from release_mgmt.core.permissions import Actor, Role, Via, trusted
 from release_mgmt.services import (
     approvals,
     audit,
     breakglass,
     changes,
+    gate,
     plans,
     releases,
     repositories,
+    terms,
     visibility,
     windows,
 )
@@ -28,7 +30,7 @@ from release_mgmt.store.models.ingest import WebhookDelivery
 from release_mgmt.store.models.jobs import Job
 from release_mgmt.store.models.publishing import PublicationRow
 from release_mgmt.store.models.repositories import Change, Release, Repository
-from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, PlanRow, WindowRow
+from release_mgmt.store.models.scheduling import CalendarRow, DependencyRow, PlacementRow, PlanRow, WindowRow
 from release_mgmt.store.session import Store
 from tests.functional.conftest import client_as
 
@@ -97,6 +99,47 @@ OUTSIDE = [somebody(), somebody("risk"), somebody(role=Role.RELEASE_MANAGER, cal
 
 def listed(store: Store, actor: Actor) -> set[str]:
     return {one.id for one in changes.search(store, actor).items}
+
+
+@pytest.fixture
+def leaning(world: Store) -> Store:
+    """The open change needs the kept one first."""
+    with world.write() as session:
+        session.add(DependencyRow(change_id="open-1", needs_id="kept-1", made_by="m", made_at=NOW))
+    return world
+
+
+@pytest.mark.parametrize("actor", INSIDE)
+def test_whom_it_concerns_is_told_by_the_gate_what_is_needed_first(leaning: Store, actor: Actor) -> None:
+    told = gate.peek(leaning, actor, NOW, gate.Asked("open", "prod", "open-1")).decision
+    assert ("kept-1", "It needs “Of kept” first.") in [(one.ref, one.message) for one in told.reasons]
+    assert "kept-1" in told.blocked_by
+    assert terms.needs_of(leaning, actor, "open-1") == ("kept-1",)
+
+
+@pytest.mark.parametrize("actor", OUTSIDE)
+def test_others_are_told_by_the_gate_that_something_is_needed_first_and_not_what(leaning: Store, actor: Actor) -> None:
+    asked = gate.Asked("open", "prod", "open-1")
+    for told in (
+        gate.peek(leaning, actor, NOW, asked).decision,
+        gate.ask(leaning, actor, NOW, [asked]).decision,
+        gate.ask(leaning, actor, NOW, [asked, asked]).decision,
+    ):
+        assert told.decision == "deny"
+        assert "It needs another change first." in [one.message for one in told.reasons]
+        assert "kept" not in repr(told)
+    assert terms.needs_of(leaning, actor, "open-1") == ()
+    assert terms.terms(leaning, actor, "open-1").depends_on == ()
+
+
+def test_an_edit_by_somebody_who_does_not_know_of_it_keeps_what_is_needed_first(leaning: Store) -> None:
+    stranger, insider = somebody(), somebody("fraud")
+    assert terms.put_terms(leaning, stranger, NOW, "open-1", depends_on=[]).depends_on == ()
+    assert terms.needs_of(leaning, insider, "open-1") == ("kept-1",), "what nobody told is not taken away either"
+    with pytest.raises(InvalidInput, match="is no other change"):
+        terms.put_terms(leaning, stranger, NOW, "open-1", depends_on=["kept-1"])
+    assert terms.put_terms(leaning, insider, NOW, "open-1", depends_on=[]).depends_on == ()
+    assert terms.needs_of(leaning, insider, "open-1") == ()
 
 
 @pytest.mark.parametrize("actor", INSIDE)

@@ -42,6 +42,7 @@ FORMS = (
     mark("The change has not passed {environment}."),
     mark("The change was not accepted by its users."),
     mark("It needs “{title}” first."),
+    mark("It needs another change first."),
     # votes
     mark("Rejected; it waits to be resubmitted."),
     mark("Release managers: {have} of {need} approved (quorum {quorum})."),
