@@ -7,11 +7,12 @@ where it was, with what the gate says of that instant.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.classification import Level
@@ -19,6 +20,7 @@ from release_mgmt.core.errors import Conflict, FieldError, InvalidInput, NotFoun
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import one_line
 from release_mgmt.services import Store, audit, gate, lane, people, plans, secret, visibility
+from release_mgmt.services.paging import Page, bounded, page, values
 from release_mgmt.store.models.repositories import FLAG, Change, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, ChangeTerms, GateDecisionRow, PlacementRow, StageRow
 
@@ -187,16 +189,48 @@ def _switch(
     lane.switch(session, actor, now, change, told.environment, at)
 
 
-def _view(session: Session, change: Change, repository: str, event: str) -> FlagView:
-    told = _record(change) or {}
-    placed = session.get(PlacementRow, (change.id, str(told.get("environment"))))
-    asked = select(GateDecisionRow).where(GateDecisionRow.change_id == change.id)
-    said = session.scalar(asked.order_by(GateDecisionRow.evaluated_at.desc()).limit(1))
-    window = (
-        (placed.starts_at, placed.ends_at) if placed and placed.window and placed.starts_at and placed.ends_at else None
+def search(store: Store, actor: Actor, *, cursor: str | None = None, limit: int | None = None) -> Page[FlagView]:
+    """The events that the actor may know of, the newest first."""
+    require(actor, Action.READ_CHANGE)
+    size = bounded(limit)
+    query = (
+        select(Change, Repository.name)
+        .join(Repository, Repository.id == Change.repository_id)
+        .where(Change.kind == FLAG, visibility.changes(actor))
+        .order_by(Change.happened_at.desc(), Change.id.desc())
     )
-    return FlagView(
-        event, repository, str(told.get("flag")), bool(told.get("on")), str(told.get("environment")), change.state,
-        change.id, change.owner, datetime.fromisoformat(str(told.get("at"))), window,
-        said.decision if said else None, tuple(said.reasons) if said else (),
-    )  # fmt: skip
+    if cursor is not None:
+        at, key = values(cursor, datetime, str)
+        query = query.where(or_(Change.happened_at < at, (Change.happened_at == at) & (Change.id < key)))
+    with store.read() as session:
+        rows = session.execute(query.limit(size + 1)).all()
+        found = page(rows, size, lambda row: (row[0].happened_at, row[0].id))
+        shown = _views(session, [(change, name) for change, name in found.items])
+    return Page(tuple(shown), found.next)
+
+
+def _view(session: Session, change: Change, repository: str, event: str) -> FlagView:
+    return replace(_views(session, [(change, repository)])[0], id=event)
+
+
+def _views(session: Session, rows: Sequence[tuple[Change, str]]) -> list[FlagView]:
+    """The events of these changes, in two queries whatever their number."""
+    ids = [change.id for change, _ in rows]
+    placements = select(PlacementRow).where(PlacementRow.change_id.in_(ids))
+    placed = {(one.change_id, one.environment): one for one in session.scalars(placements)}
+    asked = select(GateDecisionRow).where(GateDecisionRow.change_id.in_(ids)).order_by(GateDecisionRow.evaluated_at)
+    answers = {one.change_id: one for one in session.scalars(asked)}
+    found = []
+    for change, repository in rows:
+        told = _record(change) or {}
+        environment = str(told.get("environment"))
+        slot, said = placed.get((change.id, environment)), answers.get(change.id)
+        window = (slot.starts_at, slot.ends_at) if slot and slot.window and slot.starts_at and slot.ends_at else None
+        found.append(
+            FlagView(
+                change.key.removeprefix("flag:"), repository, str(told.get("flag")), bool(told.get("on")), environment,
+                change.state, change.id, change.owner, datetime.fromisoformat(str(told.get("at"))), window,
+                said.decision if said else None, tuple(said.reasons) if said else (),
+            )
+        )  # fmt: skip
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from sqlalchemy import func, select
 
 from release_mgmt import clock
 from release_mgmt.core.permissions import Role, Via, trusted
-from release_mgmt.services import plans
+from release_mgmt.services import paging, plans
 from release_mgmt.store.models.people import AuditRow
 from release_mgmt.store.models.repositories import FLAG, Change
 from release_mgmt.store.models.scheduling import CalendarRow
@@ -99,6 +100,29 @@ def test_it_is_in_the_feeds_of_the_calendar(api: Api) -> None:
     address = urlsplit(made["card"]["https"]).path  # type: ignore[index]
     body = api.app.test_client().get(address).text.replace("\r\n ", "")
     assert "fraud-v2" in body
+
+
+def test_the_page_lists_every_switch_with_window_and_answer_and_turns(api: Api) -> None:
+    """Newest first, planned ones by their window, done ones with what the gate said; page by page nothing is lost."""
+    html = {"Accept": "text/html"}
+    reader = client_as(api.app, api.town.store, Role.READER)
+    assert "No switch of a feature flag was told yet." in reader.get("/flags", headers=html).text
+    for number in range(paging.LIMIT + 1):
+        at = clock.now() - timedelta(hours=3, minutes=number)
+        told(api, {"flag": f"f{number}", "on": False, "at": at.isoformat()}, 201, f"{PATH}-{number}")
+    planned = told(api, ON | {"state": "planned"}, 201)
+    first = reader.get("/flags", headers=html).text
+    assert "The last switch: f0 off, in prod" in first
+    listed = re.findall(r'<th scope="row"><a href="/changes/([^"]+)">([^<]+)</a>', first)
+    assert listed[0] == (planned["change"], "fraud-v2")
+    assert first.count("denied") == paging.LIMIT - 1
+    following = re.search(r'href="(/flags\?cursor=[^"]+)"', first)
+    assert following is not None
+    rest = re.findall(
+        r'<th scope="row"><a href="/changes/[^"]+">([^<]+)</a>', reader.get(following[1], headers=html).text
+    )
+    assert [name for _, name in listed][1:] + rest == [f"f{number}" for number in range(paging.LIMIT + 1)]
+    assert reader.get("/flags?cursor=nonsense", headers=html).status_code == 422
 
 
 def test_a_flag_is_no_deployment(api: Api) -> None:

@@ -30,7 +30,7 @@ PAGES = {
     "/repositories/pricing-model": 18, "/repositories/pricing-model/releases/v1.1.0": 16, "/changelogs": 12,
     "/changelogs/pricing-model": 14, "/subscribe": 14, "/search?q=model": 20, "/freezes": 16, "/plans": 20,
     "/weekly": 24,
-    "/insight": 40, "/insight/moves": 40, "/requests": 20, "/maturity": 14, "/maturity/pricing-model": 14,
+    "/insight": 40, "/insight/moves": 40, "/requests": 20, "/flags": 14, "/maturity": 14, "/maturity/pricing-model": 14,
     "/me": 20, "/admin": 16, "/admin/people": 14, "/admin/people/mia": 14, "/admin/jobs": 12, "/admin/audit": 14,
     "/admin/calendars": 12, "/admin/settings": 10, "/me/messages": 16, "/admin/messages": 16,
     "/admin/calendars/releases": 20, "/admin/calendars/new": 14, "/admin/calendars/releases/import": 14,

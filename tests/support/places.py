@@ -37,7 +37,7 @@ def places(found: Demo) -> Mapping[str | None, tuple[str, ...]]:
             "/subscribe", "/search?q=fraud", "/search", "/me", "/me/messages", "/freezes",
             "/freezes/releases/inventory", "/plans",
             "/weekly", "/insight", "/insight?days=28&repository=pricing-model", "/insight/release_frequency",
-            "/requests", f"/requests/{request_id(found)}", "/maturity", "/maturity/pricing-model",
+            "/flags", "/requests", f"/requests/{request_id(found)}", "/maturity", "/maturity/pricing-model",
         ),
         "ben": (
             "/", "/board", window, f"{window}/edit", f"{major}/move", f"{major}/move?to={there}", f"{major}/swap",

@@ -33,6 +33,7 @@ MODULES = (
     "repositories",
     "insight",
     "requests",
+    "flags",
     "maturity",
     "changelogs",
     "subscribe",

@@ -57,6 +57,7 @@ _NAV: tuple[tuple[str, tuple[tuple[str, str, Action], ...]], ...] = (
             (mark("All changes"), "pages.changes", Action.READ_CHANGE),
             (mark("My changes"), "pages.mine", Action.EDIT_CHANGE),
             (mark("Requests"), "pages.requests", Action.READ_CHANGE),
+            (mark("Feature flags"), "pages.flags", Action.READ_CHANGE),
         ),
     ),
     (
