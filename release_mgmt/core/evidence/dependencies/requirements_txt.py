@@ -19,6 +19,10 @@ _COMPILED = re.compile(
 _OPTION = re.compile(r"\s--?[A-Za-z][\w-]*(?:[= ]\S+)?")
 _INCLUDE = re.compile(r"(?:-(r|c)\s*|--(requirement|constraint)[=\s]\s*)(\S+)")
 _EDITABLE = re.compile(r"(?:-e|--editable)[=\s]\s*(.+)")
+# An archive in the repository itself or beside it: ``./wheels/shop-1.2-py3-none-any.whl``.
+_ARCHIVE = re.compile(
+    r"(?:[\w.-]*[/\\])*([A-Za-z0-9][\w.]*?)-(\d[\w.!+]*?)(?:-[\w.-]+\.whl|\.tar\.gz|\.tar\.bz2|\.zip|\.tgz)(?:\[[\w,-]*\])?\Z"
+)
 _VIA = re.compile(r"#\s*(?:via)?\s*(.*)")
 
 
@@ -70,6 +74,9 @@ def _requirement(line: str, group: Group, number: int) -> Requirement | None:
     elif line.startswith("-"):
         return None
     line = _OPTION.sub("", line).strip()
+    archive = _ARCHIVE.match(line)
+    if archive:
+        return parse(f"{archive.group(1)}=={archive.group(2)}", group, line=number)
     if line.startswith((".", "/", "file:")) or re.match(r"[\w./\\-]*[/\\][\w./\\-]*(\[[^\]]*\])?$", line):
         return None
     return parse(line, group, line=number)
