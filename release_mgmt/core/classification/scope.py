@@ -55,12 +55,12 @@ _PROSE = frozenset(
      "drawio", "html", "css")
 )  # fmt: skip
 _EXAMPLES = re.compile(
-    r"(?:^|/)(?:examples?|tutorials?|demos?|samples?|cookbook|inst/(?:dev|examples?|doc|tutorials?))/"
+    r"(?:^|/)(?:examples?|tutorials?|demos?|samples?|cookbook|tools|inst/(?:dev|examples?|doc|tutorials?))/"
     r"|(?:^|/)examples?\.(?:r|py)\Z",
     re.IGNORECASE,
 )
 _DEVELOPMENT = re.compile(
-    r"(?:^|/)(?:data-raw|inst/dev|dev|tools|tooling|\.github|hooks|maintenance|release)/"
+    r"(?:^|/)(?:data-raw|inst/dev|dev|tooling|\.github|hooks|maintenance|release)/"
     r"|(?:^|/)(?:setup|fabfile|tasks|dodo|noxfile|conftest|versioneer|setupegg)\.py\Z|(?:^|/)(?:\.Rprofile|codemeta\.R)\Z"
     r"|(?:^|/)(?:hex[-_]?(?:sticker|logo)|make[-_]?hex[^/]*|sticker|hexlogo|logo)[^/]*\.[Rr]\Z"
 )
