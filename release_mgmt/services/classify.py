@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from release_mgmt import resources
 from release_mgmt.core.classification import Classification, Fact, Rules, judge, load_rules
 from release_mgmt.core.history import Commit
-from release_mgmt.services.evidence_cache import Cache, Evidence, FileCache, change_key, pack_facts, unpack_facts
+from release_mgmt.services.evidence_cache import Cache, Evidence, change_key, pack_facts, unpack_facts
 from release_mgmt.services.tree_walk import TreeWalk
 from release_mgmt.sources.git import Repository
 from release_mgmt.sources.git.process import GitFailed
@@ -172,16 +172,14 @@ def _line_order(parents: Mapping[str, tuple[str, ...]]) -> list[str]:
 def _pooled(
     repository: Repository, revisions: Sequence[str], rules: Rules, labels: Labels, cache: Cache | None, processes: int
 ) -> Iterator[tuple[str, bytes]]:
-    """The same by several processes, each with a stretch of history of its own. They share a cache in a file; one in
-    a database keeps only whole changes then."""
+    """The same by several processes, each with a stretch of history of its own. They share the cache."""
     graph = {commit.sha: commit.parents for commit in repository.log(revisions, walk=False)}
     order = _line_order(graph)
     size = -(-len(order) // (processes * 2))
-    shared = cache if isinstance(cache, FileCache) else None
     pieces = [order[at : at + size] for at in range(0, len(order), size)]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         futures = [
-            pool.submit(_piece, repository, piece, rules, {sha: labels[sha] for sha in piece if sha in labels}, shared)
+            pool.submit(_piece, repository, piece, rules, {sha: labels[sha] for sha in piece if sha in labels}, cache)
             for piece in pieces
         ]
         for future in as_completed(futures):
@@ -189,6 +187,6 @@ def _pooled(
 
 
 def _piece(
-    repository: Repository, revisions: list[str], rules: Rules, labels: Labels, cache: FileCache | None
+    repository: Repository, revisions: list[str], rules: Rules, labels: Labels, cache: Cache | None
 ) -> list[tuple[str, bytes]]:
     return list(_observe(repository, revisions, rules, labels, cache))

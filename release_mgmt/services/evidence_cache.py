@@ -38,7 +38,7 @@ _PART = 500
 
 
 class Cache(Protocol):
-    """Where values are kept between runs; any of them may be gone at any time."""
+    """Where values are kept between runs; any may be gone at any time. It can be pickled: processes share it."""
 
     def load(self, keys: Collection[bytes]) -> dict[bytes, bytes]:
         """The values of the keys that are known."""

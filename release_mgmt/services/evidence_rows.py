@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -25,6 +25,10 @@ class DatabaseCache:
         self._store = store
         self._now = now
         self._dry_run = dry_run
+
+    def __reduce__(self) -> tuple[Callable[..., DatabaseCache], tuple[str, datetime, bool]]:
+        """Another process opens the database for itself."""
+        return _opened, (self._store.url, self._now, self._dry_run)
 
     def load(self, keys: Collection[bytes]) -> dict[bytes, bytes]:
         """The values of the keys that are known."""
@@ -49,3 +53,11 @@ class DatabaseCache:
 
 def _parts(items: list[T]) -> Iterator[list[T]]:
     return (items[at : at + 500] for at in range(0, len(items), 500))
+
+
+_PATIENCE = 60
+"""Seconds that a process waits for the others to write."""
+
+
+def _opened(url: str, now: datetime, dry_run: bool) -> DatabaseCache:
+    return DatabaseCache(Store(url, lock_timeout=_PATIENCE), now, dry_run=dry_run)

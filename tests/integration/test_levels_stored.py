@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from release_mgmt import clock
 from release_mgmt.core.classification import load_rules
@@ -17,12 +17,14 @@ from release_mgmt.core.errors import Conflict, Forbidden, InvalidInput, StaleVer
 from release_mgmt.core.permissions import EVERYWHERE, Actor, Role, Scope, Via, trusted
 from release_mgmt.services import changes, classification, overrides, people, tokens
 from release_mgmt.services.advisories import Known, known_advisories
-from release_mgmt.services.classify import default_rules
+from release_mgmt.services.classify import classify_revisions, default_rules
+from release_mgmt.services.evidence_rows import DatabaseCache
 from release_mgmt.sources.git import Repository, open_repository
 from release_mgmt.store.models import repositories as tables
 from release_mgmt.store.models.people import AuditRow
 from release_mgmt.store.session import Store
 from tests.conftest import GitRepo
+from tests.support.gitrepo import Builder
 
 JOB = trusted("classify", Via.JOB)
 
@@ -295,3 +297,24 @@ def advisories_of(folder: Path) -> Known:
     found = known_advisories(str(folder))
     assert found is not None
     return found
+
+
+def test_several_processes_share_what_they_read_in_the_database(store: Store, now: datetime, tmp_path: Path) -> None:
+    """What each process reads of blobs is kept for the others and for the next time, as by one process."""
+    builder = Builder(tmp_path / "many.git")
+    tip = builder.commit("Begin", files={"a.py": "import os\n"})
+    for number in range(320):
+        tip = builder.commit(
+            f"Step {number}", tip, files={f"m{number % 5}.py": f"import lib{number % 9}\nx = {number}\n"}
+        )
+    builder.branch("main", tip)
+    repository = open_repository(builder.build())
+    shas = [commit.sha for commit in repository.log([repository.resolve("HEAD")])]
+    alone = list(classify_revisions(repository, shas))
+    cache = DatabaseCache(store, now)
+    assert list(classify_revisions(repository, shas, cache=cache, processes=2)) == alone
+    with store.read() as session:
+        kept = session.scalar(select(func.count()).select_from(tables.ClassificationCache))
+    assert kept is not None
+    assert kept >= 3 * len(shas)  # each change, its file and the pair of its file
+    assert list(classify_revisions(repository, shas, cache=cache)) == alone
