@@ -128,7 +128,8 @@ def _record(change: Change) -> dict[str, Any] | None:
 
 def _add(session: Session, actor: Actor, now: datetime, home: Repository, event: str) -> Change:
     change = Change(
-        id=secret.identifier("flag"), repository_id=home.id, key=f"flag:{event}", title="", author=actor.name,
+        id=secret.identifier("flag"), repository_id=home.id, key=f"flag:{event}", title="",
+        author=None if actor.person else actor.name,  # people are named by their ids: a name must be erasable
         kind=FLAG, state="draft", ready=True, merged_at=now, happened_at=now, rank=_RANK, created_at=now,
         updated_at=now,
     )  # fmt: skip

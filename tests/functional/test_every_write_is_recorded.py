@@ -9,9 +9,10 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from release_mgmt import clock
+from release_mgmt.store.models.base import Base
 from release_mgmt.store.models.insight import RequestRow
 from release_mgmt.store.models.messages import MessageDelivery, MessageTarget
-from release_mgmt.store.models.people import AuditRow
+from release_mgmt.store.models.people import AuditRow, Person
 from release_mgmt.store.session import Store
 from tests.functional.test_approvals_api import Api
 from tests.functional.test_every_write_at_work_is_recorded import WALKED
@@ -146,6 +147,30 @@ def test_every_success_of_a_writing_route_leaves_an_audit_row(app: Flask, sqlite
         if answer.data and answer.is_json and isinstance(answer.json, dict) and "id" in answer.json:
             answered = answer.json["id"]
     assert wrong == []
+
+
+def test_names_of_people_live_in_one_table(app: Flask, sqlite_store: Store) -> None:
+    """So blanking that table's row is all that erasing needs: nothing that people did keeps what they are called."""
+    api = Api(app, sqlite_store)
+    api.place("c1", author="author@example.org")
+    asked(sqlite_store)
+    with sqlite_store.write() as session:
+        for person in session.scalars(select(Person)):
+            person.name = f"Unmistakable {person.id}"
+    answered = ""
+    for login, method, _, path, body in CALLS:
+        if "/delete" in path:
+            break
+        answer = api.call(login, method, path.format(answered), body)
+        if answer.data and answer.is_json and isinstance(answer.json, dict) and "id" in answer.json:
+            answered = answer.json["id"]
+    found = {}
+    for name, table in Base.metadata.tables.items():
+        with sqlite_store.read() as session:
+            held = [row for row in session.execute(select(table)) if "Unmistakable" in repr(tuple(row))]
+        if held:
+            found[name] = held[0]
+    assert set(found) == {Person.__tablename__}, found
 
 
 @pytest.mark.acceptance("SCH-A10")
