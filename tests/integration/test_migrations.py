@@ -13,9 +13,10 @@ from sqlalchemy import inspect, text
 from release_mgmt.core.errors import Conflict, InvalidInput
 from release_mgmt.store import migrate
 from release_mgmt.store.models import Base
-from release_mgmt.store.session import Store, make_engine
+from release_mgmt.store.session import Store, TryAgain, make_engine
 from tests.conftest import GitRepo
 from tests.integration.faults.town import settle
+from tests.support.served import Installation
 
 
 def test_the_chain_is_one_line() -> None:
@@ -74,6 +75,35 @@ def test_every_step_goes_down_and_up_with_data_in_the_tables(store: Store, git_r
         assert {table: up[table] for table in down} == down
         migrate.downgrade(store.url, below)
     store.close()
+
+
+@pytest.mark.slow
+def test_who_migrates_at_once_waits_for_the_other(empty_url: str, tmp_path: Path) -> None:
+    """Every new process of a rollout may bring the database up: one does, the others find it done."""
+    (tmp_path / "data").mkdir()
+    installation = Installation(tmp_path / "data", empty_url)
+    try:
+        told = [installation.start("db", "upgrade") for _ in range(3)]
+        assert [one.wait(300) for one in told] == [0, 0, 0], installation.log
+    finally:
+        installation.stop()
+    assert migrate.standing(empty_url).state == "current"
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_a_table_in_use_is_not_waited_for_long(postgres_url: str) -> None:
+    """A migration that queued for a lock would stop everybody behind it: it gives up, and nothing is changed."""
+    names = [one.revision for one in ScriptDirectory.from_config(migrate.config()).walk_revisions()]
+    migrate.upgrade(postgres_url)
+    engine = make_engine(postgres_url)
+    with engine.begin() as connection:
+        for table in inspect(connection).get_table_names():
+            connection.execute(text(f'LOCK TABLE "{table}" IN ACCESS SHARE MODE'))
+        with pytest.raises(TryAgain):
+            migrate.downgrade(postgres_url, "base")
+    engine.dispose()
+    assert migrate.standing(postgres_url).revision == names[0]
 
 
 def test_newer_database_is_refused_and_left_alone(empty_url: str) -> None:
