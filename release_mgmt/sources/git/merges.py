@@ -7,13 +7,17 @@ was there on one of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from release_mgmt.sources.git.objects import FILE_LIMIT, TREE, Objects, entries, head_of
 
 AT_ONCE = 25
 """Merges that are looked at together; their trees are in memory at the same time."""
+FEW = 30
+"""Lines that are looked for in a file one by one; more are compared with all of its lines."""
+ENOUGH = 64
+"""Bytes as near as which two files are compared from their begin and their end."""
 MOVED_LIMIT = 100
 """Files of the sides that a merge has no more, in which its lines are looked for."""
 
@@ -89,19 +93,59 @@ def _compare_files(objects: Objects, merges: Sequence[_Merge]) -> None:
             data = blobs[own]
             if data is None or len(data) > FILE_LIMIT or any(blobs[side] is None for side in sides):
                 continue
-            left = set(data.split(b"\n"))
-            for side in sides:
-                left.difference_update((blobs[side] or b"").split(b"\n"))
-            # For most merges nothing is left. Else it may be white space, or lines of a file that moved.
-            left = _lines(b"\n".join(left)) - {b""}
-            for side in sides:
-                left = left and left - _lines(blobs[side] or b"")
+            left = _beyond(data, [blobs[side] or b"" for side in sides])
             if left and merge.gone:
                 moved = objects.read_all(merge.gone[:MOVED_LIMIT])
                 left = left.difference(*[_lines(one or b"") for one in moved.values()])
             if left or b"\0" in data[:8000]:
                 merge.own = True
                 break
+
+
+def _beyond(data: bytes, sides: Sequence[bytes]) -> set[bytes]:
+    """The lines of a file, without white space, that none of the others has."""
+    # Most of a file stands at its begin and its end in the same words; only what lies between is cut into lines.
+    parts = [set(data[begin:end].split(b"\n")) for begin, end in (_between(data, side) for side in sides)]
+    left = (set.intersection(*parts) if parts else set(data.split(b"\n"))) - {b""}
+    # For most merges little is left, and nothing of it that does not stand elsewhere in the file.
+    for side in sides:
+        if len(left) > FEW:
+            left = left.difference(side.split(b"\n"))
+        elif left:
+            whole = b"\n%b\n" % side
+            left = {line for line in left if b"\n%b\n" % line not in whole}
+    left = left and _lines(b"\n".join(left)) - {b""}
+    for side in sides:
+        left = left and left - _lines(side)
+    return left
+
+
+def _between(data: bytes, other: bytes) -> tuple[int, int]:
+    """Where those lines of ``data`` begin and end that stand between what both begin and what both end with.
+
+    Whole lines are left out, seldom all that could be.
+    """
+    ours, theirs = len(data), len(other)
+    shorter = min(ours, theirs)
+    same = _alike(shorter, lambda low, high: data[low:high] == other[low:high])
+    begin = data.rfind(b"\n", 0, same) + 1
+    same = _alike(
+        shorter - begin, lambda low, high: data[ours - high : ours - low] == other[theirs - high : theirs - low]
+    )
+    end = data.find(b"\n", ours - same)
+    return begin, ours if end < 0 else max(begin, end)
+
+
+def _alike(most: int, alike: Callable[[int, int], bool]) -> int:
+    """How many of ``most`` bytes are alike from the first one on, or some less."""
+    low = 0
+    while most - low > ENOUGH:
+        middle = (low + most) // 2
+        if alike(low, middle):
+            low = middle
+        else:
+            most = middle
+    return low
 
 
 def _lines(data: bytes) -> set[bytes]:
