@@ -7,8 +7,6 @@ git directory of ours that borrows the objects and has no remote gives the plain
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 import weakref
 from pathlib import Path
 
@@ -31,6 +29,9 @@ class Shadow:
     """An empty git directory that borrows the objects of another; it goes when the last reader is gone."""
 
     def __init__(self, common: Path) -> None:
+        import shutil  # slow to load, and few repositories are partial
+        import tempfile
+
         self.folder = Path(tempfile.mkdtemp(prefix="release-mgmt-"))
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         (self.folder / "objects").mkdir()
