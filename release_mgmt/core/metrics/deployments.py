@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -74,16 +75,17 @@ def failures(
     last deployment of its change before it; with several causes the first beginning and the last end count.
     """
     every = sorted(made, key=lambda one: (one.at, one.repository, one.environment, one.failed))
+    done = _Done(every)
     causes: dict[int, list[tuple[datetime, datetime | None]]] = {}
     for place, one in enumerate(every):
         if one.failed:
-            causes[place] = [(one.at, _next_done(every, one))]
+            causes[place] = [(one.at, done.following(one))]
     for report in reports:
         if report.state == "rolled_back":
-            for place in _last(every, {report.change}, report.at, report):
+            for place in done.last({report.change}, report.at, report):
                 causes.setdefault(place, []).append((every[place].at, report.at))
     for incident in incidents:
-        for place in _last(every, incident.changes, incident.opened_at):
+        for place in done.last(incident.changes, incident.opened_at):
             causes.setdefault(place, []).append((incident.opened_at, incident.closed_at))
     return tuple(_failure(every[place], found) for place, found in sorted(causes.items()))
 
@@ -93,30 +95,35 @@ def _failure(deployment: Deployment, causes: list[tuple[datetime, datetime | Non
     return Failure(deployment, min(begin for begin, _ in causes), max(ends) if len(ends) == len(causes) else None)
 
 
-def _next_done(every: list[Deployment], failed: Deployment) -> datetime | None:
-    return next(
-        (
-            one.at
-            for one in every
-            if not one.failed
-            and one.at >= failed.at
-            and (one.repository, one.environment) == (failed.repository, failed.environment)
-        ),
-        None,
-    )
+class _Done:
+    """The deployments that were done, by where and by change, so that many failures do not cost each other's time."""
 
+    def __init__(self, every: Sequence[Deployment]) -> None:
+        self.every = every
+        self.times: dict[tuple[str, str], list[datetime]] = {}
+        self.places: dict[str, list[int]] = {}
+        for place, one in enumerate(every):
+            if not one.failed:
+                self.times.setdefault((one.repository, one.environment), []).append(one.at)
+                for change in one.changes:
+                    self.places.setdefault(change, []).append(place)
 
-def _last(every: list[Deployment], changes: Iterable[str], at: datetime, report: Report | None = None) -> list[int]:
-    """The places of the last done deployment before ``at`` of any of the changes; one each repository and place."""
-    wanted = set(changes)
-    found: dict[tuple[str, str], int] = {}
-    for place, one in enumerate(every):
-        where = (one.repository, one.environment)
-        if one.failed or one.at > at or not wanted & set(one.changes):
-            continue
-        if report is None or where == (report.repository, report.environment):
-            found[where] = place
-    return sorted(found.values())
+    def following(self, failed: Deployment) -> datetime | None:
+        """When the next one was done where this one failed, at the same instant at the earliest."""
+        times = self.times.get((failed.repository, failed.environment), [])
+        place = bisect_left(times, failed.at)
+        return times[place] if place < len(times) else None
+
+    def last(self, changes: Iterable[str], at: datetime, report: Report | None = None) -> list[int]:
+        """The places of the last one until ``at`` of any of the changes; one each repository and environment."""
+        found: dict[tuple[str, str], int] = {}
+        for change in changes:
+            for place in self.places.get(change, ()):
+                one = self.every[place]
+                where = (one.repository, one.environment)
+                if one.at <= at and (report is None or where == (report.repository, report.environment)):
+                    found[where] = max(place, found.get(where, place))
+        return sorted(found.values())
 
 
 @dataclass(frozen=True)

@@ -175,3 +175,20 @@ def test_a_failed_attempt_is_put_right_by_the_next_one_there() -> None:
     ]
     (failure,) = failures(deployments(reports), reports, [])
     assert failure.restored == T0 + 45 * MINUTE
+
+
+@given(REPORTS)
+def test_a_failed_attempt_is_put_right_by_the_next_one_done_there(reports: list[Report]) -> None:
+    """However many there are, and whichever other repository deploys in between."""
+    made = deployments(reports)
+    found = {
+        id(one.deployment): one for one in failures(made, [each for each in reports if each.state != "rolled_back"], [])
+    }
+    for one in made:
+        if one.failed:
+            later = [
+                other.at for other in made
+                if not other.failed and other.repository == one.repository and other.at >= one.at
+            ]  # fmt: skip
+            assert found[id(one)].restored == min(later, default=None)
+    assert len(found) == sum(one.failed for one in made)
