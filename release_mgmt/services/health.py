@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from release_mgmt.services import Store
+from release_mgmt.services import Store, visibility
 from release_mgmt.services.messages import log
 from release_mgmt.store import migrate
 from release_mgmt.store.models.ingest import ForgeSource, WebhookDelivery
@@ -41,11 +41,13 @@ def gauges(store: Store, now: datetime) -> Gauges:
         waiting = session.scalar(select(func.min(Job.created_at)).where(Job.state == "queued"))
         oldest = session.scalar(select(func.min(Repository.synced_at)).where(Repository.archived_at.is_(None)))
         beats = session.execute(select(Worker.id, Worker.heartbeat_at)).all()
-        sources = session.execute(
+        rows = session.execute(
             select(Repository.name, ForgeSource)
             .join(ForgeSource, ForgeSource.repository_id == Repository.id)
             .where(Repository.archived_at.is_(None))
         ).all()
+        kept = visibility.kept(session)  # /metrics may be open to anybody: such a repository is named by its id
+        sources = [(one.repository_id if name in kept else name, one) for name, one in rows]
         deliveries = session.execute(
             select(WebhookDelivery.provider, WebhookDelivery.status, func.count()).group_by(
                 WebhookDelivery.provider, WebhookDelivery.status

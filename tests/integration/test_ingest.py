@@ -288,6 +288,10 @@ def test_how_each_source_is_read_is_measured(store: Store, github: Forge, now: d
     of_ours = {(("repository", "models"),): 90.0}
     assert told["release_mgmt_source_lag_seconds"][1] == of_ours
     assert told["release_mgmt_source_failures"][1] == {(("repository", "models"),): 0.0}
+    with store.write() as session:
+        session.get_one(Repository, "r_1").settings = {"teams_only": True}
+    told = health.gauges(store, now + timedelta(seconds=90))
+    assert told["release_mgmt_source_lag_seconds"][1] == {(("repository", "r_1"),): 90.0}, "its name is kept for teams"
 
 
 def test_a_token_is_sent_to_no_host_that_the_operator_did_not_name(
