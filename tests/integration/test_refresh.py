@@ -140,7 +140,7 @@ def test_publishing_reads_what_was_synced_and_is_the_command_lines_record(
     assert refresh_service.publish(store, OPERATOR, clock.now(), repository) == 1
     wanted = read_changelog(open_repository(git_repo.path), Request("repo", every=True))
     with store.read() as session:
-        record, *_ = publications.record_of(session, "repo")
+        record = publications.published(session, "repo", publications.current(session, "repo")).record
     prefix = change_prefix(repository)
     for published, section in zip(record.releases, wanted.releases, strict=True):
         bare = [changed(entry, level=None, kind=entry.kind if entry.kind == "revert" else None)
