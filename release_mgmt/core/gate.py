@@ -66,7 +66,8 @@ class BreakGlass:
 class Subject:
     """The change that is asked about. ``window``: where the plan has it; ``cancelled``: that window was called off.
 
-    ``standing`` holds blockers that do not come from the calendar: approvals, dependencies, readiness, a moved tag.
+    ``standing`` holds blockers that do not come from the calendar: approvals, dependencies, readiness, a moved tag. One
+    with ``until`` ends by itself.
     ``break_glass`` are its permissions; several at a time break what each of them names.
     """
 
@@ -184,7 +185,7 @@ def reasons_at(question: Question, at: datetime) -> list[GateReason]:
         if subject.withdrawn:
             found.append(GateReason("withdrawn", subject.id, "The change was withdrawn."))
         found += _slot(question, subject, at)
-        found += subject.standing
+        found += [each for each in subject.standing if each.until is None or at < each.until]
         holding = [glass for glass in subject.break_glass if glass.holds(at)]
         over = any(glass.until <= at for glass in subject.break_glass)
         found = [each for each in found if not any(glass.breaks(each) for glass in holding)]

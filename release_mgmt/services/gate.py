@@ -165,26 +165,39 @@ def _resolved(session: Session, asked: Asked) -> list[Asked]:
     sha = asked.sha.strip().lower()
     if not 7 <= len(sha) <= 64 or not all(letter in "0123456789abcdef" for letter in sha):
         raise InvalidInput.at("sha", "is not a commit", "7 to 64 hexadecimal digits")
-    release = session.scalar(
-        select(Release.id).where(Release.repository_id == repository.id, Release.sha.startswith(sha))
-    )
-    if release is not None:
-        statement = select(Change.id).where(Change.release_id == release, Change.state.not_in(DONE)).order_by(Change.id)
-        found = list(session.scalars(statement.limit(MOST_TARGETS)))
+    tagged = _tagged(session, repository, sha)
+    if tagged:
+        inside = session.execute(
+            select(Change.id, Change.state).where(Change.release_id.in_(tagged)).order_by(Change.id)
+        ).all()
+        # What shipped before, by the lane or alone, is not asked about again, save when a whole release is repeated.
+        found = [each.id for each in inside if each.state not in DONE] or [each.id for each in inside]
     else:
-        statement = (
-            select(Change.id)
-            .outerjoin(ChangeCommit, ChangeCommit.change_id == Change.id)
-            .where(
-                Change.repository_id == repository.id,
-                or_(Change.head_sha.startswith(sha), ChangeCommit.sha.startswith(sha)),
+        found = list(
+            session.scalars(
+                select(Change.id)
+                .outerjoin(ChangeCommit, ChangeCommit.change_id == Change.id)
+                .where(
+                    Change.repository_id == repository.id,
+                    or_(Change.head_sha.startswith(sha), ChangeCommit.sha.startswith(sha)),
+                )
+                .distinct()
+                .order_by(Change.id)
             )
-            .distinct()
         )
-        found = list(session.scalars(statement.limit(MOST_TARGETS)))
     if not found:
         raise NotFound("No change of this repository holds that commit.", hint="Is the repository synced?")
     return [Asked(asked.repository, asked.environment, change) for change in found]
+
+
+def _tagged(session: Session, repository: Repository, sha: str) -> list[str]:
+    """The releases tagged at a commit: several where packages of a repository are released together."""
+    rows = session.execute(
+        select(Release.id, Release.sha).where(Release.repository_id == repository.id, Release.sha.startswith(sha))
+    ).all()
+    if len({each.sha for each in rows}) > 1:
+        raise InvalidInput.at("sha", "is the beginning of several releases", "the whole commit id")
+    return [each.id for each in rows]
 
 
 def _repository(session: Session, name: str) -> Repository:
@@ -310,21 +323,26 @@ def _unready(session: Session, change: Change, calendar: ReleaseCalendar, enviro
     if change.merged_at is None:
         found.append(GateReason("not_ready", change.id, "The change is not merged."))
     rule = next((each for each in calendar.policy.promotions if each.environment == environment), None)
-    if rule is not None and not _passed(session, change.id, rule.after):
+    passed = _passed(session, change.id, rule.after) if rule is not None else None
+    if rule is not None and passed is None:
         found.append(GateReason("not_ready", rule.after, f"The change has not passed {rule.after}."))
-    if calendar.policy.needs_accepted and not _passed(session, change.id, None):
+    elif rule is not None and passed is not None and rule.soak:
+        message = f"The change passed {rule.after}, and its time to soak there is not over."
+        found.append(GateReason("not_ready", rule.after, message, passed + rule.soak))
+    if calendar.policy.needs_accepted and _passed(session, change.id, None) is None:
         found.append(GateReason("not_ready", "accept", "The change was not accepted by its users."))
     return found
 
 
-def _passed(session: Session, change: str, environment: str | None) -> bool:
-    """Whether the latest report on an environment (None: on acceptance) says that it is done."""
-    statement = select(StageRow.state).where(StageRow.change_id == change)
+def _passed(session: Session, change: str, environment: str | None) -> datetime | None:
+    """When the latest report on an environment (None: on acceptance) said that it is done; None: it does not."""
+    statement = select(StageRow.state, StageRow.at).where(StageRow.change_id == change)
     if environment is None:
         statement = statement.where(StageRow.stage == "accept")
     else:
         statement = statement.where(StageRow.environment == environment, StageRow.stage.in_(("stage", "deploy")))
-    return session.scalar(statement.order_by(StageRow.position.desc()).limit(1)) == "done"
+    last = session.execute(statement.order_by(StageRow.position.desc()).limit(1)).first()
+    return last.at if last is not None and last.state == "done" else None
 
 
 def _dependencies(session: Session, change: Change, environment: str) -> list[GateReason]:
@@ -337,5 +355,5 @@ def _dependencies(session: Session, change: Change, environment: str) -> list[Ga
     return [
         GateReason("dependency_not_done", other, f"It needs “{title}” first.")
         for other, state, title in needs
-        if state != "released" and not _passed(session, other, environment)
+        if state != "released" and _passed(session, other, environment) is None
     ]

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from release_mgmt.core.errors import Conflict, InvalidInput, NotFound
 from release_mgmt.services import calendars, gate, leases, plans, stages, windows
 from release_mgmt.services.gate import Asked
-from release_mgmt.store.models.repositories import Change
+from release_mgmt.store.models.repositories import Change, Release
 from release_mgmt.store.models.scheduling import DependencyRow, GateDecisionRow, PlanRow
 from release_mgmt.store.session import Store
 from tests.integration.scheduling.builders import NOW, OPERATOR, apply, at, document, freeze, seed
@@ -165,3 +165,70 @@ def test_a_missing_approval_is_told_beside_the_rest(sqlite_store: Store):
     policy = document()["policy"] | {"approvals": {"minor": {"release_managers": 1}}}
     apply(sqlite_store, policy=policy, freezes=[freeze("F", "2026-11-23")])
     assert codes(sqlite_store, "m1", at("2026-11-23T12:00")) == ["freeze", "outside_window", "missing_approval"]
+
+
+@pytest.mark.acceptance("SCH-C7")
+def test_the_soak_binds_the_minor_lane_too_and_ends_by_itself(sqlite_store: Store):
+    seed(sqlite_store, "m1")
+    policy = document()["policy"] | {
+        "promotions": [{"environment": "prod", "after": "staging", "soak": "PT24H"}],
+        "minor_lane": {"approved_in_advance": True},
+    }
+    apply(sqlite_store, policy=policy)
+    passed, over = at("2026-12-01T18:00"), at("2026-12-02T18:00")
+    assert codes(sqlite_store, "m1", passed) == ["not_ready"]
+    stages.report(sqlite_store, OPERATOR, passed, "m1", stage="stage", environment="staging", state="done")
+    asked = gate.ask(sqlite_store, OPERATOR, passed, [Asked("pricing", "prod", "m1")]).decision
+    assert [(each.code, each.ref, each.until) for each in asked.reasons] == [("not_ready", "staging", over)]
+    assert (asked.decision, asked.next_allow, asked.next_transition) == ("deny", over, over)
+    assert codes(sqlite_store, "m1", over - timedelta(seconds=1)) == ["not_ready"]
+    assert codes(sqlite_store, "m1", over) == []
+    stages.report(sqlite_store, OPERATOR, over, "m1", stage="stage", environment="staging", state="failed")
+    assert codes(sqlite_store, "m1", over) == ["not_ready"]
+
+
+def tag(store: Store, name: str, sha: str, changes: list[str], package: str | None = None) -> None:
+    with store.write() as session:
+        session.add(
+            Release(
+                id=name, repository_id="r_pricing", version=name, package=package, tag=name, sha=sha,
+                released_at=NOW, position=0,
+            )
+        )  # fmt: skip
+        session.flush()
+        for change in changes:
+            session.get_one(Change, change).release_id = name
+
+
+@pytest.mark.acceptance("SCH-G2")
+def test_a_release_is_asked_about_whole_however_large(sqlite_store: Store):
+    names = [f"m{number:03}" for number in range(70)]
+    seed(sqlite_store, " ".join(names))
+    apply(sqlite_store, policy={"default": "open", "approvals": document()["policy"]["approvals"]}, series=[])
+    with sqlite_store.write() as session:
+        session.get_one(Change, "m069").state = "withdrawn"
+    tag(sqlite_store, "1.0", "a" * 40, names)
+    found = gate.ask(sqlite_store, OPERATOR, NOW, [Asked("pricing", "prod", sha="aaaaaaa")])
+    assert (len(found.targets), found.decision.decision) == (70, "deny")
+    assert [(each.code, each.ref) for each in found.decision.reasons] == [("withdrawn", "m069")]
+
+
+def test_packages_released_together_are_asked_about_together_and_a_short_id_may_name_several(planned: Store):
+    tag(planned, "a-1.0", "a" * 40, ["m1"], "a")
+    tag(planned, "b-1.0", "a" * 40, ["M1"], "b")
+    tag(planned, "b-1.1", "a" * 39 + "b", ["m2"], "b")
+    found = gate.ask(planned, OPERATOR, NOW, [Asked("pricing", "prod", sha="a" * 40)], at=IN_W1)
+    assert [each.change for each in found.targets] == ["M1", "m1"]
+    assert [each.decision for each in found.decision.answers] == ["deny", "allow"]
+    with pytest.raises(InvalidInput):
+        gate.ask(planned, OPERATOR, NOW, [Asked("pricing", "prod", sha="aaaaaaa")])
+
+
+def test_a_release_that_is_out_may_be_asked_about_again(planned: Store):
+    tag(planned, "1.0", "a" * 40, ["m1", "m2"])
+    stages.report(planned, OPERATOR, IN_W1, "m1", stage="deploy", state="done")
+    asked = [Asked("pricing", "prod", sha="a" * 40)]
+    assert [each.change for each in gate.ask(planned, OPERATOR, IN_W1, asked).targets] == ["m2"]
+    stages.report(planned, OPERATOR, IN_W1, "m2", stage="deploy", state="done")
+    again = gate.ask(planned, OPERATOR, IN_W1, asked)
+    assert ([each.change for each in again.targets], again.decision.decision) == (["m1", "m2"], "allow")
