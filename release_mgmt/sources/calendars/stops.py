@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta, tzinfo
 from difflib import get_close_matches
 from typing import Literal
 
 from release_mgmt.core.classification import Level
 from release_mgmt.core.errors import InvalidInput
-from release_mgmt.core.windows import Exceptions, Freeze, Scope, matches, parse, zone
+from release_mgmt.core.windows import Exceptions, Freeze, Rule, Scope, matches, parse, zone
 from release_mgmt.sources.calendars.fields import Fields, local_day
 
 FREEZE_KEYS = (
     "id", "days", "start", "end", "duration", "rrule", "hard", "reason", "scope", "time_zone", "overrun", "except",
 )  # fmt: skip
 _SCOPE_KEYS = ("repositories", "teams", "environments", "levels")
+_NEAR = timedelta(days=40)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -57,7 +58,7 @@ def read_freeze(fields: Fields, calendar_zone: str, known: Known) -> Freeze | No
     overrun: Literal["allow", "deny"] = "deny"
     if fields.choice("overrun", ("allow", "deny"), "deny") == "allow":
         overrun = "allow"
-    cancelled = [fields.local_value(value, f"except[{i}]") for i, value in enumerate(fields.values("except"))]
+    cancelled = _exceptions(fields, begin, rule, rules, whole_days=days is not None)
     if begin is None or len(fields.errors) > before:
         return None
     return Freeze(
@@ -72,8 +73,31 @@ def read_freeze(fields: Fields, calendar_zone: str, known: Known) -> Freeze | No
         duration=length,
         rule=rule,
         overrun=overrun,
-        cancelled=tuple(sorted(filter(None, cancelled))),
+        cancelled=cancelled,
     )
+
+
+def _exceptions(
+    fields: Fields, begin: datetime | None, rule: Rule | None, zone: tzinfo, *, whole_days: bool
+) -> tuple[datetime, ...]:
+    """The local starts at which a recurring freeze does not hold; a date will do for one of whole days."""
+    found: set[datetime] = set()
+    for index, value in enumerate(fields.values("except")):
+        day = local_day(value) if whole_days else None
+        start = datetime.combine(day, time()) if day else fields.local_value(value, f"except[{index}]")
+        if start is None or begin is None:
+            continue
+        if rule is None:
+            near: list[datetime] = [begin]
+        else:
+            near = list(rule.local_starts(begin, start.date() - _NEAR, start.date() + _NEAR, zone))
+        if start in near:
+            found.add(start)
+            continue
+        best = min(near, key=lambda each: abs(each - start), default=None)
+        said = f"{start:%Y-%m-%dT%H:%M} is no start of this freeze"
+        fields.fault(f"except[{index}]", said, f"{best:%Y-%m-%dT%H:%M}" if best else None)
+    return tuple(sorted(found))
 
 
 def _days(fields: Fields) -> tuple[date, date] | None:

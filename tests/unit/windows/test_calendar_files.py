@@ -9,7 +9,7 @@ import pytest
 
 from release_mgmt.core.classification import Level
 from release_mgmt.core.errors import InvalidInput, TooLarge
-from release_mgmt.core.windows import Notice, expand
+from release_mgmt.core.windows import Notice, expand, periods
 from release_mgmt.sources.calendars import Known, load_file, load_yaml, read_document
 from tests.unit.windows.builders import at
 
@@ -185,3 +185,16 @@ def test_a_number_that_is_none_is_no_text(value):
     with pytest.raises(InvalidInput) as caught:
         read_document(load_yaml(f"calendar: {value}\ntime_zone: UTC")[0], 2026)
     assert [each.path for each in caught.value.errors] == ["calendar"]
+
+
+@pytest.mark.acceptance("SCH-W14")
+def test_an_exception_of_a_freeze_must_be_one_of_its_starts():
+    days = "{id: f, days: [2026-12-05, 2026-12-06], rrule: FREQ=WEEKLY, except: [%s]}"
+    found = read_document(load_yaml(BASE + f"freezes: [{days % '2026-12-12'}]")[0], 2026)
+    held = periods(found.freezes, at("2026-12-01T00:00"), at("2026-12-25T00:00"))
+    assert [each.whole_days[0].day for each in held if each.whole_days] == [5, 19]
+    nightly = "{id: n, start: 2026-12-05T22:00, duration: PT4H, rrule: FREQ=DAILY, except: [%s]}"
+    for text, meant in ((days % "2026-12-13", "2026-12-12T00:00"), (nightly % "2026-12-06T21:00", "2026-12-06T22:00")):
+        with pytest.raises(InvalidInput) as caught:
+            read_document(load_yaml(BASE + f"freezes: [{text}]")[0], 2026)
+        assert [(each.path, each.allowed) for each in caught.value.errors] == [("freezes[0].except[0]", meant)]
