@@ -14,7 +14,7 @@ from typing import Literal
 
 from release_mgmt.core.classification import Level
 from release_mgmt.core.planning import taken
-from release_mgmt.core.windows import FreezePeriod, Policy, Target, Window, in_scope, union
+from release_mgmt.core.windows import FreezePeriod, Policy, Target, Window, in_scope, subtract, union
 
 Answer = Literal["allow", "warn", "deny"]
 
@@ -208,9 +208,13 @@ def _freezes(question: Question, at: datetime) -> list[GateReason]:
 def _scope(question: Question, at: datetime) -> list[GateReason]:
     """A scope without a change: an open window, or what the policy says outside of windows."""
     default = question.policy.default if question.scheduled else question.policy.unscheduled or question.policy.default
-    if default == "open" or any(each.contains(at) for each in question.windows):
+    if default == "open":
         return []
-    return [_outside(question, at)]
+    around = [each for each in question.windows if each.contains(at)]
+    lost = [_too_little(question, each, at) for each in around]
+    if None in lost:
+        return []
+    return list(dict.fromkeys(each for each in lost if each is not None)) or [_outside(question, at)]
 
 
 def _outside(question: Question, at: datetime) -> GateReason:
@@ -244,7 +248,25 @@ def _slot(question: Question, subject: Subject, at: datetime) -> list[GateReason
     return [GateReason(code, own.key, f"Its window {tense} {own.key}.", until)]
 
 
+def _too_little(question: Question, window: Window, at: datetime) -> GateReason | None:
+    """A hard freeze that leaves less of the window about ``at`` than its least duration: the plan uses none of that."""
+    if not window.min_duration:
+        return None
+    near = [
+        each for each in question.freezes if each.freeze.hard and each.start < window.end and each.end > window.start
+    ]
+    for start, end in subtract((window.start, window.end), ((each.start, each.end) for each in near)):
+        if start <= at < end and end - start < window.min_duration:
+            freeze = next(each.freeze for each in near if each.start <= end and each.end >= start)
+            message = f"The freeze {freeze.id} leaves too little of the window {window.key}."
+            return GateReason("freeze", freeze.id, message)
+    return None
+
+
 def _fits(question: Question, subject: Subject, own: Window, at: datetime) -> list[GateReason]:
+    lost = _too_little(question, own, at)
+    if lost is not None:
+        return [lost]
     if subject.duration is None:
         return []
     if own.duration < subject.duration:

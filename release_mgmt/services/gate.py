@@ -32,6 +32,7 @@ from release_mgmt.store.models.scheduling import (
 )
 
 MOST_TARGETS = 50
+_EARLIEST, _LATEST = 1971, 2199
 _BEFORE, _AFTER = timedelta(days=40), timedelta(days=400)
 
 
@@ -69,7 +70,7 @@ def keep(
     session: Session, actor: Actor, now: datetime, asked: Sequence[Asked], *, at: datetime | None = None
 ) -> Answer:
     """As :func:`ask`, in the caller's transaction, for what was done already."""
-    instant = at or now
+    instant = _bounded(at) or now
     targets = [target for each in asked for target in _resolved(session, each)]
     loaded = [_question(session, each, instant, now) for each in targets]
     found = decide([question for question, _ in loaded], instant, now)
@@ -87,6 +88,13 @@ def keep(
         if one.decision == "deny" and target.change is not None and at is None:
             _tell_denied(session, actor, now, target, row.slug, one)
     return Answer(_for(session, actor, found), key, max(versions, default=None), tuple(targets))
+
+
+def _bounded(at: datetime | None) -> datetime | None:
+    """Calendars reach no further; beyond, instants cannot be reckoned with."""
+    if at is not None and not _EARLIEST <= at.year <= _LATEST:
+        raise InvalidInput.at("at", "is too far away", f"an instant of the years {_EARLIEST} to {_LATEST}")
+    return at
 
 
 def _tell_denied(
@@ -115,7 +123,7 @@ def peek(
     """As :func:`ask` for a page: nothing is kept. ``votes``: what they come to, where the page knows it already."""
     require(actor, Action.READ_PLAN)
     with store.read() as session:
-        question, row = _question(session, asked, at or now, now, votes)
+        question, row = _question(session, asked, _bounded(at) or now, now, votes)
         found = decide([question], at or now, now)
         return Answer(_for(session, actor, found), "", row.plan_version, (asked,))
 

@@ -244,3 +244,18 @@ def test_gate_and_calendar_agree_at_a_thousand_instants(zone_name):
         assert (found.decision == "allow") is on_calendar, instant
         following = min((start for start, _ in spans if start >= instant), default=None)
         assert found.next_allow == (instant if on_calendar else following)
+
+
+@pytest.mark.acceptance("SCH-F2")
+def test_what_a_freeze_leaves_of_a_window_must_have_its_least_duration():
+    short = replace(TUESDAYS.series[0], min_duration=timedelta(hours=2))
+    cal = replace(with_freezes(freeze("2026-11-24T19:00", "2026-11-24T20:00", id="F")), series=(short,))
+    before, within, after = at("2026-11-24T17:30"), at("2026-11-24T18:30"), at("2026-11-24T19:30")
+    subject = Subject("m1", Level.MINOR, window=W1)
+    for who in (None, subject):
+        assert [told(ask(cal, when, subject=who)) for when in (before, within, after)][0::2] == [["freeze"], []]
+        assert told(ask(cal, within, subject=who))[0] == "freeze"
+        found = ask(cal, before, subject=who)
+        assert (found.blocked_by, found.next_allow) == (("F",), at("2026-11-24T19:00"))
+    [window] = [each for each in question(cal).windows if each.key == W1]
+    assert usable(window, periods(cal.freezes, window.start, window.end)) == [(at("2026-11-24T19:00"), window.end)]

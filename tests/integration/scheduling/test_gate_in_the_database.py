@@ -224,6 +224,14 @@ def test_packages_released_together_are_asked_about_together_and_a_short_id_may_
         gate.ask(planned, OPERATOR, NOW, [Asked("pricing", "prod", sha="aaaaaaa")])
 
 
+@pytest.mark.acceptance("SCH-G2")
+@pytest.mark.parametrize("when", ["0001-01-01T00:00", "9999-12-31T23:59"])
+def test_an_instant_beyond_every_calendar_is_refused(planned: Store, when: str):
+    with pytest.raises(InvalidInput) as refused:
+        codes(planned, "m1", at(when))
+    assert [each.path for each in refused.value.errors] == ["at"]
+
+
 def test_a_release_that_is_out_may_be_asked_about_again(planned: Store):
     tag(planned, "1.0", "a" * 40, ["m1", "m2"])
     stages.report(planned, OPERATOR, IN_W1, "m1", stage="deploy", state="done")
