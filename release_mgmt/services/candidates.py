@@ -22,10 +22,12 @@ GONE = ("withdrawn",)
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The candidates of a calendar, and where what they need stands elsewhere."""
+    """The candidates of a calendar, and where what they need stands elsewhere: ``external`` and ``gone`` are those of
+    :class:`release_mgmt.core.planning.Settings`."""
 
     candidates: list[Candidate]
     external: dict[str, datetime | None]
+    gone: dict[str, str]
     changes: dict[str, Change]
     repositories: dict[str, str]
 
@@ -82,7 +84,8 @@ def load(session: Session, row: CalendarRow, calendar: ReleaseCalendar) -> Loade
         for change in changes.values()
     ]  # fmt: skip
     outside = {need for required in needs.values() for need in required} - set(changes)
-    return Loaded(candidates, _external(session, outside), changes, repositories)
+    external, gone = _external(session, outside)
+    return Loaded(candidates, external, gone, changes, repositories)
 
 
 def _dependencies(session: Session, changes: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -111,11 +114,12 @@ def _passed(session: Session) -> dict[tuple[str, str], datetime]:
     return found
 
 
-def _external(session: Session, outside: set[str]) -> dict[str, datetime | None]:
-    """Changes of other calendars: when their window starts; done ones long ago."""
+def _external(session: Session, outside: set[str]) -> tuple[dict[str, datetime | None], dict[str, str]]:
+    """Changes of other calendars: when their window starts, released ones long ago; and which of them are gone."""
     found: dict[str, datetime | None] = dict.fromkeys(outside)
+    gone: dict[str, str] = {}
     if not outside:
-        return found
+        return found, gone
     rows = session.execute(
         select(Change.id, Change.state, func.max(PlacementRow.starts_at))
         .outerjoin(PlacementRow, and_(PlacementRow.change_id == Change.id))
@@ -124,7 +128,10 @@ def _external(session: Session, outside: set[str]) -> dict[str, datetime | None]
     )
     for change, state, start in rows:
         found[change] = LONG_AGO if state in DONE else start
-    return found
+        if state in GONE or state == "rolled_back":
+            found[change] = None
+            gone[change] = "withdrawn" if state in GONE else "dependency"
+    return found, gone
 
 
 def _candidate(
@@ -160,6 +167,7 @@ def _candidate(
         promoted_at=passed.get((change.id, rule.after)) if rule else None,
         emergency=bool(terms and terms.emergency),
         done=change.state in DONE,
+        rolled_back=change.state == "rolled_back",
         withdrawn=change.state in GONE,
         announced=_announced(placement),
         request=_request(placement),

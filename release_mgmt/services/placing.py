@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from release_mgmt.core.classification import Level
 from release_mgmt.core.errors import Conflict, InvalidInput, NotFound
 from release_mgmt.core.permissions import Action, Actor, require
-from release_mgmt.core.planning import Candidate, Request, hindrance, taken
+from release_mgmt.core.planning import Bounds, Candidate, Request, hindrance, taken
 from release_mgmt.core.text import clean
 from release_mgmt.core.windows import ReleaseCalendar, Window, expand, in_scope, periods
 from release_mgmt.services import Store, audit, calendar_rows, candidates, plan_messages, plans, secret
@@ -21,6 +21,7 @@ from release_mgmt.services.plans import Difference
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import (
     CalendarRow,
+    DependencyRow,
     MoveRow,
     PlacementRow,
     WindowRow,
@@ -98,7 +99,7 @@ def move(
         if candidate is None or candidate.done:
             raise Conflict("This change is not planned any more.", code="not_planned")
         target = window_of(calendar, window, now)
-        checks = tuple(objections(session, row, calendar, candidate, target, loaded.candidates, now))
+        checks = tuple(objections(session, row, calendar, candidate, target, now))
         refused = [each for each in checks if not each.overridable or not override]
         if refused and not dry_run:
             raise refusal(refused[0], checks)
@@ -151,7 +152,6 @@ def objections(
     calendar: ReleaseCalendar,
     candidate: Candidate,
     window: Window,
-    others: Sequence[Candidate],
     now: datetime,
 ) -> list[Check]:
     """Everything that speaks against the window, the hard rules first."""
@@ -165,37 +165,56 @@ def objections(
         if hindered is not None and hindered not in [each[:2] for each in found]:
             found.append((*hindered, f"{hindered[0].replace('_', ' ').capitalize()}: {hindered[1]}."))
             break
-    starts = {
-        each.change_id: each for each in session.scalars(select(PlacementRow).where(PlacementRow.calendar_id == row.id))
-    }
-    found += _order(candidate, window, others, starts)
+    found += _order(session, candidate, window)
+    found += _ready(candidate, window, Bounds(calendar, now))
     notice = window.policy.notice(candidate.level)
     if not candidate.emergency and not notice.met(now, window.start, calendar.business_days_of(candidate.teams)):
         found.append(("notice", window.key, "The notice would be too short."))
     stored = session.get(WindowRow, (row.id, window.key))
-    mine = starts.get(candidate.id)
+    mine = session.get(PlacementRow, (candidate.id, candidate.environment))
     if stored is not None and (mine is None or mine.window != window.key):
         found += _room(candidate, window, stored)
     return [Check(code, ref, message, code not in _NEVER_OVERRIDDEN) for code, ref, message in found]
 
 
-def _order(
-    candidate: Candidate, window: Window, others: Sequence[Candidate], placed: Mapping[str, PlacementRow]
-) -> list[tuple[str, str, str]]:
-    """What it needs must go before, what needs it after."""
+def _order(session: Session, candidate: Candidate, window: Window) -> list[tuple[str, str, str]]:
+    """What it needs must go before, what needs it after, also where another calendar plans them."""
     found: list[tuple[str, str, str]] = []
-    by_id = {each.id: each for each in others}
-    for need in candidate.depends_on:
-        there = placed.get(need)
-        if need in by_id and by_id[need].done:
-            continue
-        if there is None or there.starts_at is None or there.starts_at > window.start:
+    for need, state, start in _standing(session, DependencyRow.needs_id, DependencyRow.change_id == candidate.id):
+        if state != "released" and (start is None or start > window.start):
             found.append(("dependency", need, f"{need}, which it needs, is not placed before."))
-    for each in others:
-        there = placed.get(each.id)
-        if candidate.id in each.depends_on and there and there.starts_at and there.starts_at < window.start:
-            found.append(("dependency", each.id, f"{each.id} needs it and goes before."))
+    for other, state, start in _standing(session, DependencyRow.change_id, DependencyRow.needs_id == candidate.id):
+        if state not in candidates.DONE + candidates.GONE and start is not None and start < window.start:
+            found.append(("dependency", other, f"{other} needs it and goes before."))
     return found
+
+
+def _standing(
+    session: Session, column: InstrumentedAttribute[str], where: ColumnElement[bool]
+) -> list[tuple[str, str, datetime | None]]:
+    """(change, its state, when its window starts) of one side of the dependencies."""
+    rows = session.execute(
+        select(Change.id, Change.state, func.max(PlacementRow.starts_at))
+        .join(DependencyRow, column == Change.id)
+        .outerjoin(PlacementRow, PlacementRow.change_id == Change.id)
+        .where(where)
+        .group_by(Change.id, Change.state)
+        .order_by(Change.id)
+    )
+    return [(change, state, start) for change, state, start in rows]
+
+
+def _ready(candidate: Candidate, window: Window, bounds: Bounds) -> list[tuple[str, str, str]]:
+    """Whether it is ready in time: merged (and accepted) before the content closes, promoted, its date come."""
+    if candidate.emergency:
+        return []
+    ready = bounds.ready(candidate)
+    if ready is None or ready[0] > max(window.start, bounds.now):
+        ref = ready[1] if ready is not None else bounds.waits_for(candidate)
+        return [("not_ready", ref, "The change is not ready by then.")]
+    if candidate.ready_at is not None and candidate.ready_at > bounds.cut_off(window):
+        return [("cut_off", window.key, "It was ready after the cut-off of the window.")]
+    return []
 
 
 def _room(candidate: Candidate, window: Window, stored: WindowRow) -> list[tuple[str, str, str]]:

@@ -99,6 +99,7 @@ def compute(session: Session, now: datetime, row: CalendarRow, calendar: Release
     settings = Settings(
         version=row.plan_version + 1,
         external=loaded.external,
+        gone=loaded.gone,
         zone_data_changed=row.tzdata is not None and row.tzdata != zone_data(),
     )
     return plan(calendar, loaded.candidates, now, settings), loaded
@@ -117,7 +118,8 @@ def effects(
     if changed is not None:
         swapped = {each.id: each for each in changed}
         listed = [swapped.get(each.id, each) for each in loaded.candidates]
-        made = plan(calendar, listed, now, Settings(version=row.plan_version + 1, external=loaded.external))
+        settings = Settings(version=row.plan_version + 1, external=loaded.external, gone=loaded.gone)
+        made = plan(calendar, listed, now, settings)
     return _difference(session, row, made, loaded)
 
 

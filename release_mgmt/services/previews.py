@@ -86,7 +86,7 @@ def outlook(
         teams=frozenset(affected),
         environment=candidates.environment_of(calendar),
     )
-    made = plan(calendar, [*loaded.candidates, mine], now, Settings(external=loaded.external))
+    made = plan(calendar, [*loaded.candidates, mine], now, Settings(external=loaded.external, gone=loaded.gone))
     placed = made.placement_of(mine.id)
     if placed is None:
         why = next((one.reasons for one in made.deferrals if one.change == mine.id), ())

@@ -58,7 +58,7 @@ def swap(
         loaded = candidates.load(session, row, calendar)
         there = [placing.window_of(calendar, each.window or "", now) for each in reversed(pair)]
         found = [_candidate(loaded.candidates, key) for key in (change, other)]
-        checks = _checks(session, row, calendar, found, there, loaded.candidates, now)
+        checks = _checks(session, row, calendar, found, there, now)
         refused = [each for each in checks if not each.overridable or not override]
         if refused and not dry_run:
             raise placing.refusal(refused[0], checks)
@@ -115,12 +115,12 @@ def _candidate(known: Sequence[Candidate], key: str) -> Candidate:
 
 def _checks(
     session: Session, row: CalendarRow, calendar: ReleaseCalendar, pair: Sequence[Candidate], there: Sequence[Window],
-    known: Sequence[Candidate], now: datetime,
+    now: datetime,
 ) -> tuple[Check, ...]:  # fmt: skip
     """What speaks against either place; the two are weighed against each other where they will be."""
     found: list[Check] = []
     for index, (mine, window) in enumerate(zip(pair, there, strict=True)):
-        against = placing.objections(session, row, calendar, mine, window, known, now)
+        against = placing.objections(session, row, calendar, mine, window, now)
         found += [each for each in against if each.code not in _ROOM and not _about(each, pair[1 - index])]
         found += _room(session, row, mine, pair[1 - index], window)
     for index, mine in enumerate(pair):

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import InvalidInput, NotFound, StaleVersion
 from release_mgmt.core.permissions import Action, Actor, require
-from release_mgmt.core.planning import in_order
+from release_mgmt.core.planning import refuse_circles
 from release_mgmt.services import Store, audit, calendar_rows, candidates, plans, visibility
 from release_mgmt.services.placing import planned_by
 from release_mgmt.store.models.repositories import Change
@@ -104,8 +104,9 @@ def put_terms(
             _link(session, actor, now, change, depends_on)
         row.updated_at, row.version = now, row.version + 1
         session.flush()
+        if depends_on is not None:
+            _refuse_circles(session, change)
         calendar = calendar_rows.value(calendar_row, now)
-        in_order([each for each in candidates.load(session, calendar_row, calendar).candidates if not each.done])
         plans.make(session, actor, now, calendar_row, calendar, reason=f"terms of {change}")
         after = _terms(session, found)
         audit.record(
@@ -117,6 +118,21 @@ def put_terms(
 
 def _json(value: Terms) -> dict[str, object]:
     return {name: getattr(value, name) for name in Terms.__dataclass_fields__} | {"depends_on": list(value.depends_on)}
+
+
+def _refuse_circles(session: Session, change: str) -> None:
+    """What is still to go must not need itself, whatever calendars the circle runs through."""
+    over = select(Change.id).where(Change.state.in_(candidates.DONE + candidates.GONE))
+    left = select(DependencyRow).where(DependencyRow.change_id.not_in(over), DependencyRow.needs_id.not_in(over))
+    needs: dict[str, list[str]] = {}
+    for row in session.scalars(left.order_by(DependencyRow.change_id, DependencyRow.needs_id)):
+        needs.setdefault(row.change_id, []).append(row.needs_id)
+    reached, todo = {change}, [change]
+    while todo:
+        more = [each for each in needs.get(todo.pop(), ()) if each not in reached]
+        reached.update(more)
+        todo.extend(more)
+    refuse_circles({each: needs[each] for each in reached if each in needs})
 
 
 def _link(session: Session, actor: Actor, now: datetime, change: str, needs: Sequence[str]) -> None:

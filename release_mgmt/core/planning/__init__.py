@@ -4,6 +4,7 @@
 finds the first with room, ``standing`` keeps what was announced, ``engine`` runs it and ``report`` tells it.
 """
 
+from release_mgmt.core.planning.bounds import Bounds
 from release_mgmt.core.planning.engine import Settings, plan, plan_over
 from release_mgmt.core.planning.model import (
     Announced,
@@ -18,11 +19,12 @@ from release_mgmt.core.planning.model import (
     Request,
     Suggestion,
 )
-from release_mgmt.core.planning.order import in_order
+from release_mgmt.core.planning.order import in_order, refuse_circles
 from release_mgmt.core.planning.profiles import hindrance, taken
 
 __all__ = [
     "Announced",
+    "Bounds",
     "Candidate",
     "Conflict",
     "Deferral",
@@ -38,5 +40,6 @@ __all__ = [
     "in_order",
     "plan",
     "plan_over",
+    "refuse_circles",
     "taken",
 ]

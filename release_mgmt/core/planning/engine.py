@@ -28,11 +28,13 @@ _PAST = timedelta(days=120)
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a plan is made with besides the changes. ``external`` maps changes placed in other calendars to the start
-    of their window (None: placed nowhere); ``until`` is the horizon (None: the calendar's)."""
+    of their window (None: placed nowhere), ``gone`` those that were withdrawn or rolled back to the reason's code;
+    ``until`` is the horizon (None: the calendar's)."""
 
     version: int = 1
     until: datetime | None = None
     external: Mapping[str, datetime | None] = field(default_factory=dict)
+    gone: Mapping[str, str] = field(default_factory=dict)
     zone_data_changed: bool = False
     zones: ZoneOf = zone
 
@@ -81,9 +83,11 @@ class _Planner:
         self.index = {each.key: i for i, each in enumerate(self.windows)}
         self.profiles = Profiles(self.windows, freezes)
         self.bounds = Bounds(calendar, now, settings.zones)
-        self.done = frozenset(each.id for each in candidates if each.done)
+        self.done = frozenset(each.id for each in candidates if each.done and not each.rolled_back)
         self.shipped = self._shipped(candidates)
-        self.withdrawn = frozenset(each.id for each in candidates if each.withdrawn)
+        self.gone = dict(settings.gone)
+        self.gone.update({each.id: "dependency" for each in candidates if each.rolled_back})
+        self.gone.update({each.id: "withdrawn" for each in candidates if each.withdrawn})
         self.live = in_order([each for each in candidates if not each.done and not each.withdrawn])
         self.outcome = Outcome()
         self._rows: dict[int, Row] = {}
@@ -143,7 +147,7 @@ class _Planner:
         """One pass: hold what stays, then place the rest. The third value names what must move and did not yet."""
         self.outcome = Outcome()
         fit = Fit(self.windows, self.freezes)
-        placed: dict[str, int | None] = dict.fromkeys(self.withdrawn)
+        placed: dict[str, int | None] = dict.fromkeys(self.gone)
         held: set[str] = set()
         for index, each in self.shipped:
             self._hold(fit, index, each)
@@ -171,22 +175,29 @@ class _Planner:
     ) -> list[tuple[str, Reason]]:
         """What a change that stays needs must not come after it."""
         for each in candidate.depends_on:
-            if each in self.done or each not in placed or stands.index is None:
+            if each in self.done or stands.index is None:
                 continue
-            if each in self.withdrawn:
-                self.outcome.conflicts.append(Conflict(candidate.id, stands.window, Reason("withdrawn", each)))
+            if each in self.gone:
+                self.outcome.conflicts.append(Conflict(candidate.id, stands.window, Reason(self.gone[each], each)))
                 continue
             other = standings.get(each)
             if other is not None and other.conflict is not None:
                 self.outcome.conflicts.append(Conflict(candidate.id, stands.window, Reason("dependency", each)))
                 continue
-            index = placed[each]
-            if index is None or index > stands.index:
+            if self._is_late(each, placed, stands.index):
                 reason = Reason("dependency", each)
                 if stands.movable:
                     return [(candidate.id, reason)]
                 self.outcome.conflicts.append(Conflict(candidate.id, stands.window, reason))
         return []
+
+    def _is_late(self, needed: str, placed: Mapping[str, int | None], window: int) -> bool:
+        """Whether what is needed is placed behind the window, or nowhere, in this calendar or in another one."""
+        if needed in placed:
+            index = placed[needed]
+            return index is None or index > window
+        start = self.settings.external.get(needed)
+        return needed in self.settings.external and (start is None or start > self.windows[window].start)
 
     def _place_one(
         self,
@@ -205,7 +216,7 @@ class _Planner:
         elif not profile.windows:
             refusal = Reason(profile.lost, candidate.level.value if "level" in profile.lost else candidate.environment)
         elif wait.never is not None:
-            code = "withdrawn" if wait.never in self.withdrawn else "dependency"
+            code = self.gone.get(wait.never, "dependency")
             refusal = Reason(code, wait.never, fit.keys[profile.windows[0]], fit.keys[profile.windows[-1]])
         if refusal is not None or ready is None:
             assert refusal is not None

@@ -83,7 +83,8 @@ class Candidate:
     """One change as the planner sees it. ``ready_at`` None: not merged (or not accepted), a preview only.
 
     ``points`` None: what its level costs. ``promoted_at``: when the environment before this one reported it done
-    (None with a promotion rule: not yet). ``done``: released already; ``withdrawn``: it will not be.
+    (None with a promotion rule: not yet). ``done``: released already, also when it was ``rolled_back`` since (then what
+    needs it waits); ``withdrawn``: it will not be.
     """
 
     id: str
@@ -102,6 +103,7 @@ class Candidate:
     promoted_at: datetime | None = None
     emergency: bool = False
     done: bool = False
+    rolled_back: bool = False
     withdrawn: bool = False
     announced: Announced | None = None
     request: Request | None = None
@@ -201,6 +203,12 @@ class Plan:
             text.update(f"p {placement.change} {placement.level} {placement.window}\n".encode())
         for deferral in self.deferrals:
             text.update(f"d {deferral.change} {[(r.code, r.ref) for r in deferral.reasons]}\n".encode())
+        for suggestion in self.suggestions:
+            text.update(f"s {suggestion.change} {suggestion.to}\n".encode())
+        for conflict in self.conflicts:
+            text.update(
+                f"c {conflict.change} {conflict.window} {conflict.reason.code} {conflict.reason.ref}\n".encode()
+            )
         return text.hexdigest()
 
     def placement_of(self, change: str) -> Placement | None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from heapq import heapify, heappop, heappush
+from typing import NoReturn
 
 from release_mgmt.core.errors import InvalidInput
 from release_mgmt.core.planning.model import Candidate
@@ -65,11 +66,24 @@ def _inherited(by_id: Mapping[str, Candidate], needs: Mapping[str, list[str]]) -
     return priority
 
 
+def refuse_circles(needs: Mapping[str, Sequence[str]]) -> None:
+    """Raise InvalidInput naming the changes that need each other in a circle, whatever calendar plans them."""
+    members = _on_cycles({change: list(required) for change, required in needs.items()})
+    leaning: set[str] = set()
+    while found := {change for change in needs if {*members, *leaning} & set(needs[change])} - members - leaning:
+        leaning |= found
+    if members:
+        _raise(sorted(members), sorted(leaning))
+
+
 def _refuse(needs: Mapping[str, list[str]], waiting: Mapping[str, int]) -> None:
     members = sorted(
         _on_cycles({change: [d for d in required if waiting.get(d)] for change, required in needs.items()})
     )
-    leaning = sorted(change for change, left in waiting.items() if left and change not in members)
+    _raise(members, sorted(change for change, left in waiting.items() if left and change not in members))
+
+
+def _raise(members: list[str], leaning: list[str]) -> NoReturn:
     raise InvalidInput(
         f"The changes {', '.join(members)} need each other in a circle.",
         code="dependency_cycle",

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from release_mgmt.core.errors import InvalidInput, StaleVersion
-from release_mgmt.services import calendars, plans, windows
+from release_mgmt.services import calendars, plans, terms, windows
 from release_mgmt.store.models.publishing import FeedEventRow
 from release_mgmt.store.models.repositories import Change
 from release_mgmt.store.models.scheduling import DependencyRow, PlanRow
@@ -122,3 +122,14 @@ def test_a_change_that_is_released_keeps_its_window_and_frees_the_rest(planned: 
     plans.replan(planned, OPERATOR, at("2026-11-25T09:00"), "releases")
     assert windows.of_change(planned, OPERATOR, "m1")[0].window == W1
     assert windows.moves(planned, OPERATOR) == []
+
+
+def test_a_deadline_that_the_plan_misses_is_flagged_at_once_and_unflagged(planned: Store):
+    def flagged() -> set[tuple[str, str]]:
+        found = windows.in_conflict(planned, OPERATOR)
+        return {(each.id, one["code"]) for each in found for one in each.conflicts}
+
+    terms.put_terms(planned, OPERATOR, NOW, "M1", deadline=at("2026-11-30T00:00"))
+    assert (flagged(), where(planned)["M1"]) == ({("M1", "deadline")}, W2)
+    terms.put_terms(planned, OPERATOR, NOW, "M1", deadline=at("2026-12-01T17:00"))
+    assert flagged() == set()
