@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from release_mgmt.core.permissions import Actor, Via, trusted
 from release_mgmt.services import feed_events, feeds
 from release_mgmt.settings import Settings
 from release_mgmt.store.session import Store
+from tests.support.steady import steady
 from tests.support.waiting import LIMIT
 from tests.unit.publishing.test_calendar import HOSTILE, change, freeze, window
 
@@ -114,7 +116,8 @@ def serve(app: Flask, store: Store) -> Iterator[Site]:
 
 
 @pytest.fixture
-def site(settings: Settings, sqlite_store: Store) -> Iterator[Site]:
-    """A served installation whose feeds hold a year of windows and a freeze."""
+def site(settings: Settings, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A served installation whose feeds hold a year of windows and a freeze, on a day of its own."""
+    monkeypatch.setattr(clock, "now", steady(time.monotonic()))
     put(sqlite_store, year_of_windows(), [freeze(title="Year end; closing, really\\")])
     yield from serve(create_app(settings, sqlite_store), sqlite_store)
