@@ -348,7 +348,7 @@ def test_an_administrator_connects_a_repository_to_its_forge(visitor: Visit) -> 
     page.get_by_label("Name there").fill("acme/pricing-elasticity")
     page.get_by_role("button", name="Connect it").click()
     assert told(page).startswith("Connected")
-    assert "Connected to gitlab" in page.inner_text(".answer")
+    assert "Connected to GitLab" in page.inner_text(".answer")
     assert page.get_by_label("Address of its API").input_value() == "https://gitlab.example.org/api/v4"
     assert "Merge request events" in page.inner_text("main")
     window.check("forge-connected")
