@@ -250,8 +250,8 @@ def purpose_of(store: Store, now: datetime, link: str) -> str:
         return _link(session, now, link).purpose
 
 
-def _link(session: Session, now: datetime, link: str) -> OneTimeLink:
-    row = session.get(OneTimeLink, secret.digest(link), with_for_update=True)
+def _link(session: Session, now: datetime, link: str, *, lock: bool = False) -> OneTimeLink:
+    row = session.get(OneTimeLink, secret.digest(link), with_for_update=lock or None)
     if row is None or row.used_at is not None or now >= row.expires_at:
         raise NotFound("This link is unknown, used or over.", hint="Ask an administrator for a new one.")
     return row
@@ -279,7 +279,7 @@ def follow_link(
     secret.check_password(password, login)
     hashed = secret.hash_password(password)
     with store.write("accounts") as session:
-        row = _link(session, now, link)
+        row = _link(session, now, link, lock=True)
         purpose, target = row.purpose, row.person_id
         session.delete(row)
         if purpose == "first_administrator":
