@@ -7,7 +7,8 @@ retention time, drops rows from the front.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -126,13 +127,14 @@ def record(
     return row.number
 
 
-def _links(session: Session) -> Iterator[Link]:
-    rows = session.scalars(select(AuditRow).order_by(AuditRow.number).execution_options(yield_per=500))
-    for row in rows:
-        try:
-            yield Link(_entry(row), row.hash)
-        except ValueError:  # before or after is no JSON any more: as changed as a row can be
-            yield Link(AuditEntry(row.number, row.at, None, None, "", None, "", "", None, None, None), row.hash)
+def _links(session: Session) -> Generator[Link, None, None]:
+    query = select(AuditRow).order_by(AuditRow.number).execution_options(yield_per=500)
+    with session.scalars(query) as rows:
+        for row in rows:
+            try:
+                yield Link(_entry(row), row.hash)
+            except ValueError:  # before or after is no JSON any more: as changed as a row can be
+                yield Link(AuditEntry(row.number, row.at, None, None, "", None, "", "", None, None, None), row.hash)
 
 
 def verify_chain(store: Store, actor: Actor) -> Verification:
@@ -141,7 +143,8 @@ def verify_chain(store: Store, actor: Actor) -> Verification:
     with store.read() as session:
         head = _head(session, lock=False)
         start = Checkpoint(head.start_number, head.start_hash)
-        return verify(_links(session), start, Checkpoint(head.number, head.hash))
+        with closing(_links(session)) as links:  # a fault ends the reading early
+            return verify(links, start, Checkpoint(head.number, head.hash))
 
 
 def search(
