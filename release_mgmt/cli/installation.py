@@ -69,7 +69,7 @@ def prepare(settings: Settings) -> migrate.Standing:
 
 
 def opened(config: Path | None) -> Installation:
-    """The installation, its database at the schema of this version.
+    """The installation, its database at the schema of this version; its connections end with the command.
 
     :raises ReleaseMgmtError: when it cannot be used, with what to do.
     """
@@ -77,4 +77,6 @@ def opened(config: Path | None) -> Installation:
 
     settings = read_settings(config)
     migrate.require_current(settings.database)
-    return Installation(settings, make_store(settings), trusted("operator", Via.CLI))
+    store = make_store(settings)
+    click.get_current_context().call_on_close(store.close)
+    return Installation(settings, store, trusted("operator", Via.CLI))
