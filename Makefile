@@ -1,7 +1,8 @@
 # make install   prepare .venv, so that .venv/bin/release-mgmt works
 # make run       try it: your repository (REPO=/path/or/url), its changelog and calendar at http://127.0.0.1:8000
 # make test      everything that the continuous integration runs
-# make test-long the same and the long fault tests
+# make test-long the same, the long fault tests, and test-postgres
+# make test-postgres  on PostgreSQL, the tests that otherwise run on SQLite only
 # make check     formatting, lint, types, contracts
 # make pythons   a short suite on the other supported Pythons that are here
 # make sbom      what a release is made of, with licences, as CycloneDX in dist/sbom.cdx.json
@@ -18,7 +19,7 @@ PROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 PYTEST_ARGS ?= -n $(PROCESSES) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export VENV
 
-.PHONY: install run test test-long check pythons lock sbom dev clean
+.PHONY: install run test test-long test-postgres check pythons lock sbom dev clean
 .DELETE_ON_ERROR:
 
 install: $(VENV)/.installed
@@ -59,8 +60,13 @@ test: $(VENV)/.dev
 test-long: $(VENV)/.dev
 	@.ci/system-packages
 	@failed=0; .ci/check || failed=1; .ci/other-pythons || failed=1; \
+	$(BIN)/python -m pytest --on-postgres -m "not long" $(PYTEST_ARGS) || failed=1; \
 	CHECKS_FAILED=$$failed $(BIN)/python -m pytest $(PYTEST_ARGS) || failed=1; \
 	exit $$failed
+
+test-postgres: $(VENV)/.dev
+	@.ci/system-packages
+	@$(BIN)/python -m pytest --on-postgres -m "not long" $(PYTEST_ARGS)
 
 lock: $(VENV)/.dev
 	$(BIN)/$(COMPILE) pyproject.toml -o requirements.lock

@@ -35,6 +35,24 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MISSING_POSTGRES = "NOT RUN: no PostgreSQL server programs found (Debian: apt-get install postgresql)"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--on-postgres``: the tests that otherwise run on SQLite only run on PostgreSQL, and no others."""
+    parser.addoption("--on-postgres", action="store_true", help="run on PostgreSQL what otherwise runs on SQLite only")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With ``--on-postgres``, leave out what asks for no one database, what runs on both, and what is about SQLite."""
+    if not config.getoption("on_postgres"):
+        return
+
+    def meant(item: pytest.Item) -> bool:
+        asked = getattr(item, "fixturenames", ())
+        return "one_url" in asked and "database_url" not in asked and item.get_closest_marker("sqlite") is None
+
+    config.hook.pytest_deselected(items=[item for item in items if not meant(item)])
+    items[:] = [item for item in items if meant(item)]
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No setting of the machine, of git or of a pager leaks into a test, no cache of other code, no proxy before us."""
@@ -239,9 +257,18 @@ def store(database_url: str) -> Iterator[Store]:
 
 
 @pytest.fixture
-def sqlite_store(sqlite_url: str) -> Iterator[Store]:
-    """A migrated store on SQLite only, for what cannot differ between databases."""
-    made = Store(sqlite_url, lock_timeout=LIMIT)
+def one_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a migrated database on one engine: SQLite, or PostgreSQL with ``--on-postgres``."""
+    on_postgres = request.config.getoption("on_postgres")
+    url = request.getfixturevalue("migrated_postgres_url" if on_postgres else "sqlite_url")
+    assert isinstance(url, str)
+    return url
+
+
+@pytest.fixture
+def one_store(one_url: str) -> Iterator[Store]:
+    """A migrated store on one engine: SQLite, or PostgreSQL with ``--on-postgres``."""
+    made = Store(one_url, lock_timeout=LIMIT)
     yield made
     made.close()
 
@@ -250,11 +277,11 @@ def sqlite_store(sqlite_url: str) -> Iterator[Store]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, sqlite_url: str) -> Settings:
-    """Settings of an installation below ``tmp_path``, on SQLite, without a rate limit."""
+def settings(tmp_path: Path, one_url: str) -> Settings:
+    """Settings of an installation below ``tmp_path``, on the database of ``one_url``, without a rate limit."""
     return Settings(
         data_dir=str(tmp_path / "store"),
-        database_url=sqlite_url,
+        database_url=one_url,
         secret_key="a key for tests only",
         lock_timeout=LIMIT,
         rate_limit="",
@@ -263,9 +290,9 @@ def settings(tmp_path: Path, sqlite_url: str) -> Settings:
 
 
 @pytest.fixture
-def app(settings: Settings, sqlite_store: Store) -> Flask:
-    """The application over a migrated SQLite store."""
-    made = create_app(settings, sqlite_store)
+def app(settings: Settings, one_store: Store) -> Flask:
+    """The application over a migrated store on one engine."""
+    made = create_app(settings, one_store)
     made.testing = True
     return made
 

@@ -170,10 +170,10 @@ def nginx() -> str:
     return program
 
 
-def test_requests_go_through_nginx_as_the_site_says(tmp_path: Path, settings: Settings, sqlite_store: Store) -> None:
+def test_requests_go_through_nginx_as_the_site_says(tmp_path: Path, settings: Settings, one_store: Store) -> None:
     """Debian's nginx with our site before the application: answers pass, /metrics does not, the client is known."""
     program = nginx()
-    app = create_app(replace(settings, trusted_proxies=1, public_url="https://releases.example.org"), sqlite_store)
+    app = create_app(replace(settings, trusted_proxies=1, public_url="https://releases.example.org"), one_store)
     seen = []
 
     @app.before_request

@@ -16,9 +16,9 @@ from release_mgmt.store.session import Store
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
 
 
-def test_metrics_are_those_of_the_guide(client: FlaskClient, sqlite_store: Store) -> None:
+def test_metrics_are_those_of_the_guide(client: FlaskClient, one_store: Store) -> None:
     """Every metric we expose is explained, and the guide explains no other."""
-    jobs.heartbeat(sqlite_store, clock.now(), "worker-1", "0")
+    jobs.heartbeat(one_store, clock.now(), "worker-1", "0")
     client.get("/healthz")
     exposed = set(re.findall(r"^# TYPE (release_mgmt_\w+) ", client.get("/metrics").text, re.MULTILINE))
     exposed |= set(re.findall(r"^# TYPE (release_mgmt_\w+) ", generate_latest(meters.REGISTRY).decode(), re.MULTILINE))

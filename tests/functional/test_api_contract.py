@@ -23,12 +23,12 @@ OPERATOR = trusted("operator", Via.CLI)
 
 
 @pytest.mark.parametrize("role", [*Role, None])
-def test_whatever_is_sent_is_answered_as_described(app: Flask, sqlite_store: Store, role: Role | None) -> None:
+def test_whatever_is_sent_is_answered_as_described(app: Flask, one_store: Store, role: Role | None) -> None:
     headers = {}
     if role is not None:
         grant = people.Grant(role, EVERYWHERE)
-        person = people.add(sqlite_store, OPERATOR, clock.now(), name="x", login="x", grants=(grant,), kind="service")
-        made = tokens.create(sqlite_store, OPERATOR, clock.now(), name="t", scopes=tuple(Scope), person=person.id)
+        person = people.add(one_store, OPERATOR, clock.now(), name="x", login="x", grants=(grant,), kind="service")
+        made = tokens.create(one_store, OPERATOR, clock.now(), name="t", scopes=tuple(Scope), person=person.id)
         headers = {"Authorization": f"Bearer {made.secret}"}
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app)
     wrong: list[str] = []

@@ -55,12 +55,12 @@ def redis() -> Iterator[str]:
 
 @pytest.mark.parametrize("where", ["database", "redis"])
 def test_one_limit_holds_for_all_web_processes(
-    request: pytest.FixtureRequest, sqlite_url: str, tmp_path: Path, where: str
+    request: pytest.FixtureRequest, one_url: str, tmp_path: Path, where: str
 ) -> None:
     """Two processes of `serve` answer; together they let through what the limit says and no request more."""
     storage = request.getfixturevalue("redis") if where == "redis" else "database://"
     installation = Installation(
-        tmp_path / "store", sqlite_url, settings={"RATE_LIMIT": "20/hour", "RATE_LIMIT_STORAGE": storage}
+        tmp_path / "store", one_url, settings={"RATE_LIMIT": "20/hour", "RATE_LIMIT_STORAGE": storage}
     )
     try:
         installation.serve("--no-worker")
@@ -138,10 +138,10 @@ def test_what_will_go_says_so_in_every_answer_and_in_the_description() -> None:
 
 @pytest.mark.slow
 def test_a_generated_client_works(
-    settings: Settings, sqlite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, one_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """openapi-python-client takes the description as it is; the client that it makes reads, writes and is refused."""
-    app = create_app(replace(settings), sqlite_store)
+    app = create_app(replace(settings), one_store)
     document = tmp_path / "openapi.json"
     document.write_bytes(app.test_client().get("/api/v1/openapi.json").data)
     generator = Path(sys.executable).with_name("openapi-python-client")
@@ -158,10 +158,10 @@ def test_a_generated_client_works(
     assert "WARNING" not in made.stdout + made.stderr
 
     person = people.add(
-        sqlite_store, OPERATOR, clock.now(), name="Root", login="root", grants=(people.Grant(Role.ADMINISTRATOR),)
+        one_store, OPERATOR, clock.now(), name="Root", login="root", grants=(people.Grant(Role.ADMINISTRATOR),)
     ).id
     scopes = tuple(scope.value for scope in Scope)
-    token = tokens.create(sqlite_store, OPERATOR, clock.now(), name="t", scopes=scopes, person=person).secret
+    token = tokens.create(one_store, OPERATOR, clock.now(), name="t", scopes=scopes, person=person).secret
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -43,8 +43,8 @@ class Api:
 
 
 @pytest.fixture
-def api(app: Flask, sqlite_store: Store) -> Api:
-    return Api(app, sqlite_store)
+def api(app: Flask, one_store: Store) -> Api:
+    return Api(app, one_store)
 
 
 @pytest.mark.acceptance("SCH-A9")

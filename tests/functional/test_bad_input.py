@@ -62,11 +62,11 @@ REFUSED = {"shallow": shallow, "plain folder": plain_folder, "missing": missing,
 
 @pytest.mark.parametrize("kind", sorted(REFUSED))
 def test_what_is_no_whole_repository_is_refused_at_once(
-    sqlite_store: Store, make_git_repo: Make, settings: Settings, kind: str
+    one_store: Store, make_git_repo: Make, settings: Settings, kind: str
 ) -> None:
     """Over REST a 4xx problem that says why; nothing is registered."""
     path = REFUSED[kind](make_git_repo)
-    client = client_as(create_app(settings, sqlite_store), sqlite_store, *Role)
+    client = client_as(create_app(settings, one_store), one_store, *Role)
     response = client.post("/api/v1/repositories", json={"location": str(path)})
     assert 400 <= response.status_code < 500, response.text
     assert response.content_type == "application/problem+json"
@@ -110,7 +110,7 @@ def test_commands_on_a_checkout_say_what_to_do(make_git_repo: Make, tmp_path: Pa
 
 @pytest.mark.parametrize("kind", ["no tags", "detached", "empty"])
 def test_unusual_but_whole_repositories_are_read(
-    sqlite_store: Store, make_git_repo: Make, settings: Settings, kind: str
+    one_store: Store, make_git_repo: Make, settings: Settings, kind: str
 ) -> None:
     """Without tags, with a detached head or without any commit: registered, and the job ends well."""
     repo = make_git_repo("odd")
@@ -121,18 +121,18 @@ def test_unusual_but_whole_repositories_are_read(
         repo.tag("v1.0.0", "HEAD~1")
         repo.git("checkout", "-q", "--detach", "HEAD")
     allowed = repositories.policy(settings.repository_roots, ())
-    added = repositories.register(sqlite_store, OPERATOR, NOW, location=str(repo.path), allowed=allowed)
-    job = jobs.enqueue(sqlite_store, OPERATOR, NOW, pipeline.REFRESH, added.id)
-    run_here(sqlite_store, settings, job, lambda _: None)
-    ended = jobs.get(sqlite_store, OPERATOR, job)
+    added = repositories.register(one_store, OPERATOR, NOW, location=str(repo.path), allowed=allowed)
+    job = jobs.enqueue(one_store, OPERATOR, NOW, pipeline.REFRESH, added.id)
+    run_here(one_store, settings, job, lambda _: None)
+    ended = jobs.get(one_store, OPERATOR, job)
     assert ended.state == "done", ended.message
-    view = repositories.get(sqlite_store, OPERATOR, "odd")
+    view = repositories.get(one_store, OPERATOR, "odd")
     assert (view.changes, view.releases) == {"no tags": (2, 0), "detached": (2, 1), "empty": (0, 0)}[kind]
 
 
-def test_a_client_that_asks_too_much_is_told_when_to_come_back(settings: Settings, sqlite_store: Store) -> None:
+def test_a_client_that_asks_too_much_is_told_when_to_come_back(settings: Settings, one_store: Store) -> None:
     """Over the limit: 429 as a problem with Retry-After; health is never limited."""
-    client: FlaskClient = create_app(replace(settings, rate_limit="3/minute"), sqlite_store).test_client()
+    client: FlaskClient = create_app(replace(settings, rate_limit="3/minute"), one_store).test_client()
     answers = [client.get("/api/v1/openapi.json") for _ in range(5)]
     assert [one.status_code for one in answers] == [200, 200, 200, 429, 429]
     assert answers[-1].content_type == "application/problem+json"

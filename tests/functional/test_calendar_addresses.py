@@ -63,11 +63,11 @@ def _bank() -> Iterator[Server]:
 
 
 @pytest.fixture(name="planned")
-def _planned(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
+def _planned(one_store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setattr("release_mgmt.clock.now", lambda: NOW)
-    seed(sqlite_store)
-    apply(sqlite_store)
-    return sqlite_store
+    seed(one_store)
+    apply(one_store)
+    return one_store
 
 
 @pytest.fixture(name="manager")

@@ -31,18 +31,18 @@ SECRET, TOKEN = "8f742231b10e8888abcd99yyyzzz85a5", "a token of mattermost"
 
 
 @pytest.fixture
-def talking(settings: Settings, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> Flask:
+def talking(settings: Settings, one_store: Store, monkeypatch: pytest.MonkeyPatch) -> Flask:
     """One change tomorrow in the calendar Pricing, whose windows are closed; Ada is known to Slack and Mattermost."""
     monkeypatch.setattr(clock, "now", steady(time.monotonic()))
     chosen = replace(settings, slack_signing_secret=SECRET, mattermost_command_token=TOKEN)
-    made = create_app(chosen, sqlite_store)
+    made = create_app(chosen, one_store)
     made.testing = True
-    Api(made, sqlite_store).place("c1")
+    Api(made, one_store).place("c1")
     person = people.add(
-        sqlite_store, OPERATOR, clock.now(), name="Ada", login="ada", grants=(people.Grant(Role.ENGINEER),)
+        one_store, OPERATOR, clock.now(), name="Ada", login="ada", grants=(people.Grant(Role.ENGINEER),)
     ).id
-    people.link(sqlite_store, OPERATOR, clock.now(), person, kind="slack", value="T1.U1")
-    people.link(sqlite_store, OPERATOR, clock.now(), person, kind="mattermost", value="mm1")
+    people.link(one_store, OPERATOR, clock.now(), person, kind="slack", value="T1.U1")
+    people.link(one_store, OPERATOR, clock.now(), person, kind="mattermost", value="mm1")
     return made
 
 
@@ -122,17 +122,17 @@ def test_next_why_and_gate_answer_who_is_linked(talking: Flask) -> None:
     assert "Pricing: " in said(answer)
 
 
-def test_who_is_not_linked_hears_of_public_calendars_only(talking: Flask, sqlite_store: Store) -> None:
+def test_who_is_not_linked_hears_of_public_calendars_only(talking: Flask, one_store: Store) -> None:
     assert said(slack(talking, "next", user="U9")) == "Nothing is planned in the next 60 days."
     assert "slack:t1.u9" in said(slack(talking, "why c1", user="U9"))
     assert "slack:t1.u9" in said(slack(talking, "gate pricing", user="U9"))
-    with sqlite_store.write() as session:
+    with one_store.write() as session:
         session.execute(update(CalendarRow).values(public=True))
     assert said(slack(talking, "next", user="U9")).startswith("Pricing: ")
 
 
-def test_what_is_kept_from_the_person_is_not_told(talking: Flask, sqlite_store: Store) -> None:
-    with sqlite_store.write() as session:
+def test_what_is_kept_from_the_person_is_not_told(talking: Flask, one_store: Store) -> None:
+    with one_store.write() as session:
         session.execute(update(Repository).values(settings={"teams_only": True}, owner_team=None))
         session.execute(update(Change).values(affected_teams=[]))
     assert said(slack(talking, "why c1")) == "There is no such change."
@@ -140,8 +140,8 @@ def test_what_is_kept_from_the_person_is_not_told(talking: Flask, sqlite_store: 
     assert "c1" not in said(slack(talking, "next"))
 
 
-def test_a_title_from_git_mentions_nobody(talking: Flask, sqlite_store: Store) -> None:
-    with sqlite_store.write() as session:
+def test_a_title_from_git_mentions_nobody(talking: Flask, one_store: Store) -> None:
+    with one_store.write() as session:
         session.execute(update(Change).values(title="<!channel> ![x](http://evil.example/i.png) & more"))
         soon = clock.now() + timedelta(days=1)
         session.execute(update(WindowRow).values(starts_at=soon, ends_at=soon + timedelta(hours=1)))

@@ -27,29 +27,29 @@ OPERATOR = trusted("operator", Via.CLI)
 
 
 @pytest.fixture
-def delivered(sqlite_store: Store) -> str:
+def delivered(one_store: Store) -> str:
     """A repository on GitHub and one delivery for it that failed."""
     now = clock.now()
-    with sqlite_store.write() as session:
+    with one_store.write() as session:
         session.add(Repository(id="r_1", name="models", location="/x", adopted_at=now, created_at=now, updated_at=now))
-    forges.connect(sqlite_store, OPERATOR, now, "models", provider="github", forge_slug="acme/models")
+    forges.connect(one_store, OPERATOR, now, "models", provider="github", forge_slug="acme/models")
     body = json.dumps({"ref": "refs/heads/main", "repository": {"full_name": "acme/models"}}).encode()
     mac = hmac.new(b"a shared secret", body, hashlib.sha256).hexdigest()
     headers = [("X-GitHub-Event", "push"), ("X-GitHub-Delivery", "g"), ("X-Hub-Signature-256", f"sha256={mac}")]
-    made = webhooks.accept(sqlite_store, now, "github", headers, body, WebhookSecret("a shared secret"))
-    with sqlite_store.write() as session:
+    made = webhooks.accept(one_store, now, "github", headers, body, WebhookSecret("a shared secret"))
+    with one_store.write() as session:
         row = session.get_one(WebhookDelivery, made.id)
         row.status, row.error, row.due_at = "failed", "the database was away", None
     return made.id
 
 
 @pytest.fixture
-def browser(app: Flask, sqlite_store: Store) -> FlaskClient:
+def browser(app: Flask, one_store: Store) -> FlaskClient:
     grants = (people.Grant(Role.ADMINISTRATOR),)
     now = clock.now()
-    ada = people.add(sqlite_store, OPERATOR, now, name="Ada", login="ada@example.org", grants=grants)
-    link = signin.make_link(sqlite_store, OPERATOR, now, ada.id)
-    signin.follow_link(sqlite_store, now, link, password=PASSWORD, limits=signin.SessionLimits(), origin=None)
+    ada = people.add(one_store, OPERATOR, now, name="Ada", login="ada@example.org", grants=grants)
+    link = signin.make_link(one_store, OPERATOR, now, ada.id)
+    signin.follow_link(one_store, now, link, password=PASSWORD, limits=signin.SessionLimits(), origin=None)
     client = app.test_client()
     sign_in(client)
     return client
@@ -60,9 +60,7 @@ def plain(page: str) -> str:
 
 
 @pytest.mark.acceptance("ING-9")
-def test_the_pages_show_the_last_delivery_and_replay_it(
-    browser: FlaskClient, sqlite_store: Store, delivered: str
-) -> None:
+def test_the_pages_show_the_last_delivery_and_replay_it(browser: FlaskClient, one_store: Store, delivered: str) -> None:
     for path in ("/admin/sources", "/admin/repositories/models/forge"):
         page = plain(browser.get(path, headers={"Accept": "text/html"}).text)
         assert re.search(r"Last delivery: .{5,60} push, failed *: the database was away", page), path
@@ -71,12 +69,12 @@ def test_the_pages_show_the_last_delivery_and_replay_it(
     assert token is not None
     answer = browser.post(f"/admin/sources/{delivered}", data={"csrf_token": token[1]}, headers={"Accept": "text/html"})
     assert answer.status_code in {302, 303}
-    assert webhooks.due(sqlite_store, clock.now()) == (delivered,)
+    assert webhooks.due(one_store, clock.now()) == (delivered,)
 
 
 @pytest.mark.acceptance("ING-9")
 def test_the_command_line_lists_and_replays_deliveries(
-    settings: Settings, sqlite_store: Store, delivered: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, one_store: Store, delivered: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RELEASE_MGMT_DATABASE_URL", settings.database_url)
     monkeypatch.setenv("RELEASE_MGMT_DATA_DIR", settings.data_dir)
@@ -85,4 +83,4 @@ def test_the_command_line_lists_and_replays_deliveries(
     assert f"{delivered}  " in listed.output
     assert "failed   github push  acme/models  the database was away" in listed.output
     assert CliRunner().invoke(cli, ["webhooks", "replay", delivered]).output == "Done.\n"
-    assert webhooks.delivery(sqlite_store, OPERATOR, delivered).status == "done"
+    assert webhooks.delivery(one_store, OPERATOR, delivered).status == "done"

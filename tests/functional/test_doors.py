@@ -54,21 +54,21 @@ def test_only_the_routes_of_libraries_go_without_a_decorator(app: Flask) -> None
 
 
 @pytest.fixture
-def bearers(sqlite_store: Store) -> dict[str, tuple[dict[str, str], Actor]]:
+def bearers(one_store: Store) -> dict[str, tuple[dict[str, str], Actor]]:
     """Headers and actor of each role (and of tokens with one scope only), all with real rows and real tokens."""
     now, known = clock.now(), {}
     for role in Role:
         person = people.add(
-            sqlite_store, OPERATOR, now, name=role.value, login=f"{role.value}@example.org",
+            one_store, OPERATOR, now, name=role.value, login=f"{role.value}@example.org",
             grants=(people.Grant(role, "pricing" if role is Role.RELEASE_MANAGER else EVERYWHERE),), kind="service",
         )  # fmt: skip
         cases = [(role.value, tuple(Scope))]
         if role is Role.ADMINISTRATOR:
             cases += [(f"scope {scope}", (scope,)) for scope in Scope]
         for name, scopes in cases:
-            made = tokens.create(sqlite_store, OPERATOR, now, name=name, scopes=scopes, person=person.id)
+            made = tokens.create(one_store, OPERATOR, now, name=name, scopes=scopes, person=person.id)
             assert made.secret is not None
-            actor = actors.by_token(sqlite_store, made.secret, now, None)
+            actor = actors.by_token(one_store, made.secret, now, None)
             assert actor is not None
             known[name] = ({"Authorization": f"Bearer {made.secret}"}, actor)
     return known
@@ -133,22 +133,22 @@ def test_a_wrong_token_is_refused_and_never_echoed(app: Flask) -> None:
     assert "rmt_wrong" not in answer.text
 
 
-def test_a_session_needs_the_csrf_token_to_write_and_a_token_does_not(app: Flask, sqlite_store: Store) -> None:
+def test_a_session_needs_the_csrf_token_to_write_and_a_token_does_not(app: Flask, one_store: Store) -> None:
     """A form on another site brings the cookie along but cannot know the token."""
     app.add_url_rule("/write", "write", _writes, methods=["POST"])
     now = clock.now()
-    person = people.add(sqlite_store, OPERATOR, now, name="Ada", login="ada", grants=(people.Grant(Role.ENGINEER),))
-    link = signin.make_link(sqlite_store, OPERATOR, now, person.id)
+    person = people.add(one_store, OPERATOR, now, name="Ada", login="ada", grants=(people.Grant(Role.ENGINEER),))
+    link = signin.make_link(one_store, OPERATOR, now, person.id)
     signed = signin.follow_link(
-        sqlite_store, now, link, password="correct horse battery", limits=actors.SessionLimits(), origin=None
+        one_store, now, link, password="correct horse battery", limits=actors.SessionLimits(), origin=None
     )
     client = app.test_client()
     client.set_cookie(cookie_name(app.extensions[EXTENSION].settings), signed.cookie)
     assert client.post("/write").status_code == 400
-    token = tokens.create(sqlite_store, signed.actor, now, name="ci", scopes=(Scope.WRITE,))
+    token = tokens.create(one_store, signed.actor, now, name="ci", scopes=(Scope.WRITE,))
     with_token = app.test_client().post("/write", headers={"Authorization": f"Bearer {token.secret}"})
     assert with_token.status_code == 200
-    later = actors.by_session(sqlite_store, signed.cookie, now + timedelta(hours=13), actors.SessionLimits(), None)
+    later = actors.by_session(one_store, signed.cookie, now + timedelta(hours=13), actors.SessionLimits(), None)
     assert later is None
 
 

@@ -65,23 +65,23 @@ class Walk:
 
 @pytest.mark.acceptance("SCH-A10")
 def test_every_success_of_a_writing_route_at_work_leaves_an_audit_row(
-    app: Flask, sqlite_store: Store, settings: Settings, make_git_repo: Callable[[str], GitRepo]
+    app: Flask, one_store: Store, settings: Settings, make_git_repo: Callable[[str], GitRepo]
 ) -> None:
-    walk, now = Walk(app, sqlite_store), clock.now()
+    walk, now = Walk(app, one_store), clock.now()
 
     # a repository, its jobs, its forge and its deliveries
     repo = make_git_repo("model")
     repo.commit("Begin.", {"CHANGELOG.md": "x"})
     made = walk.write("POST", "/repositories", {"location": str(repo.path)})
     job = walk.write("POST", "/repositories/model/sync")
-    run_here(sqlite_store, settings, job["id"], lambda _: None)
+    run_here(one_store, settings, job["id"], lambda _: None)
     again = walk.write("POST", f"/jobs/{job['id']}/replay")
     walk.write("POST", f"/jobs/{again['id']}/cancel")
     walk.write("PUT", "/sources/model", {"provider": "github", "forge_slug": "acme/model"})
     body = json.dumps({"ref": "refs/heads/main", "repository": {"full_name": "acme/model"}}).encode()
     mac = hmac.new(b"a shared secret", body, hashlib.sha256).hexdigest()
     headers = [("X-GitHub-Event", "push"), ("X-GitHub-Delivery", "g"), ("X-Hub-Signature-256", f"sha256={mac}")]
-    delivery = webhooks.accept(sqlite_store, now, "github", headers, body, WebhookSecret("a shared secret"))
+    delivery = webhooks.accept(one_store, now, "github", headers, body, WebhookSecret("a shared secret"))
     walk.write("POST", f"/deliveries/{delivery.id}/replay")
     old = "# Changelog\n\n## [0.9.0] - 2020-01-01\n\n### Added\n\n- The first model\n"
     adopted = {"form": "keep-a-changelog", "text": old, "apply": True}
@@ -92,10 +92,10 @@ def test_every_success_of_a_writing_route_at_work_leaves_an_audit_row(
     assert made["id"]
 
     # a plan, and a run under the gate
-    seed(sqlite_store, "m1 m2")
+    seed(one_store, "m1 m2")
     plan = document()
     plan["policy"]["minor_lane"] = {"approved_in_advance": True}
-    calendars.apply(sqlite_store, OPERATOR, now, plan)
+    calendars.apply(one_store, OPERATOR, now, plan)
     windows = walk.client.get("/api/v1/windows?calendar=releases").json
     assert windows is not None
     walk.write("PUT", "/changes/m2/placement", {"window": windows["items"][2]["key"], **WHY})
@@ -103,17 +103,17 @@ def test_every_success_of_a_writing_route_at_work_leaves_an_audit_row(
     walk.write("POST", f"/moves/{moved['id']}/reversal", {"override": True, **WHY})
     walk.client.put("/api/v1/changes/m2/placement", json={"window": windows["items"][2]["key"], **WHY})
     walk.write("POST", "/changes/m2/swap", {"other": "m1", "override": True, **WHY})
-    with sqlite_store.write() as session:
+    with one_store.write() as session:
         session.get_one(Change, "m1").state = "withdrawn"
     walk.write("POST", "/calendars/releases/plan")
-    with sqlite_store.write() as session:
+    with one_store.write() as session:
         session.get_one(Change, "m1").state = "approved"
     lease = walk.write("POST", "/gate/leases", {"change": "m1", "environment": "prod"})
     walk.write("PUT", f"/gate/leases/{lease['id']}")
     walk.write("DELETE", f"/gate/leases/{lease['id']}")
 
     # what is published
-    with sqlite_store.write() as session:
+    with one_store.write() as session:
         publications.ingest(session, OPERATOR, now, record(), annotations(), publish=False)
     items = (walk.client.get("/api/v1/repositories/risk-models/publications").json or {})["items"]
     key = next(one["id"] for one in items if one["state"] == "draft")
@@ -124,7 +124,7 @@ def test_every_success_of_a_writing_route_at_work_leaves_an_audit_row(
 
     # browsers that are signed in
     for path in ("/sessions/{}", "/sessions"):
-        with sqlite_store.write() as session:
+        with one_store.write() as session:
             root = session.scalars(select(Person).where(Person.name == "Root")).one()
             signin.open_session(session, root, now, method="password", limits=SessionLimits(), origin=None, agent=None)
             newest = session.scalars(select(SessionRow.id).where(SessionRow.ended_at.is_(None))).one()

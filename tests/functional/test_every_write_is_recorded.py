@@ -132,29 +132,29 @@ def last(store: Store) -> int:
 
 
 @pytest.mark.acceptance("SCH-A10")
-def test_every_success_of_a_writing_route_leaves_an_audit_row(app: Flask, sqlite_store: Store) -> None:
-    api = Api(app, sqlite_store)
+def test_every_success_of_a_writing_route_leaves_an_audit_row(app: Flask, one_store: Store) -> None:
+    api = Api(app, one_store)
     api.place("c1", author="author@example.org")
-    asked(sqlite_store)
+    asked(one_store)
     wrong, answered = [], ""
     for login, method, route, path, body in CALLS:
-        before = last(sqlite_store)
+        before = last(one_store)
         answer = api.call(login, method, path.format(answered), body)
         if not 200 <= answer.status_code < 300:
             wrong.append(f"{method} {route}: {answer.status_code} {answer.text[:300]}")
-        elif last(sqlite_store) == before:
+        elif last(one_store) == before:
             wrong.append(f"{method} {route}: no row")
         if answer.data and answer.is_json and isinstance(answer.json, dict) and "id" in answer.json:
             answered = answer.json["id"]
     assert wrong == []
 
 
-def test_names_of_people_live_in_one_table(app: Flask, sqlite_store: Store) -> None:
+def test_names_of_people_live_in_one_table(app: Flask, one_store: Store) -> None:
     """So blanking that table's row is all that erasing needs: nothing that people did keeps what they are called."""
-    api = Api(app, sqlite_store)
+    api = Api(app, one_store)
     api.place("c1", author="author@example.org")
-    asked(sqlite_store)
-    with sqlite_store.write() as session:
+    asked(one_store)
+    with one_store.write() as session:
         for person in session.scalars(select(Person)):
             person.name = f"Unmistakable {person.id}"
     answered = ""
@@ -166,7 +166,7 @@ def test_names_of_people_live_in_one_table(app: Flask, sqlite_store: Store) -> N
             answered = answer.json["id"]
     found = {}
     for name, table in Base.metadata.tables.items():
-        with sqlite_store.read() as session:
+        with one_store.read() as session:
             held = [row for row in session.execute(select(table)) if "Unmistakable" in repr(tuple(row))]
         if held:
             found[name] = held[0]

@@ -27,8 +27,8 @@ ON = {"flag": "fraud-v2", "on": True}
 
 
 @pytest.fixture
-def api(app: Flask, sqlite_store: Store) -> Api:
-    return Api(app, sqlite_store)
+def api(app: Flask, one_store: Store) -> Api:
+    return Api(app, one_store)
 
 
 def told(api: Api, body: dict[str, Any], status: int, path: str = PATH) -> Any:
@@ -43,7 +43,7 @@ def rows(store: Store) -> int:
 
 
 def test_switched_outside_every_window_it_stands_where_it_was_with_what_the_gate_says(
-    api: Api, sqlite_store: Store
+    api: Api, one_store: Store
 ) -> None:
     at = clock.now() - timedelta(hours=2)
     found = told(api, ON | {"at": at.isoformat(), "owner": "m1"}, 201)
@@ -58,11 +58,11 @@ def test_switched_outside_every_window_it_stands_where_it_was_with_what_the_gate
     assert "switched on or off; nothing new is installed" in text
 
 
-def test_the_same_told_again_changes_nothing_and_another_telling_is_refused(api: Api, sqlite_store: Store) -> None:
+def test_the_same_told_again_changes_nothing_and_another_telling_is_refused(api: Api, one_store: Store) -> None:
     first = told(api, ON, 201)
-    before = rows(sqlite_store)
+    before = rows(one_store)
     assert told(api, ON, 200) == first
-    assert rows(sqlite_store) == before
+    assert rows(one_store) == before
     assert told(api, ON | {"on": False}, 409)["code"] == "flag_event_over"
     assert told(api, ON | {"on": False}, 201, "/repositories/pricing/flags/ld-78")["change"] != first["change"]
 
@@ -133,7 +133,7 @@ def test_a_flag_is_no_deployment(api: Api) -> None:
     assert (figures["gate_respected"]["value"], figures["gate_respected"]["population"]) == (0, 1)
 
 
-def test_what_is_wrong_is_refused(api: Api, app: Flask, sqlite_store: Store) -> None:
+def test_what_is_wrong_is_refused(api: Api, app: Flask, one_store: Store) -> None:
     for wrong in (
         {"at": "2020-01-01T00:00:00Z"},
         {"at": "2040-01-01T00:00:00Z"},
@@ -143,14 +143,14 @@ def test_what_is_wrong_is_refused(api: Api, app: Flask, sqlite_store: Store) -> 
     ):
         assert api.call("author", "PUT", PATH, ON | wrong).status_code == 422, wrong
     assert api.call("author", "PUT", "/repositories/none/flags/1", ON).status_code == 404
-    assert client_as(app, sqlite_store, Role.READER).put(f"/api/v1{PATH}", json=ON).status_code == 403
-    with sqlite_store.read() as session:
+    assert client_as(app, one_store, Role.READER).put(f"/api/v1{PATH}", json=ON).status_code == 403
+    with one_store.read() as session:
         assert session.scalar(select(func.count()).where(Change.kind == FLAG)) == 0
 
 
-def test_planning_again_keeps_it(api: Api, sqlite_store: Store) -> None:
+def test_planning_again_keeps_it(api: Api, one_store: Store) -> None:
     found = told(api, ON, 201)
-    with sqlite_store.read() as session:
+    with one_store.read() as session:
         slug = session.scalars(select(CalendarRow.slug)).one()
-    plans.replan(sqlite_store, trusted("operator", Via.CLI), clock.now(), slug)
+    plans.replan(one_store, trusted("operator", Via.CLI), clock.now(), slug)
     assert told(api, ON, 200)["window"] == found["window"]

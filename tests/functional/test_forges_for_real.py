@@ -152,9 +152,9 @@ class LossyLine:
 
 
 @pytest.fixture
-def installation(settings: Settings, sqlite_store: Store) -> Iterator[str]:
+def installation(settings: Settings, one_store: Store) -> Iterator[str]:
     """Our own service on loopback, sharing a secret with the forge."""
-    app = create_app(replace(settings, github_webhook_secret=SECRET), sqlite_store)
+    app = create_app(replace(settings, github_webhook_secret=SECRET), one_store)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -165,19 +165,17 @@ def installation(settings: Settings, sqlite_store: Store) -> Iterator[str]:
 @pytest.mark.acceptance("ING-13")
 @pytest.mark.acceptance("ING-15")
 def test_after_a_third_of_the_deliveries_is_lost_a_poll_makes_the_database_equal_the_forge(
-    emulator: Emulator, installation: str, sqlite_store: Store
+    emulator: Emulator, installation: str, one_store: Store
 ) -> None:
     now = clock.now()
-    with sqlite_store.write() as session:
+    with one_store.write() as session:
         session.add(
             Repository(
                 id="r_1", name="models", location="https://git.example.org/ada/models", created_at=now, updated_at=now,
                 adopted_at=now - timedelta(days=1),
             )
         )  # fmt: skip
-    forges.connect(
-        sqlite_store, OPERATOR, now, "models", provider="github", forge_slug="ada/models", api_url=emulator.url
-    )
+    forges.connect(one_store, OPERATOR, now, "models", provider="github", forge_slug="ada/models", api_url=emulator.url)
     line = LossyLine(f"{installation}/webhooks/github")
     config = {"url": f"{line.server.url}/hook", "secret": SECRET, "content_type": "json"}
     emulator.call(
@@ -190,10 +188,10 @@ def test_after_a_third_of_the_deliveries_is_lost_a_poll_makes_the_database_equal
     line.server.stop()
     assert line.lost
     assert line.passed
-    for waiting in webhooks.due(sqlite_store, clock.now()):
-        assert webhooks.process(sqlite_store, clock.now(), waiting)
+    for waiting in webhooks.due(one_store, clock.now()):
+        assert webhooks.process(one_store, clock.now(), waiting)
     policy = AddressPolicy(allow_http=True, allowed_hosts=frozenset({"localhost"}))
-    polled = forges.poll(sqlite_store, forges.Line({"github": TOKEN}, clock.now, time.sleep, policy=policy), "r_1")
+    polled = forges.poll(one_store, forges.Line({"github": TOKEN}, clock.now, time.sleep, policy=policy), "r_1")
     assert polled.error is None
     theirs = {
         one["number"]: (
@@ -203,7 +201,7 @@ def test_after_a_third_of_the_deliveries_is_lost_a_poll_makes_the_database_equal
         )
         for one in emulator.call("GET", "/pulls?state=closed&per_page=100")
     }
-    with sqlite_store.read() as session:
+    with one_store.read() as session:
         known = [one for one in pull_requests.known(session, "r_1") if one.state != "open"]
     assert {one.number: (one.title, one.state, one.merge_sha) for one in known} == theirs
     assert len(known) == len(theirs) >= 10

@@ -55,27 +55,27 @@ def _server(app: Flask) -> Iterator[str]:
 
 
 @pytest.fixture(name="calendar")
-def _calendar(sqlite_store: Store) -> Callable[..., None]:
+def _calendar(one_store: Store) -> Callable[..., None]:
     """Changes, and a calendar in which minor ones may go at any time outside freezes."""
     from release_mgmt.services import calendars
 
-    seed(sqlite_store, "m1 M1")
+    seed(one_store, "m1 M1")
 
     def apply(**more: object) -> None:
         policy = document()["policy"] | {"minor_lane": {"approved_in_advance": True}}
-        calendars.apply(sqlite_store, OPERATOR, clock.now(), document(policy=policy) | more)
+        calendars.apply(one_store, OPERATOR, clock.now(), document(policy=policy) | more)
 
     apply()
     return apply
 
 
 @pytest.fixture(name="run")
-def _run(server: str, sqlite_store: Store, tmp_path: Path) -> Run:
+def _run(server: str, one_store: Store, tmp_path: Path) -> Run:
     """Runs a shell text as a pipeline would, with `release-mgmt` on its path."""
     grant = people.Grant(Role.ENGINEER)
-    person = people.add(sqlite_store, OPERATOR, clock.now(), name="ci", login="ci", grants=(grant,), kind="service")
+    person = people.add(one_store, OPERATOR, clock.now(), name="ci", login="ci", grants=(grant,), kind="service")
     scopes = (Scope.GATE.value, Scope.INGEST.value)
-    token = tokens.create(sqlite_store, OPERATOR, clock.now(), name="ci", scopes=scopes, person=person.id).secret
+    token = tokens.create(one_store, OPERATOR, clock.now(), name="ci", scopes=scopes, person=person.id).secret
     assert token is not None
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -146,15 +146,16 @@ def test_whatever_cannot_be_told_is_three(run: Run, options: str, more: dict[str
     assert "Traceback" not in found.stderr
 
 
+@pytest.mark.sqlite("moves the file away; test_database_away.py stops a PostgreSQL")
 @pytest.mark.acceptance("SCH-G6")
 def test_with_the_database_away_the_answer_is_503_and_three(
-    run: Run, app: Flask, sqlite_store: Store, calendar: Callable[..., None]
+    run: Run, app: Flask, one_store: Store, calendar: Callable[..., None]
 ) -> None:
     assert calendar is not None
-    with sqlite_store.write() as session:
+    with one_store.write() as session:
         session.execute(text("PRAGMA query_only=ON"))
-    path = Path(sqlite_store.engine.url.database or "")
-    sqlite_store.close()
+    path = Path(one_store.engine.url.database or "")
+    one_store.close()
     hidden = path.with_suffix(".gone")
     path.rename(hidden)
     path.mkdir()
@@ -194,9 +195,9 @@ def test_the_composite_action_runs(run: Run) -> None:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="NOT RUN: curl is not installed")
 @pytest.mark.usefixtures("calendar")
-def test_a_stage_is_reported_as_written(run: Run, sqlite_store: Store) -> None:
+def test_a_stage_is_reported_as_written(run: Run, one_store: Store) -> None:
     from release_mgmt.services import stages
 
     found = run(SNIPPETS["report"])
     assert found.returncode == 0, found.stderr
-    assert [each.stage for each in stages.of_change(sqlite_store, OPERATOR, "m1")] == ["deploy"]
+    assert [each.stage for each in stages.of_change(one_store, OPERATOR, "m1")] == ["deploy"]

@@ -30,21 +30,21 @@ HTML = {"Accept": "text/html"}
 
 
 @pytest.fixture
-def mailing(settings: Settings, sqlite_store: Store) -> Flask:
+def mailing(settings: Settings, one_store: Store) -> Flask:
     """The application with a mail server set."""
-    made = create_app(replace(settings, smtp_host="mail.example.org"), sqlite_store)
+    made = create_app(replace(settings, smtp_host="mail.example.org"), one_store)
     made.testing = True
     return made
 
 
 @pytest.fixture
-def ada(mailing: Flask, sqlite_store: Store) -> FlaskClient:
-    return client_as(mailing, sqlite_store, Role.READER, name="Ada")
+def ada(mailing: Flask, one_store: Store) -> FlaskClient:
+    return client_as(mailing, one_store, Role.READER, name="Ada")
 
 
 @pytest.fixture
-def root(mailing: Flask, sqlite_store: Store) -> Iterator[FlaskClient]:
-    return client_as(mailing, sqlite_store, *Role, name="Root")
+def root(mailing: Flask, one_store: Store) -> Iterator[FlaskClient]:
+    return client_as(mailing, one_store, *Role, name="Root")
 
 
 def person_of(store: Store, login: str) -> str:
@@ -52,7 +52,7 @@ def person_of(store: Store, login: str) -> str:
 
 
 def test_everybody_chooses_for_themselves_and_for_nobody_else(
-    ada: FlaskClient, root: FlaskClient, mailing: Flask, sqlite_store: Store
+    ada: FlaskClient, root: FlaskClient, mailing: Flask, one_store: Store
 ) -> None:
     mine = ada.get("/api/v1/messages/preferences").json
     assert mine is not None
@@ -65,7 +65,7 @@ def test_everybody_chooses_for_themselves_and_for_nobody_else(
     kept = ada.patch(f"/api/v1/messages/targets/{mail['id']}", json=wanted)
     assert kept.status_code == 200
     assert {name: kept.json[name] for name in wanted} == wanted  # type: ignore[index]
-    other = client_as(mailing, sqlite_store, Role.ENGINEER, name="Eve")
+    other = client_as(mailing, one_store, Role.ENGINEER, name="Eve")
     path = f"/api/v1/messages/targets/{mail['id']}"
     assert other.patch(path, json={"mode": "off"}).status_code == 403
     assert other.get(path).status_code == 403
@@ -90,7 +90,7 @@ def test_what_cannot_be_meant_is_refused_by_its_field(ada: FlaskClient) -> None:
         assert field in answer.text
 
 
-def test_a_secret_is_told_once_and_a_chats_address_never(root: FlaskClient, sqlite_store: Store) -> None:
+def test_a_secret_is_told_once_and_a_chats_address_never(root: FlaskClient, one_store: Store) -> None:
     made = root.post(
         "/api/v1/messages/targets", json={"channel": "webhook", "name": "CI", "address": "https://example.org/h?k=1"}
     )
@@ -106,7 +106,7 @@ def test_a_secret_is_told_once_and_a_chats_address_never(root: FlaskClient, sqli
     everything = root.get("/api/v1/messages/targets").text
     assert secret not in everything
     assert "TIiajkdn" not in everything
-    with sqlite_store.read() as session:
+    with one_store.read() as session:
         for row in session.query(MessageTarget):
             assert secret not in str(row.sealed)
             assert "TIiajkdn" not in str(row.sealed)
@@ -120,20 +120,20 @@ def test_a_secret_is_told_once_and_a_chats_address_never(root: FlaskClient, sqli
 
 
 def test_a_link_in_a_mail_ends_them_with_one_click_and_a_look_does_not(
-    mailing: Flask, ada: FlaskClient, sqlite_store: Store
+    mailing: Flask, ada: FlaskClient, one_store: Store
 ) -> None:
     """RFC 8058: a POST without cookie or token from anywhere ends them; a GET asks; a forged link does nothing."""
-    me = person_of(sqlite_store, "ada")
+    me = person_of(one_store, "ada")
     target = mail_target(me)
     ada.patch(f"/api/v1/messages/targets/{target}", json={"mode": "immediate"})
     office = posting.post_of(replace_settings(mailing)).office
     nobody, path = mailing.test_client(), f"/messages/unsubscribe/{office.unsubscribe_token(target)}"
     assert nobody.get(path, headers=HTML).status_code == 200
-    assert mode(sqlite_store, target) == "immediate"
+    assert mode(one_store, target) == "immediate"
     assert nobody.post(f"{path}x", data={"List-Unsubscribe": "One-Click"}).status_code == 404
-    assert mode(sqlite_store, target) == "immediate"
+    assert mode(one_store, target) == "immediate"
     assert nobody.post(path, data={"List-Unsubscribe": "One-Click"}).status_code == 200
-    assert mode(sqlite_store, target) == "off"
+    assert mode(one_store, target) == "off"
     assert nobody.post(path).status_code == 200
 
 
@@ -148,13 +148,13 @@ def mode(store: Store, target: str) -> str:
         return session.get_one(MessageTarget, target).mode
 
 
-def test_who_chooses_a_language_gets_pages_and_mail_in_it(root: FlaskClient, sqlite_store: Store) -> None:
+def test_who_chooses_a_language_gets_pages_and_mail_in_it(root: FlaskClient, one_store: Store) -> None:
     """The pages by a cookie, the mail by what is kept; without a choice both are as the browser asks."""
-    target = mail_target(person_of(sqlite_store, "root"))
+    target = mail_target(person_of(one_store, "root"))
     english = {**HTML, "Accept-Language": "en"}
 
     def spoken() -> str:
-        with sqlite_store.read() as session:
+        with one_store.read() as session:
             return session.get_one(MessageTarget, target).language
 
     assert root.post("/language", data={"language": "de"}, headers=english).status_code == 303
@@ -169,8 +169,8 @@ def test_who_chooses_a_language_gets_pages_and_mail_in_it(root: FlaskClient, sql
     assert spoken() == "de"
 
 
-def test_the_pages_save_what_was_chosen(root: FlaskClient, sqlite_store: Store) -> None:
-    me = person_of(sqlite_store, "root")
+def test_the_pages_save_what_was_chosen(root: FlaskClient, one_store: Store) -> None:
+    me = person_of(one_store, "root")
     page = root.get("/me/messages", headers=HTML)
     assert page.status_code == 200
     assert "You are told what concerns you at once." in page.text
@@ -195,7 +195,7 @@ def test_the_pages_save_what_was_chosen(root: FlaskClient, sqlite_store: Store) 
     assert made.status_code == 201
     found = re.search(r'value="(whsec_[^"]+)"', made.text)
     assert found is not None
-    with sqlite_store.read() as session:
+    with one_store.read() as session:
         key = session.query(MessageTarget).filter_by(name="CI").one().id
     page = root.get(f"/admin/messages/{key}", headers=HTML)
     assert page.status_code == 200
@@ -213,19 +213,19 @@ def test_the_pages_save_what_was_chosen(root: FlaskClient, sqlite_store: Store) 
     assert root.get(f"/api/v1/messages/targets/{key}").status_code == 404
 
 
-def test_an_erased_person_leaves_nothing(root: FlaskClient, sqlite_store: Store, ada: FlaskClient) -> None:
-    me = person_of(sqlite_store, "ada")
+def test_an_erased_person_leaves_nothing(root: FlaskClient, one_store: Store, ada: FlaskClient) -> None:
+    me = person_of(one_store, "ada")
     ada.patch(f"/api/v1/messages/targets/{mail_target(me)}", json={"mode": "daily"})
     assert "daily" in ada.get(f"/api/v1/people/{me}/data").text
-    personal_data.erase(sqlite_store, OPERATOR, clock.now(), "ada", reason="asked for it")
-    with sqlite_store.read() as session:
+    personal_data.erase(one_store, OPERATOR, clock.now(), "ada", reason="asked for it")
+    with one_store.read() as session:
         assert session.get(MessageTarget, mail_target(me)) is None
 
 
 def test_the_command_line_adds_tests_lists_and_sends_again(
-    settings: Settings, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, one_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RELEASE_MGMT_DATABASE_URL", sqlite_store.url)
+    monkeypatch.setenv("RELEASE_MGMT_DATABASE_URL", one_store.url)
     monkeypatch.setenv("RELEASE_MGMT_DATA_DIR", settings.data_dir)
     run = CliRunner().invoke
     assert "No message yet." in run(messages, ["list"]).output
@@ -236,7 +236,7 @@ def test_the_command_line_adds_tests_lists_and_sends_again(
     assert f"{key}  webhook  CI  https://example.org/h?k=1" in run(messages, ["targets"]).output
     message = run(messages, ["test", key]).output.strip()
     assert f"{message}  " in run(messages, ["list", "--state", "waiting"]).output
-    with sqlite_store.write() as session:
+    with one_store.write() as session:
         session.get_one(MessageDelivery, message).state = "failed"
     assert "on its way again" in run(messages, ["replay", message]).output
     assert secret not in run(messages, ["targets"]).output

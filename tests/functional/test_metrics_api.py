@@ -50,8 +50,8 @@ def figures(api: Api, query: str = "") -> dict[str, Any]:
 
 
 @pytest.fixture
-def api(app: Flask, sqlite_store: Store) -> Api:
-    return Api(app, sqlite_store)
+def api(app: Flask, one_store: Store) -> Api:
+    return Api(app, one_store)
 
 
 def test_an_empty_installation_says_what_to_send(api: Api) -> None:
@@ -62,9 +62,9 @@ def test_an_empty_installation_says_what_to_send(api: Api) -> None:
     assert all(one["period"]["zone"] == "Europe/Berlin" for one in found.values())
 
 
-def test_deployments_incidents_and_the_changes_behind(api: Api, sqlite_store: Store) -> None:
+def test_deployments_incidents_and_the_changes_behind(api: Api, one_store: Store) -> None:
     shipped(api, "c1", "c2")
-    spread(sqlite_store)
+    spread(one_store)
     found = figures(api)
     assert found["deployment_frequency"]["population"] == 2
     assert found["deployment_frequency"]["value"] == pytest.approx(2 * 7 / 91)
@@ -88,7 +88,7 @@ def test_deployments_incidents_and_the_changes_behind(api: Api, sqlite_store: St
     assert listed["items"] == []
 
 
-def test_the_period_and_the_scope_are_kept_to(api: Api, sqlite_store: Store) -> None:
+def test_the_period_and_the_scope_are_kept_to(api: Api, one_store: Store) -> None:
     shipped(api, "c1")
     assert figures(api, "?repository=pricing&team=fraud")["deployment_frequency"]["value"] is None
     assert figures(api, "?calendar=pricing&environment=prod")["deployment_frequency"]["population"] == 1
@@ -101,13 +101,13 @@ def test_the_period_and_the_scope_are_kept_to(api: Api, sqlite_store: Store) -> 
     assert api.call("m1", "GET", "/metrics/nonsense").status_code == 404
 
 
-def test_what_one_may_not_know_of_is_in_no_count(api: Api, app: Flask, sqlite_store: Store) -> None:
+def test_what_one_may_not_know_of_is_in_no_count(api: Api, app: Flask, one_store: Store) -> None:
     shipped(api, "c1", "c2")
-    spread(sqlite_store)
+    spread(one_store)
     api.call("m1", "PUT", "/repositories/pricing/incidents/OPS-7", BROKEN | {"change": "c1"})
-    reader = client_as(app, sqlite_store, Role.READER)
+    reader = client_as(app, one_store, Role.READER)
     assert reader.get("/api/v1/metrics/deployment_frequency").json["population"] == 2  # type: ignore[index]
-    with sqlite_store.write() as session:
+    with one_store.write() as session:
         home = session.query(Repository).one()
         home.settings, home.owner_team = {"teams_only": True}, "fraud"
         session.get_one(Change, "c2").affected_teams = []
@@ -136,8 +136,8 @@ def test_a_wrong_incident_is_refused_by_its_field(api: Api, told: dict[str, str]
     assert field == "change" or field in answer.text
 
 
-def test_a_reader_reports_no_incident(api: Api, app: Flask, sqlite_store: Store) -> None:
-    reader = client_as(app, sqlite_store, Role.READER)
+def test_a_reader_reports_no_incident(api: Api, app: Flask, one_store: Store) -> None:
+    reader = client_as(app, one_store, Role.READER)
     assert reader.put("/api/v1/repositories/pricing/incidents/x", json=BROKEN).status_code == 403
 
 

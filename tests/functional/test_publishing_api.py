@@ -38,18 +38,18 @@ class Api:
 
 
 @pytest.fixture
-def reader(client: FlaskClient, sqlite_store: Store) -> Api:
-    return Api(client, sqlite_store, "rea", Role.READER)
+def reader(client: FlaskClient, one_store: Store) -> Api:
+    return Api(client, one_store, "rea", Role.READER)
 
 
 @pytest.fixture
-def manager(client: FlaskClient, sqlite_store: Store) -> Api:
-    return Api(client, sqlite_store, "max", Role.RELEASE_MANAGER, Role.ENGINEER)
+def manager(client: FlaskClient, one_store: Store) -> Api:
+    return Api(client, one_store, "max", Role.RELEASE_MANAGER, Role.ENGINEER)
 
 
 @pytest.mark.acceptance("FEED-13")
-def test_a_subscription_from_making_to_revoking(client: FlaskClient, sqlite_store: Store, reader: Api) -> None:
-    put(sqlite_store, [window(change("a"))], [freeze()])
+def test_a_subscription_from_making_to_revoking(client: FlaskClient, one_store: Store, reader: Api) -> None:
+    put(one_store, [window(change("a"))], [freeze()])
     made = reader("POST", "/subscriptions", {"name": "Pricing", "language": "de", "filters": {"freezes": False}})
     assert made.status_code == 201
     card = made.json["card"]
@@ -90,13 +90,13 @@ def test_wrong_wishes_are_refused(reader: Api) -> None:
 
 
 @pytest.mark.acceptance("FEED-14")
-def test_the_aws_export(sqlite_store: Store, reader: Api) -> None:
-    put(sqlite_store, [window(change("a"))], [freeze()])
+def test_the_aws_export(one_store: Store, reader: Api) -> None:
+    put(one_store, [window(change("a"))], [freeze()])
     done = reader("GET", "/exports/aws-change-calendar?kind=freezes&calendar=pricing")
     assert b"X-CALENDAR-TYPE:DEFAULT_OPEN" in done.data
     assert reader("GET", "/exports/aws-change-calendar?kind=freezes&calendar=none").status_code == 404
     facts = [window(change(f"c{n}"), start=f"2026-12-{1 + n // 24:02d}T{n % 24:02d}:00", hours=0.5) for n in range(600)]
-    put(sqlite_store, facts)
+    put(one_store, facts)
     refused = reader("GET", "/exports/aws-change-calendar?kind=windows&calendar=pricing")
     assert refused.status_code == 413
     assert refused.json["limit"] == 65_536
@@ -104,8 +104,8 @@ def test_the_aws_export(sqlite_store: Store, reader: Api) -> None:
 
 @pytest.mark.acceptance("CHG-D4")
 @pytest.mark.acceptance("CHG-D11")
-def test_changelogs_for_readers_and_managers(sqlite_store: Store, reader: Api, manager: Api) -> None:
-    with sqlite_store.write() as session:
+def test_changelogs_for_readers_and_managers(one_store: Store, reader: Api, manager: Api) -> None:
+    with one_store.write() as session:
         publications.ingest(session, OPERATOR, clock.now(), record(), annotations())
     path = "/repositories/risk-models/changelog"
     business = reader("GET", path)
@@ -129,8 +129,8 @@ def test_changelogs_for_readers_and_managers(sqlite_store: Store, reader: Api, m
 
 
 @pytest.mark.acceptance("CHG-D6")
-def test_notes_revisions_and_yanking(sqlite_store: Store, reader: Api, manager: Api) -> None:
-    with sqlite_store.write() as session:
+def test_notes_revisions_and_yanking(one_store: Store, reader: Api, manager: Api) -> None:
+    with one_store.write() as session:
         publications.ingest(session, OPERATOR, clock.now(), record(), annotations())
     assert reader("PUT", "/changes/c2/note", {"text": "x"}).status_code == 403
     noted = manager("PUT", "/changes/c2/note", {"text": "Fewer alarms.", "action": "Nothing"})
@@ -147,8 +147,8 @@ def test_notes_revisions_and_yanking(sqlite_store: Store, reader: Api, manager: 
     assert manager("PUT", "/changes/c2/note", {"text": ""}).status_code == 204
 
 
-def test_a_template_of_ones_own_is_tried_in_its_sandbox(sqlite_store: Store, reader: Api) -> None:
-    with sqlite_store.write() as session:
+def test_a_template_of_ones_own_is_tried_in_its_sandbox(one_store: Store, reader: Api) -> None:
+    with one_store.write() as session:
         publications.ingest(session, OPERATOR, clock.now(), record("<b>"), annotations())
     path = "/repositories/risk-models/changelog/template"
     good = reader("POST", path, {"template": "{% for s in changelog.sections %}{{ s.title }};{% endfor %}"})
@@ -160,11 +160,11 @@ def test_a_template_of_ones_own_is_tried_in_its_sandbox(sqlite_store: Store, rea
 
 @pytest.mark.acceptance("FEED-13")
 def test_the_subscribe_page_shows_addresses_code_steps_and_a_preview_once(
-    client: FlaskClient, sqlite_store: Store, reader: Api
+    client: FlaskClient, one_store: Store, reader: Api
 ) -> None:
-    put(sqlite_store, [window(change("a"), start="2099-01-05T17:00")], [])
+    put(one_store, [window(change("a"), start="2099-01-05T17:00")], [])
     start = f"{clock.now() + timedelta(days=7):%Y-%m-%dT17:00}"
-    put(sqlite_store, [window(change("a", title="Move to LightGBM"), start=start)])
+    put(one_store, [window(change("a", title="Move to LightGBM"), start=start)])
     headers = {"Authorization": reader.headers["Authorization"]}
     asked = {"name": "Mine", "audience": "business", "language": "de", "repositories": "risk, other", "freezes": "1"}
     made = client.post("/subscribe", data=asked, headers=headers)

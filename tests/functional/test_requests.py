@@ -27,8 +27,8 @@ ASKED = {
 
 
 @pytest.fixture
-def api(app: Flask, sqlite_store: Store) -> Api:
-    made = Api(app, sqlite_store)
+def api(app: Flask, one_store: Store) -> Api:
+    made = Api(app, one_store)
     made.place("c1", author="author@example.org")
     return made
 
@@ -66,9 +66,9 @@ def test_a_reader_asks_and_owns_until_somebody_else_is_named(api: Api) -> None:
     assert api.call("m1", "PATCH", f"/requests/{key}", {"closed": True}).json["closed_at"]  # type: ignore[index]
 
 
-def test_who_has_no_part_in_it_does_not_edit_it(api: Api, app: Flask, sqlite_store: Store) -> None:
+def test_who_has_no_part_in_it_does_not_edit_it(api: Api, app: Flask, one_store: Store) -> None:
     key = asked(api)
-    stranger = client_as(app, sqlite_store, Role.READER, name="Stranger")
+    stranger = client_as(app, one_store, Role.READER, name="Stranger")
     assert stranger.patch(f"/api/v1/requests/{key}", json={"title": "Mine"}).status_code == 403
     assert stranger.put(f"/api/v1/requests/{key}/changes/c1").status_code == 403
     assert stranger.put(f"/api/v1/requests/{key}/observations/1", json={"value": "1"}).status_code == 403
@@ -82,10 +82,10 @@ def test_an_edit_that_saw_an_older_version_is_refused(api: Api) -> None:
     assert client.patch(f"/api/v1/requests/{key}", json={"title": "B"}, headers=headers).status_code == 412
 
 
-def test_the_way_to_production_and_what_was_measured(api: Api, sqlite_store: Store) -> None:
+def test_the_way_to_production_and_what_was_measured(api: Api, one_store: Store) -> None:
     key = asked(api)
     assert api.call("author", "PUT", f"/requests/{key}/changes/c1").status_code == 200
-    measured_by_a_file(sqlite_store)
+    measured_by_a_file(one_store)
     before = journey(api, key)
     assert before["steps"][0]["window"]
     assert before["effects"] == []  # not released yet: the file is a hope
@@ -101,18 +101,18 @@ def test_the_way_to_production_and_what_was_measured(api: Api, sqlite_store: Sto
     assert [one["value"] for one in journey(api, key)["effects"]] == ["0.87", "0.88"]
 
 
-def test_the_business_changelog_shows_promised_and_measured(api: Api, sqlite_store: Store) -> None:
+def test_the_business_changelog_shows_promised_and_measured(api: Api, one_store: Store) -> None:
     key = asked(api)
     api.call("author", "PUT", f"/requests/{key}/changes/c1")
-    with sqlite_store.read() as session:
+    with one_store.read() as session:
         assert outcomes.promises(session, {"c1"}) == {
             "c1": (Promise("Fewer false alarms", "recall", "0.80", "0.90", None),)
         }
-    measured_by_a_file(sqlite_store)
+    measured_by_a_file(one_store)
     api.call("author", "POST", "/changes/c1/stages", {"stage": "deploy", "state": "done"})
-    with sqlite_store.read() as session:
+    with one_store.read() as session:
         assert outcomes.promises(session, {"c1"})["c1"][0].measured == "0.88"
-    with sqlite_store.write() as session:
+    with one_store.write() as session:
         session.query(PlacementRow).one().announced_at = clock.now()
     text = api.call("f1", "GET", "/calendars/pricing/changelog?format=markdown").text
     assert "recall from 0.80 to 0.90" in text
@@ -126,7 +126,7 @@ def test_a_promise_is_never_part_of_a_stored_text() -> None:
     )
 
 
-def test_a_request_kept_for_a_team_is_not_there_for_others(api: Api, app: Flask, sqlite_store: Store) -> None:
+def test_a_request_kept_for_a_team_is_not_there_for_others(api: Api, app: Flask, one_store: Store) -> None:
     key = asked(api, team="fraud")
     assert api.call("m1", "PUT", f"/requests/{key}/changes/c1").status_code == 200  # of the team
     for other in ("other", "m2"):
@@ -134,17 +134,17 @@ def test_a_request_kept_for_a_team_is_not_there_for_others(api: Api, app: Flask,
         assert api.call(other, "PATCH", f"/requests/{key}", {"title": "x"}).status_code == 404
         assert api.call(other, "GET", "/requests").json["items"] == []  # type: ignore[index]
     assert api.call("root", "GET", f"/requests/{key}").status_code == 200
-    with sqlite_store.read() as session:
+    with one_store.read() as session:
         assert outcomes.promises(session, {"c1"}) == {}
 
 
-def test_of_its_changes_one_sees_those_one_may_know_of(api: Api, app: Flask, sqlite_store: Store) -> None:
+def test_of_its_changes_one_sees_those_one_may_know_of(api: Api, app: Flask, one_store: Store) -> None:
     key = asked(api)
     api.call("author", "PUT", f"/requests/{key}/changes/c1")
-    with sqlite_store.write() as session:
+    with one_store.write() as session:
         session.query(Repository).one().settings = {"teams_only": True}
         session.get_one(Change, "c1").affected_teams = []
-    reader = client_as(app, sqlite_store, Role.READER)
+    reader = client_as(app, one_store, Role.READER)
     assert reader.get(f"/api/v1/requests/{key}").json["steps"] == []  # type: ignore[index]
     assert api.call("author", "PUT", f"/requests/{key}/changes/c1").status_code == 404
 
@@ -154,10 +154,10 @@ def test_a_wrong_request_is_refused(api: Api, wrong: dict[str, str]) -> None:
     assert api.call("f1", "POST", "/requests", ASKED | wrong).status_code in {404, 422}
 
 
-def test_the_pages_of_a_request_and_its_change_lead_to_each_other(api: Api, app: Flask, sqlite_store: Store) -> None:
+def test_the_pages_of_a_request_and_its_change_lead_to_each_other(api: Api, app: Flask, one_store: Store) -> None:
     key = asked(api, text="Too many <b>false</b> alarms")
     api.call("author", "PUT", f"/requests/{key}/changes/c1")
-    reader = client_as(app, sqlite_store, Role.READER)
+    reader = client_as(app, one_store, Role.READER)
     page = {
         path: reader.get(path, headers={"Accept": "text/html"}).text for path in (f"/requests/{key}", "/changes/c1")
     }

@@ -24,11 +24,11 @@ IN_W1 = "2026-11-24T18:00:00Z"
 
 
 @pytest.fixture(name="planned")
-def _planned(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
+def _planned(one_store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setattr("release_mgmt.clock.now", lambda: NOW)
-    seed(sqlite_store)
-    apply(sqlite_store)
-    return sqlite_store
+    seed(one_store)
+    apply(one_store)
+    return one_store
 
 
 @pytest.fixture(name="manager")

@@ -41,13 +41,13 @@ def submit(client: FlaskClient, form_at: str, to: str, **fields: str) -> TestRes
 
 
 @pytest.fixture
-def ada(sqlite_store: Store) -> str:
+def ada(one_store: Store) -> str:
     """A person with a password; the id."""
     now = clock.now()
-    person = people.add(sqlite_store, OPERATOR, now, name="Ada", login="ada@example.org")
-    link = signin.make_link(sqlite_store, OPERATOR, now, person.id)
+    person = people.add(one_store, OPERATOR, now, name="Ada", login="ada@example.org")
+    link = signin.make_link(one_store, OPERATOR, now, person.id)
     limits = signin.SessionLimits()
-    signin.follow_link(sqlite_store, now, link, password=PASSWORD, limits=limits, origin=None)
+    signin.follow_link(one_store, now, link, password=PASSWORD, limits=limits, origin=None)
     return person.id
 
 
@@ -55,18 +55,18 @@ def sign_in(client: FlaskClient, password: str = PASSWORD, **more: str) -> TestR
     return submit(client, "/sign-in", "/sign-in", login="Ada@example.org", password=password, **more)
 
 
-def test_the_first_administrator_comes_by_a_link_that_works_once(app: Flask, sqlite_store: Store) -> None:
+def test_the_first_administrator_comes_by_a_link_that_works_once(on_both: Flask, store: Store) -> None:
     now = clock.now()
-    old = signin.first_administrator_link(sqlite_store, OPERATOR, now)
-    link = signin.first_administrator_link(sqlite_store, OPERATOR, now)
-    client = app.test_client()
+    old = signin.first_administrator_link(store, OPERATOR, now)
+    link = signin.first_administrator_link(store, OPERATOR, now)
+    client = on_both.test_client()
     assert client.get(f"/welcome/{old}").status_code == 404, "a newer link voids the older"
     fields = {"login": "grace", "name": "Grace", "password": PASSWORD, "repeated_password": PASSWORD}
     assert submit(client, f"/welcome/{link}", f"/welcome/{link}", **{**fields, "password": "short"}).status_code == 422
     assert submit(client, f"/welcome/{link}", f"/welcome/{link}", **fields).status_code == 303
     assert "administrator" in client.get("/me").text
     assert client.get(f"/welcome/{link}").status_code == 404
-    assert signin.first_administrator_link(sqlite_store, OPERATOR, now) is None
+    assert signin.first_administrator_link(store, OPERATOR, now) is None
 
 
 def test_a_browser_signs_in_goes_where_it_wanted_and_signs_out(app: Flask, ada: str) -> None:
@@ -134,14 +134,14 @@ def test_an_unknown_login_answers_as_a_known_one_does(app: Flask, ada: str) -> N
 
 @pytest.mark.parametrize("login", ["ada@example.org", "nobody@example.org", "gone@example.org", "robot@example.org"])
 def test_every_failed_sign_in_costs_one_argon2_verification(
-    sqlite_store: Store, ada: str, login: str, monkeypatch: pytest.MonkeyPatch
+    one_store: Store, ada: str, login: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Known, unknown, disabled and without a password: each costs the same one verification with the same parameters,
     so that time tells none from another."""
     now = clock.now()
-    people.add(sqlite_store, OPERATOR, now, name="Gone", login="gone@example.org")
-    people.change(sqlite_store, OPERATOR, now, "gone@example.org", active=False)
-    people.add(sqlite_store, OPERATOR, now, name="Robot", login="robot@example.org", kind="service")
+    people.add(one_store, OPERATOR, now, name="Gone", login="gone@example.org")
+    people.change(one_store, OPERATOR, now, "gone@example.org", active=False)
+    people.add(one_store, OPERATOR, now, name="Robot", login="robot@example.org", kind="service")
     verify, asked = argon2.PasswordHasher.verify, []
 
     def counted(hasher: argon2.PasswordHasher, stored: str, password: str) -> bool:
@@ -151,27 +151,27 @@ def test_every_failed_sign_in_costs_one_argon2_verification(
     monkeypatch.setattr(argon2.PasswordHasher, "verify", counted)
     with pytest.raises(Unauthenticated):
         signin.with_password(
-            sqlite_store, now, login=login, password="wrong " + PASSWORD, limits=signin.SessionLimits(), origin=None
+            one_store, now, login=login, password="wrong " + PASSWORD, limits=signin.SessionLimits(), origin=None
         )
     assert asked == [argon2.extract_parameters(secret.hash_password(PASSWORD))]
 
 
-def test_a_secret_is_looked_up_by_its_hash_and_never_compared(app: Flask, sqlite_store: Store, ada: str) -> None:
+def test_a_secret_is_looked_up_by_its_hash_and_never_compared(app: Flask, one_store: Store, ada: str) -> None:
     """Session, token and feed are found by the SHA-256 of what was sent: no text of a secret reaches the database, so
     no comparison, however it is done, can tell by its time how much of a guess was right."""
     now, asked = clock.now(), []
     limits = signin.SessionLimits()
     signed = signin.with_password(
-        sqlite_store, now, login="ada@example.org", password=PASSWORD, limits=limits, origin=None
+        one_store, now, login="ada@example.org", password=PASSWORD, limits=limits, origin=None
     )
-    token = str(tokens.create(sqlite_store, signed.actor, now, name="ci", scopes=("read",)).secret)
-    feed = str(feeds.create(sqlite_store, signed.actor, now, name="mine").token)
-    link = signin.make_link(sqlite_store, OPERATOR, now, ada)
+    token = str(tokens.create(one_store, signed.actor, now, name="ci", scopes=("read",)).secret)
+    feed = str(feeds.create(one_store, signed.actor, now, name="mine").token)
+    link = signin.make_link(one_store, OPERATOR, now, ada)
 
     def note(_connection: object, _cursor: object, statement: str, values: object, *_rest: object) -> None:
         asked.append(f"{statement} {values!r}")
 
-    event.listen(sqlite_store.engine, "before_cursor_execute", note)
+    event.listen(one_store.engine, "before_cursor_execute", note)
     client = app.test_client()
     client.set_cookie(COOKIE, signed.cookie)
     assert client.get("/me").status_code == 200
@@ -182,20 +182,20 @@ def test_a_secret_is_looked_up_by_its_hash_and_never_compared(app: Flask, sqlite
     for plain in (signed.cookie, token, link):
         assert secret.digest(plain) in said
         assert plain not in said
-    assert lookup.look_up(sqlite_store, feed) is not None
-    with sqlite_store.read() as session:
+    assert lookup.look_up(one_store, feed) is not None
+    with one_store.read() as session:
         kept = {row.token_hash for row in session.query(SubscriptionRow)}
     assert kept == {secret.digest(feed)}
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/welcome/guess"])
 def test_the_door_has_a_limit_of_its_own_besides_the_throttle(
-    settings: Settings, sqlite_store: Store, ada: str, path: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, one_store: Store, ada: str, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many logins or links somebody tries from one address, a minute holds few of them, long before the limit
     of all requests and before the throttle of failures."""
     monkeypatch.setattr(bootstrap, "DOOR_LIMIT", 3)
-    client = create_app(replace(settings, rate_limit="5000/minute"), sqlite_store).test_client()
+    client = create_app(replace(settings, rate_limit="5000/minute"), one_store).test_client()
     token = csrf_of(client.get("/sign-in", headers={"Accept": "text/html"}))
     seen = [
         client.post(path, data={"csrf_token": token, "login": f"p{n}", "password": "x"}).status_code for n in range(4)
@@ -205,13 +205,13 @@ def test_the_door_has_a_limit_of_its_own_besides_the_throttle(
     assert client.get("/sign-in").status_code == 200, "the form itself is not held back"
 
 
-def test_many_failures_slow_down_and_a_success_forgets_them(sqlite_store: Store, ada: str) -> None:
+def test_many_failures_slow_down_and_a_success_forgets_them(one_store: Store, ada: str) -> None:
     now, limits = clock.now(), signin.SessionLimits()
 
     def attempt(at: object, password: str) -> str:
         try:
             signin.with_password(
-                sqlite_store,
+                one_store,
                 at,
                 login="ada@example.org",
                 password=password,
@@ -230,17 +230,14 @@ def test_many_failures_slow_down_and_a_success_forgets_them(sqlite_store: Store,
     assert attempt(now + timedelta(seconds=6), "x") == "wrong"
 
 
-def test_a_session_ends_when_idle_and_in_any_case(app: Flask, sqlite_store: Store, ada: str) -> None:
+def test_a_session_ends_when_idle_and_in_any_case(app: Flask, one_store: Store, ada: str) -> None:
     now = clock.now()
     limits = signin.SessionLimits(idle=timedelta(hours=1), absolute=timedelta(hours=3))
-    done = signin.with_password(
-        sqlite_store, now, login="ada@example.org", password=PASSWORD, limits=limits, origin=None
-    )
+    done = signin.with_password(one_store, now, login="ada@example.org", password=PASSWORD, limits=limits, origin=None)
 
     def known(minutes: int) -> bool:
         return (
-            signin.actors.by_session(sqlite_store, done.cookie, now + timedelta(minutes=minutes), limits, None)
-            is not None
+            signin.actors.by_session(one_store, done.cookie, now + timedelta(minutes=minutes), limits, None) is not None
         )
 
     assert known(59)
@@ -273,14 +270,14 @@ def test_a_new_password_rotates_this_browser_and_ends_the_others(app: Flask, ada
     assert other.get("/me").status_code == 401
 
 
-def test_a_token_is_shown_once_kept_as_a_hash_and_revocable(app: Flask, sqlite_store: Store, ada: str) -> None:
+def test_a_token_is_shown_once_kept_as_a_hash_and_revocable(app: Flask, one_store: Store, ada: str) -> None:
     client = app.test_client()
     sign_in(client)
     page = submit(client, "/me", "/me/tokens", name="ci", scopes="gate")
     secret = re.search(r"rmt_[\w-]+", page.text)
     assert secret is not None
     assert secret[0] not in client.get("/me").text
-    with sqlite_store.read() as session:
+    with one_store.read() as session:
         stored = session.execute(text("SELECT * FROM api_tokens")).mappings().one()
         everything = str(session.execute(text("SELECT * FROM audit_log")).all())
     assert secret[0] not in str(dict(stored))
@@ -291,8 +288,8 @@ def test_a_token_is_shown_once_kept_as_a_hash_and_revocable(app: Flask, sqlite_s
     assert app.test_client().get("/sign-in", headers=bearer).status_code == 401
 
 
-def test_texts_of_people_are_escaped(app: Flask, sqlite_store: Store, ada: str) -> None:
-    people.change(sqlite_store, OPERATOR, clock.now(), ada, name="<script>alert(1)</script>")
+def test_texts_of_people_are_escaped(app: Flask, one_store: Store, ada: str) -> None:
+    people.change(one_store, OPERATOR, clock.now(), ada, name="<script>alert(1)</script>")
     client = app.test_client()
     sign_in(client)
     page = client.get("/me").text
@@ -311,19 +308,17 @@ def test_no_password_reaches_the_log(app: Flask, ada: str, capsys: pytest.Captur
         assert plain not in said.out + said.err
 
 
-def test_somebody_disabled_is_out_at_once(app: Flask, sqlite_store: Store, ada: str) -> None:
+def test_somebody_disabled_is_out_at_once(app: Flask, one_store: Store, ada: str) -> None:
     client = app.test_client()
     sign_in(client)
-    people.change(sqlite_store, OPERATOR, clock.now(), ada, active=False)
+    people.change(one_store, OPERATOR, clock.now(), ada, active=False)
     assert client.get("/me").status_code == 401
     assert sign_in(app.test_client()).status_code == 401
 
 
-def test_the_last_administrator_cannot_be_taken_away(sqlite_store: Store) -> None:
+def test_the_last_administrator_cannot_be_taken_away(one_store: Store) -> None:
     now = clock.now()
-    root = people.add(
-        sqlite_store, OPERATOR, now, name="Root", login="root", grants=(people.Grant(Role.ADMINISTRATOR),)
-    )
+    root = people.add(one_store, OPERATOR, now, name="Root", login="root", grants=(people.Grant(Role.ADMINISTRATOR),))
     for attempt in ({"active": False}, {"grants": (people.Grant(Role.READER),)}):
         with pytest.raises(people.Conflict):
-            people.change(sqlite_store, OPERATOR, now, root.id, **attempt)  # type: ignore[arg-type]
+            people.change(one_store, OPERATOR, now, root.id, **attempt)  # type: ignore[arg-type]

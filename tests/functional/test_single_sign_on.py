@@ -39,15 +39,15 @@ def provider() -> Iterator[str]:
 
 
 @pytest.fixture
-def site(settings: Settings, sqlite_store: Store, provider: str) -> Flask:
+def site(settings: Settings, one_store: Store, provider: str) -> Flask:
     """An installation that knows the provider."""
-    teams.add(sqlite_store, OPERATOR, clock.now(), slug="fraud", name="Fraud")
+    teams.add(one_store, OPERATOR, clock.now(), slug="fraud", name="Fraud")
     app = create_app(
         replace(
             settings, oidc_issuer=provider, oidc_client_id="release-mgmt", oidc_client_secret="s3cret",
             oidc_groups=("releases=release_manager:pricing", "devs=engineer", "fraud=team:fraud"),
         ),
-        sqlite_store,
+        one_store,
     )  # fmt: skip
     app.testing = True
     return app
@@ -70,41 +70,41 @@ def visit(client: FlaskClient, subject: str, target: str = "/me") -> TestRespons
     return client.get(re.sub(r"^https?://[^/]+", "", there.headers["Location"]))
 
 
-def test_groups_give_roles_and_teams_and_take_them_again(site: Flask, sqlite_store: Store, provider: str) -> None:
+def test_groups_give_roles_and_teams_and_take_them_again(site: Flask, one_store: Store, provider: str) -> None:
     everything = {"email": "ada@example.org", "email_verified": True, "name": "Ada"}
     claims(provider, "ada", **everything, groups=["releases", "fraud", "unknown"])
     client = site.test_client()
     done = visit(client, "ada")
     assert (done.status_code, done.location) == (303, "/me")
     assert "Ada" in client.get("/me").text
-    found, _ = people.search(sqlite_store, OPERATOR, text="ada")
+    found, _ = people.search(one_store, OPERATOR, text="ada")
     assert [grant.role for grant in found[0].grants] == [Role.READER, Role.RELEASE_MANAGER]
     assert found[0].teams == ("fraud",)
-    people.change(sqlite_store, OPERATOR, clock.now(), found[0].id, grants=(people.Grant(Role.ENGINEER),))
+    people.change(one_store, OPERATOR, clock.now(), found[0].id, grants=(people.Grant(Role.ENGINEER),))
     claims(provider, "ada", **everything, groups=[])
     visit(site.test_client(), "ada")
-    again = people.get(sqlite_store, OPERATOR, found[0].id)
+    again = people.get(one_store, OPERATOR, found[0].id)
     assert [grant.role for grant in again.grants] == [Role.ENGINEER, Role.READER], "what a person gave stays"
     assert again.teams == ()
 
 
 def test_a_verified_address_joins_the_account_an_unverified_one_does_not(
-    site: Flask, sqlite_store: Store, provider: str
+    site: Flask, one_store: Store, provider: str
 ) -> None:
-    victim = people.add(sqlite_store, OPERATOR, clock.now(), name="Grace", login="grace@example.org")
-    people.link(sqlite_store, OPERATOR, clock.now(), victim.id, kind="email", value="grace@example.org")
+    victim = people.add(one_store, OPERATOR, clock.now(), name="Grace", login="grace@example.org")
+    people.link(one_store, OPERATOR, clock.now(), victim.id, kind="email", value="grace@example.org")
     claims(provider, "mallory", email="grace@example.org", email_verified=False, name="Mallory")
     visit(site.test_client(), "mallory")
     claims(provider, "grace", email="grace@example.org", email_verified=True, name="Grace")
     visit(site.test_client(), "grace")
-    kinds = {one.kind for one in people.get(sqlite_store, OPERATOR, victim.id).identities}
+    kinds = {one.kind for one in people.get(one_store, OPERATOR, victim.id).identities}
     assert kinds == {"email", "oidc"}
-    found, _ = people.search(sqlite_store, OPERATOR, text="mallory")
+    found, _ = people.search(one_store, OPERATOR, text="mallory")
     assert found[0].id != victim.id
 
 
 def test_an_address_that_was_given_to_somebody_else_opens_nobodys_account(
-    site: Flask, sqlite_store: Store, provider: str
+    site: Flask, one_store: Store, provider: str
 ) -> None:
     claims(provider, "first", email="info@example.org", email_verified=True, name="First")
     visit(site.test_client(), "first")
@@ -112,31 +112,29 @@ def test_an_address_that_was_given_to_somebody_else_opens_nobodys_account(
     client = site.test_client()
     assert visit(client, "second").status_code == 403
     assert client.get("/me").status_code == 401
-    found, _ = people.search(sqlite_store, OPERATOR, text="first")
+    found, _ = people.search(one_store, OPERATOR, text="first")
     assert len(found[0].identities) == 2
     assert [grant.role for grant in found[0].grants] == [Role.READER]
-    people.unlink(sqlite_store, OPERATOR, clock.now(), found[0].id, kind="email", value="info@example.org")
+    people.unlink(one_store, OPERATOR, clock.now(), found[0].id, kind="email", value="info@example.org")
     assert visit(client, "second").status_code == 303
-    named, _ = people.search(sqlite_store, OPERATOR, text="second")
+    named, _ = people.search(one_store, OPERATOR, text="second")
     assert {one.kind for one in named[0].identities} == {"oidc", "email"}
 
 
-def test_nobody_signs_in_as_a_program_by_its_address(site: Flask, sqlite_store: Store, provider: str) -> None:
-    robot = people.add(sqlite_store, OPERATOR, clock.now(), name="Robot", login="robot", kind="service")
-    people.link(sqlite_store, OPERATOR, clock.now(), robot.id, kind="email", value="robot@example.org")
+def test_nobody_signs_in_as_a_program_by_its_address(site: Flask, one_store: Store, provider: str) -> None:
+    robot = people.add(one_store, OPERATOR, clock.now(), name="Robot", login="robot", kind="service")
+    people.link(one_store, OPERATOR, clock.now(), robot.id, kind="email", value="robot@example.org")
     claims(provider, "mallory", email="robot@example.org", email_verified=True, name="Mallory")
     assert visit(site.test_client(), "mallory").status_code == 403
 
 
 @pytest.mark.parametrize("told", [False, None, "true", 1])
-def test_only_a_plain_yes_makes_an_address_verified(
-    site: Flask, sqlite_store: Store, provider: str, told: object
-) -> None:
-    owner = people.add(sqlite_store, OPERATOR, clock.now(), name="Owner", login="owner@example.org")
-    people.link(sqlite_store, OPERATOR, clock.now(), owner.id, kind="email", value="owner@example.org")
+def test_only_a_plain_yes_makes_an_address_verified(site: Flask, one_store: Store, provider: str, told: object) -> None:
+    owner = people.add(one_store, OPERATOR, clock.now(), name="Owner", login="owner@example.org")
+    people.link(one_store, OPERATOR, clock.now(), owner.id, kind="email", value="owner@example.org")
     claims(provider, "mallory", email="Owner@example.org", email_verified=told, name="Mallory")
     visit(site.test_client(), "mallory")
-    assert {one.kind for one in people.get(sqlite_store, OPERATOR, owner.id).identities} == {"email"}
+    assert {one.kind for one in people.get(one_store, OPERATOR, owner.id).identities} == {"email"}
 
 
 def test_an_answer_that_was_not_asked_for_is_refused(site: Flask) -> None:
@@ -148,12 +146,12 @@ def test_an_answer_that_was_not_asked_for_is_refused(site: Flask) -> None:
     assert client.get("/me").status_code == 401
 
 
-def test_somebody_disabled_here_stays_out(site: Flask, sqlite_store: Store, provider: str) -> None:
+def test_somebody_disabled_here_stays_out(site: Flask, one_store: Store, provider: str) -> None:
     claims(provider, "eve", email="eve@example.org", email_verified=True, name="Eve")
     client = site.test_client()
     visit(client, "eve")
-    found, _ = people.search(sqlite_store, OPERATOR, text="eve")
-    people.change(sqlite_store, OPERATOR, clock.now(), found[0].id, active=False)
+    found, _ = people.search(one_store, OPERATOR, text="eve")
+    people.change(one_store, OPERATOR, clock.now(), found[0].id, active=False)
     assert visit(site.test_client(), "eve").status_code == 403
 
 
@@ -161,8 +159,8 @@ def test_without_a_provider_there_is_no_single_sign_on(client: FlaskClient) -> N
     assert client.get("/sign-in/single").status_code == 404
 
 
-def test_a_provider_that_does_not_answer_is_told(settings: Settings, sqlite_store: Store) -> None:
-    app = create_app(replace(settings, oidc_issuer="http://127.0.0.1:9", oidc_client_id="x"), sqlite_store)
+def test_a_provider_that_does_not_answer_is_told(settings: Settings, one_store: Store) -> None:
+    app = create_app(replace(settings, oidc_issuer="http://127.0.0.1:9", oidc_client_id="x"), one_store)
     assert app.test_client().get("/sign-in/single").status_code == 503
 
 

@@ -29,9 +29,9 @@ OPERATOR = trusted("operator", Via.CLI)
 
 
 @pytest.fixture
-def forge(settings: Settings, sqlite_store: Store) -> FlaskClient:
+def forge(settings: Settings, one_store: Store) -> FlaskClient:
     """A client of an installation that shares a secret with GitHub, and none with GitLab."""
-    return create_app(replace(settings, github_webhook_secret=SECRET), sqlite_store).test_client()
+    return create_app(replace(settings, github_webhook_secret=SECRET), one_store).test_client()
 
 
 def post(client: FlaskClient, body: bytes, event: str = "pull_request", **headers: str) -> TestResponse:
@@ -43,11 +43,11 @@ def post(client: FlaskClient, body: bytes, event: str = "pull_request", **header
 @pytest.mark.acceptance("ING-8")
 @pytest.mark.parametrize("event", ["ping", "a_new_kind_of_event", "pull_request"])
 def test_unknown_events_are_answered_like_known_ones_and_counted(
-    forge: FlaskClient, sqlite_store: Store, event: str
+    forge: FlaskClient, one_store: Store, event: str
 ) -> None:
     answer = post(forge, b'{"zen": "Keep it simple."}', event)
     assert answer.status_code == 202
-    (shown,) = webhooks.deliveries(sqlite_store, OPERATOR).items
+    (shown,) = webhooks.deliveries(one_store, OPERATOR).items
     assert (shown.status, shown.event) == ("ignored", event)
 
 
@@ -95,7 +95,7 @@ def as_form(payload: dict[str, Any], **more: str) -> bytes:
     "content_type", ["application/x-www-form-urlencoded", "Application/X-WWW-Form-Urlencoded; charset=utf-8"]
 )
 def test_a_form_is_read_as_its_payload_and_signed_as_it_came(
-    forge: FlaskClient, sqlite_store: Store, content_type: str
+    forge: FlaskClient, one_store: Store, content_type: str
 ) -> None:
     payload = {
         "action": "opened", "repository": {"full_name": "a/b"},
@@ -106,7 +106,7 @@ def test_a_form_is_read_as_its_payload_and_signed_as_it_came(
     headers = {"X-GitHub-Event": "pull_request", "X-GitHub-Delivery": "f-1", "X-Hub-Signature-256": f"sha256={mac}"}
     answer = forge.post("/webhooks/github", data=body, headers=headers, content_type=content_type)
     assert (answer.status_code, (answer.json or {})["status"]) == (202, "waiting")
-    with sqlite_store.read() as session:
+    with one_store.read() as session:
         kept = session.scalars(select(WebhookDelivery)).one()
         assert json.loads(kept.body or b"") == payload
         assert (kept.event, kept.forge_slug) == ("pull_request", "a/b")
@@ -144,12 +144,12 @@ def test_five_megabytes_are_taken_and_looked_at_later(forge: FlaskClient) -> Non
 
 @pytest.mark.acceptance("ING-3")
 @pytest.mark.acceptance("ING-2")
-def test_a_forged_or_unsigned_delivery_is_401(forge: FlaskClient, sqlite_store: Store) -> None:
+def test_a_forged_or_unsigned_delivery_is_401(forge: FlaskClient, one_store: Store) -> None:
     for given in ("", "sha256=é", "sha256=" + "0" * 64):
         answer = post(forge, b"{}", **{"X-Hub-Signature-256": given})
         assert answer.status_code == 401
         assert answer.content_type == "application/problem+json"
-    assert webhooks.deliveries(sqlite_store, OPERATOR).items == ()
+    assert webhooks.deliveries(one_store, OPERATOR).items == ()
 
 
 def test_without_a_secret_nothing_comes_in(forge: FlaskClient) -> None:

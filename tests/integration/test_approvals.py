@@ -146,9 +146,9 @@ class Town:
 
 
 @pytest.fixture
-def town(sqlite_store: Store) -> Town:
+def town(one_store: Store) -> Town:
     """The organisation on SQLite."""
-    return settled(sqlite_store)
+    return settled(one_store)
 
 
 @pytest.fixture

@@ -181,11 +181,9 @@ def test_what_a_dead_worker_had_begun_is_taken_over(store: Store, engine_url: st
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [3600, pytest.param(-3600, marks=pytest.mark.long)])
-def test_a_clock_that_is_set_takes_no_job_from_a_worker_that_lives(
-    sqlite_store: Store, tmp_path: Path, step: int
-) -> None:
+def test_a_clock_that_is_set_takes_no_job_from_a_worker_that_lives(one_store: Store, tmp_path: Path, step: int) -> None:
     """Two workers whose clocks are set an hour, each another way: a long job stays where it is and runs once."""
-    store, engine_url = sqlite_store, f"sqlite:///{tmp_path / 'jobs.db'}"
+    store, engine_url = one_store, f"sqlite:///{tmp_path / 'jobs.db'}"
     add_repositories(store, 1)
     first = start(store, engine_url, "first", pause=15, step=step)
     wait_for(store, "running", 1)
@@ -218,33 +216,34 @@ def test_who_is_silent_is_judged_by_a_steady_clock() -> None:
     assert seen == {"old": 15.0, "future": 30.0}
 
 
-def test_losing_the_engines_tables_loses_nothing(sqlite_store: Store, tmp_path: Path) -> None:
+@pytest.mark.sqlite("the engine's file is lost; on PostgreSQL the engine's tables go with the domain's")
+def test_losing_the_engines_tables_loses_nothing(one_store: Store, tmp_path: Path) -> None:
     """With the engine's file deleted, jobs that waited are enqueued again from the domain rows."""
-    add_repositories(sqlite_store, 3)
-    assert len(jobs.take_due(sqlite_store, clock.now(), timedelta(hours=1))) == 3
-    process = start(sqlite_store, f"sqlite:///{tmp_path / 'new-engine.db'}")
+    add_repositories(one_store, 3)
+    assert len(jobs.take_due(one_store, clock.now(), timedelta(hours=1))) == 3
+    process = start(one_store, f"sqlite:///{tmp_path / 'new-engine.db'}")
     try:
-        wait_for(sqlite_store, "done", 3)
+        wait_for(one_store, "done", 3)
     finally:
         stop(process)
 
 
-def test_a_running_job_can_be_cancelled_and_replayed(sqlite_store: Store, tmp_path: Path) -> None:
+def test_a_running_job_can_be_cancelled_and_replayed(one_store: Store, tmp_path: Path) -> None:
     """Progress is visible while it runs; a request to cancel stops it; replay makes a new job."""
-    add_repositories(sqlite_store, 1)
-    process = start(sqlite_store, f"sqlite:///{tmp_path / 'jobs.db'}", "slow", pause=0.5)
+    add_repositories(one_store, 1)
+    process = start(one_store, f"sqlite:///{tmp_path / 'jobs.db'}", "slow", pause=0.5)
     try:
-        wait_for(sqlite_store, "running", 1)
-        job = jobs.search(sqlite_store, OPERATOR, kind=pipeline.REFRESH).items[0]
-        until(lambda: jobs.get(sqlite_store, OPERATOR, job.id).done)
-        seen = jobs.get(sqlite_store, OPERATOR, job.id)
+        wait_for(one_store, "running", 1)
+        job = jobs.search(one_store, OPERATOR, kind=pipeline.REFRESH).items[0]
+        until(lambda: jobs.get(one_store, OPERATOR, job.id).done)
+        seen = jobs.get(one_store, OPERATOR, job.id)
         assert (seen.step, seen.total) == ("sync", 600)
-        jobs.cancel(sqlite_store, OPERATOR, clock.now(), job.id)
-        wait_for(sqlite_store, "cancelled", 1)
-        again = jobs.replay(sqlite_store, OPERATOR, clock.now(), job.id)
+        jobs.cancel(one_store, OPERATOR, clock.now(), job.id)
+        wait_for(one_store, "cancelled", 1)
+        again = jobs.replay(one_store, OPERATOR, clock.now(), job.id)
         assert again.id != job.id
-        jobs.cancel(sqlite_store, OPERATOR, clock.now(), again.id)
-        wait_for(sqlite_store, "cancelled", 2)
+        jobs.cancel(one_store, OPERATOR, clock.now(), again.id)
+        wait_for(one_store, "cancelled", 2)
     finally:
         stop(process)
 
@@ -295,18 +294,18 @@ def test_turns_that_were_set_before_the_clock_went_back_are_due(store: Store) ->
     assert jobs.take_due(store, now, timedelta(minutes=5)) == []
 
 
-def test_what_cannot_pass_by_itself_ends_dead_and_stays_until_replayed(sqlite_store: Store) -> None:
+def test_what_cannot_pass_by_itself_ends_dead_and_stays_until_replayed(one_store: Store) -> None:
     """Five failures in a row that waiting cannot mend: dead, no more tries; a forge that is down is tried for ever."""
-    add_repositories(sqlite_store, 1)
+    add_repositories(one_store, 1)
     now = clock.now()
     for attempt in range(1, 6):
-        (job,) = jobs.take_due(sqlite_store, now, timedelta(hours=2))
-        assert jobs.fail(sqlite_store, now, job, "Not a repository.", passing=False) == (
+        (job,) = jobs.take_due(one_store, now, timedelta(hours=2))
+        assert jobs.fail(one_store, now, job, "Not a repository.", passing=False) == (
             "dead" if attempt == 5 else "failed"
         )
         now += timedelta(hours=1)
-    assert jobs.take_due(sqlite_store, now + timedelta(days=1), timedelta(hours=2)) == []
-    replayed = jobs.replay(sqlite_store, OPERATOR, now, job)
+    assert jobs.take_due(one_store, now + timedelta(days=1), timedelta(hours=2)) == []
+    replayed = jobs.replay(one_store, OPERATOR, now, job)
     assert (replayed.state, replayed.attempts) == ("queued", 0)
     assert not pipeline.gives_up(1000, passing=True)
     assert pipeline.wait_after(1000) == timedelta(hours=1)

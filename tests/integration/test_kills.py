@@ -117,7 +117,7 @@ def carry_through(store: Store, data: Path, repo: GitRepo, repository: str, kill
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", [12, pytest.param(200, marks=pytest.mark.long)])
 def test_kills_at_random_points_change_nothing(
-    sqlite_store: Store, settings: Settings, git_repo: GitRepo, tmp_path: Path, sqlite_template: Path, kills: int,
+    one_store: Store, settings: Settings, git_repo: GitRepo, tmp_path: Path, sqlite_template: Path, kills: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """After any number of kills everything read, judged, placed and published is as without them, and audited whole."""
@@ -125,11 +125,11 @@ def test_kills_at_random_points_change_nothing(
     monkeypatch.setattr(clock, "now", steady(begun))
     history(git_repo, range(3))
     (tmp_path / "killed").mkdir()
-    repository = make(sqlite_store, git_repo)
-    carry_through(sqlite_store, tmp_path / "killed", git_repo, repository, kills, begun)
+    repository = make(one_store, git_repo)
+    carry_through(one_store, tmp_path / "killed", git_repo, repository, kills, begun)
     run_here(
-        sqlite_store, replace(settings, data_dir=str(tmp_path / "killed")),
-        jobs.enqueue(sqlite_store, OPERATOR, clock.now(), pipeline.REFRESH, repository), lambda _: None,
+        one_store, replace(settings, data_dir=str(tmp_path / "killed")),
+        jobs.enqueue(one_store, OPERATOR, clock.now(), pipeline.REFRESH, repository), lambda _: None,
     )  # fmt: skip
 
     quiet = tmp_path / "quiet.db"
@@ -144,6 +144,6 @@ def test_kills_at_random_points_change_nothing(
     assert jobs.get(control, OPERATOR, job).state == "done"
     wanted = outcome(control)
     assert all(wanted.values()), {name: len(rows) for name, rows in wanted.items()}
-    assert outcome(sqlite_store) == wanted
-    assert audit.verify_chain(sqlite_store, OPERATOR).fault is None
+    assert outcome(one_store) == wanted
+    assert audit.verify_chain(one_store, OPERATOR).fault is None
     control.close()

@@ -211,17 +211,17 @@ def test_taking_an_override_back_needs_who_may_go_there(store: Store, git_repo: 
     assert found.overrides[0].withdrawn_at == now
 
 
-def test_over_http(app: Flask, sqlite_store: Store, git_repo: GitRepo, now: datetime) -> None:
-    fill(sqlite_store, git_repo, now)
-    judge(sqlite_store, git_repo, now)
+def test_over_http(app: Flask, one_store: Store, git_repo: GitRepo, now: datetime) -> None:
+    fill(one_store, git_repo, now)
+    judge(one_store, git_repo, now)
     operator = trusted("operator", Via.CLI)
 
     def call(role: Role, **request: object) -> Callable[..., object]:
         grant = people.Grant(role, "pricing" if role is Role.RELEASE_MANAGER else EVERYWHERE)
         person = people.add(
-            sqlite_store, operator, clock.now(), name=role.value, login=f"{role.value}@example.org", grants=(grant,)
+            one_store, operator, clock.now(), name=role.value, login=f"{role.value}@example.org", grants=(grant,)
         )
-        made = tokens.create(sqlite_store, operator, clock.now(), name="t", scopes=tuple(Scope), person=person.id)
+        made = tokens.create(one_store, operator, clock.now(), name="t", scopes=tuple(Scope), person=person.id)
         headers = {"Authorization": f"Bearer {made.secret}"}
         return lambda method, path, **more: app.test_client().open(
             path, method=method, headers={**headers, **more.pop("headers", {})}, **more

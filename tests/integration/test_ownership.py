@@ -21,8 +21,8 @@ OPERATOR = trusted("operator", Via.CLI)
 
 
 @pytest.fixture
-def world(sqlite_store: Store, make_git_repo: Callable[[str], GitRepo]) -> tuple[Store, GitRepo, dict[str, str]]:
-    store, repo = sqlite_store, make_git_repo("pricing")
+def world(one_store: Store, make_git_repo: Callable[[str], GitRepo]) -> tuple[Store, GitRepo, dict[str, str]]:
+    store, repo = one_store, make_git_repo("pricing")
     first = repo.commit("Start", {".github/CODEOWNERS": "* @bob\n/models/ @ada\n/docs/ @org/fraud\n", "a.py": "1"})
     shas = {
         "models": repo.commit("Tune", {"models/fraud/train.py": "lr = 1"}, author="Ada"),

@@ -100,10 +100,10 @@ def test_from_a_repository_to_a_window_and_a_changelog(store: Store, here: Setti
 
 
 def test_reading_again_after_something_new_keeps_identities(
-    sqlite_store: Store, here: Settings, git_repo: GitRepo
+    one_store: Store, here: Settings, git_repo: GitRepo
 ) -> None:
     """A later tag takes what was unreleased along; ids stay, commits are stored once, edits of people stay."""
-    store = sqlite_store
+    store = one_store
     model(git_repo)
     repository = add(store, git_repo)
     refresh(store, here, repository)
@@ -124,10 +124,10 @@ def test_reading_again_after_something_new_keeps_identities(
 
 @pytest.mark.acceptance("CHG-B1")
 def test_publishing_reads_what_was_synced_and_is_the_command_lines_record(
-    sqlite_store: Store, here: Settings, git_repo: GitRepo
+    one_store: Store, here: Settings, git_repo: GitRepo
 ) -> None:
     """The repository is not read a second time; a revert stays one whatever its contents are judged to be."""
-    store = sqlite_store
+    store = one_store
     model(git_repo)
     taken_back = git_repo.git("rev-parse", "v1.1.0^{commit}")
     git_repo.commit(f'Revert "Tune the rate. (#4)"\n\nThis reverts commit {taken_back}.', {"train.py": "rate = 0.1\n"})
@@ -150,9 +150,9 @@ def test_publishing_reads_what_was_synced_and_is_the_command_lines_record(
     assert record.releases[0].entries[0].kind == "revert"
 
 
-def test_what_vanished_from_history_is_withdrawn(sqlite_store: Store, here: Settings, git_repo: GitRepo) -> None:
+def test_what_vanished_from_history_is_withdrawn(one_store: Store, here: Settings, git_repo: GitRepo) -> None:
     """A force push that drops an unreleased change withdraws it; it comes back when the commit does."""
-    store = sqlite_store
+    store = one_store
     model(git_repo)
     repository = add(store, git_repo)
     refresh(store, here, repository)
@@ -168,11 +168,9 @@ def test_what_vanished_from_history_is_withdrawn(sqlite_store: Store, here: Sett
     assert states["Boosted trees"] == "draft"
 
 
-def test_a_repository_that_went_away_fails_with_a_sentence(
-    sqlite_store: Store, here: Settings, git_repo: GitRepo
-) -> None:
+def test_a_repository_that_went_away_fails_with_a_sentence(one_store: Store, here: Settings, git_repo: GitRepo) -> None:
     """The job tells what is wrong, the repository keeps it, what was read stays, and it is tried again later."""
-    store = sqlite_store
+    store = one_store
     model(git_repo)
     repository = add(store, git_repo)
     refresh(store, here, repository)
@@ -190,7 +188,7 @@ def test_a_repository_that_went_away_fails_with_a_sentence(
 
 
 def test_old_faults_that_harm_no_reader_do_not_keep_a_repository_out(
-    sqlite_store: Store, here: Settings, git_repo: GitRepo, tmp_path: Path
+    one_store: Store, here: Settings, git_repo: GitRepo, tmp_path: Path
 ) -> None:
     """A tree with a zero-padded mode, as old programs wrote it, is read; one that holds a `.git` is refused."""
     git_repo.commit("Begin.", {"a/b.txt": "x\n"})
@@ -202,10 +200,10 @@ def test_old_faults_that_harm_no_reader_do_not_keep_a_repository_out(
         commit = git_repo.git("commit-tree", tree, "-p", "HEAD", "-m", f"A {name} tree.")
         git_repo.git("update-ref", "refs/heads/main", commit)
         if name == "padded":
-            repository = add(sqlite_store, git_repo)
-            assert refresh(sqlite_store, here, repository).state == "done"
-    assert "A padded tree." in {one.title for one in changes.search(sqlite_store, OPERATOR).items}
-    assert refresh(sqlite_store, here, repository).state == "failed"
+            repository = add(one_store, git_repo)
+            assert refresh(one_store, here, repository).state == "done"
+    assert "A padded tree." in {one.title for one in changes.search(one_store, OPERATOR).items}
+    assert refresh(one_store, here, repository).state == "failed"
 
 
 def test_a_repository_that_is_renamed_moved_archived_and_deleted_keeps_what_others_hold(

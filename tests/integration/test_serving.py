@@ -16,10 +16,10 @@ from tests.support.served import Installation
 
 
 @pytest.fixture
-def installation(tmp_path: Path, sqlite_url: str) -> Iterator[Installation]:
+def installation(tmp_path: Path, one_url: str) -> Iterator[Installation]:
     """An installation with nothing in it; two web processes and a worker."""
     (tmp_path / "data").mkdir()
-    made = Installation(tmp_path / "data", sqlite_url, settings={"LOG_LEVEL": "info"})
+    made = Installation(tmp_path / "data", one_url, settings={"LOG_LEVEL": "info"})
     try:
         yield made
     finally:

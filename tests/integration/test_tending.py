@@ -115,9 +115,9 @@ def test_old_rows_go_and_dead_jobs_stay(store: Store) -> None:
         assert set(session.scalars(select(Job.id))) == {"j1", "new"}
 
 
-def test_messages_that_cannot_be_told_are_left_alone_longer_and_longer(sqlite_store: Store) -> None:
+def test_messages_that_cannot_be_told_are_left_alone_longer_and_longer(one_store: Store) -> None:
     """A fault in telling makes a job now and then, not one a second, and ends dead, so that a person looks."""
-    store, now = sqlite_store, clock.now()
+    store, now = one_store, clock.now()
     with store.write() as session:
         outbox.tell(session, now, Kind.RELEASED, fold="x", change="c")
     ends = []

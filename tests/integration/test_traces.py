@@ -55,17 +55,17 @@ def test_a_request_is_a_span_of_its_callers_trace(app: Flask, spans: InMemorySpa
 
 
 def test_a_feed_and_the_steps_of_a_job_are_spans(
-    app: Flask, settings: Settings, sqlite_store: Store, git_repo: GitRepo, spans: InMemorySpanExporter
+    app: Flask, settings: Settings, one_store: Store, git_repo: GitRepo, spans: InMemorySpanExporter
 ) -> None:
     """The token of a feed is in none of them."""
-    token = feeds.create(sqlite_store, OPERATOR, clock.now(), name="x").token
+    token = feeds.create(one_store, OPERATOR, clock.now(), name="x").token
     assert token
     assert app.test_client().get(f"/feeds/{token}/calendar.ics").status_code == 200
     git_repo.commit("Begin.")
     allowed = repositories.policy(settings.repository_roots, ())
-    made = repositories.register(sqlite_store, OPERATOR, clock.now(), location=str(git_repo.path), allowed=allowed)
-    job = jobs.enqueue(sqlite_store, OPERATOR, clock.now(), pipeline.REFRESH, made.id)
-    run_here(sqlite_store, replace(settings), job, lambda _: None)
+    made = repositories.register(one_store, OPERATOR, clock.now(), location=str(git_repo.path), allowed=allowed)
+    job = jobs.enqueue(one_store, OPERATOR, clock.now(), pipeline.REFRESH, made.id)
+    run_here(one_store, replace(settings), job, lambda _: None)
     finished = spans.get_finished_spans()
     assert [one.name for one in finished][:2] == ["GET /feeds/<token>", "job sync"]
     assert {f"job {step.name}" for step in pipeline.STEPS[pipeline.REFRESH]} <= {one.name for one in finished}

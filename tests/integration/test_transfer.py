@@ -100,10 +100,11 @@ def test_there_and_back_again(store: Store, other: Store) -> None:
 
 
 @pytest.mark.postgres
-def test_the_way_up_to_postgresql(sqlite_store: Store, migrated_postgres_url: str) -> None:
+@pytest.mark.sqlite("the way from SQLite up to PostgreSQL")
+def test_the_way_up_to_postgresql(one_store: Store, migrated_postgres_url: str) -> None:
     """What SQLite exported goes into PostgreSQL and comes out the same."""
-    fill(sqlite_store)
-    first = list(transfer.dump(sqlite_store))
+    fill(one_store)
+    first = list(transfer.dump(one_store))
     above = Store(migrated_postgres_url)
     with above.write() as session:
         transfer.load(session, first)
@@ -111,10 +112,10 @@ def test_the_way_up_to_postgresql(sqlite_store: Store, migrated_postgres_url: st
     above.close()
 
 
-def test_an_export_is_loaded_whole_or_not_at_all(sqlite_store: Store, other: Store) -> None:
+def test_an_export_is_loaded_whole_or_not_at_all(one_store: Store, other: Store) -> None:
     """Cut, changed, extended, of another schema or not empty: refused, and nothing is there afterwards."""
-    fill(sqlite_store)
-    good = list(transfer.dump(sqlite_store))
+    fill(one_store)
+    good = list(transfer.dump(one_store))
     header = json.loads(good[0])
     wrong: dict[str, list[bytes]] = {
         "nothing": [],
@@ -132,7 +133,7 @@ def test_an_export_is_loaded_whole_or_not_at_all(sqlite_store: Store, other: Sto
         with pytest.raises((InvalidInput, Conflict)), other.write() as session:
             transfer.load(session, lines)
         assert counts(other) == before, name
-    with pytest.raises(Conflict, match="holds something"), sqlite_store.write() as session:
+    with pytest.raises(Conflict, match="holds something"), one_store.write() as session:
         transfer.load(session, good)
 
 

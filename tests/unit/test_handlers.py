@@ -18,8 +18,8 @@ from release_mgmt.store.session import Store
     ],
 )  # fmt: skip
 def test_a_token_goes_to_its_forge_and_to_hosts_the_operator_named(
-    sqlite_store: Store, host: str, token: str | None
+    one_store: Store, host: str, token: str | None
 ) -> None:
     """A host whose name only looks like a forge's gets nothing."""
     settings = Settings(github_token="hub", gitlab_token="lab", repository_hosts=("gitlab.example.org",))
-    assert Work(sqlite_store, settings, "j", "r").sources.token(host) == token
+    assert Work(one_store, settings, "j", "r").sources.token(host) == token

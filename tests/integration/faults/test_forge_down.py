@@ -96,11 +96,11 @@ def turn(store: Store, settings: Settings) -> list[str]:
 
 @pytest.mark.slow
 def test_a_forge_that_is_down_for_an_hour_costs_nothing_but_the_hour(
-    sqlite_store: Store, settings: Settings, forge: Forge, git_repo: GitRepo, monkeypatch: pytest.MonkeyPatch
+    one_store: Store, settings: Settings, forge: Forge, git_repo: GitRepo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Git and API refuse every connection for an hour (the clock is moved, the server is really gone)."""
     monkeypatch.setattr(handlers, "time", SimpleNamespace(sleep=lambda _seconds: None))
-    store = sqlite_store
+    store = one_store
     chosen = replace(settings, repository_hosts=("127.0.0.1",), allow_plain_http=True, sync_every=300)
     policy = repositories.policy((), ("127.0.0.1",), allow_http=True)
     with time_machine.travel(NOON, tick=False) as traveller:

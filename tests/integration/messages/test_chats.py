@@ -65,8 +65,8 @@ def irc(tmp_path: Path) -> Iterator[int]:
         process.wait(LIMIT)
 
 
-def test_a_team_hears_of_its_changes_in_its_channel(sqlite_store: Store, irc: int) -> None:
-    store, post = sqlite_store, Post(OFFICE, None, ("127.0.0.1",))
+def test_a_team_hears_of_its_changes_in_its_channel(one_store: Store, irc: int) -> None:
+    store, post = one_store, Post(OFFICE, None, ("127.0.0.1",))
     seed(store, "M1 m2")
     team(store, "fraud", zone="Europe/Berlin")
     made = targets.add(
@@ -87,8 +87,8 @@ def test_a_team_hears_of_its_changes_in_its_channel(sqlite_store: Store, irc: in
     assert (sent.state, sent.attempts) == ("sent", 1)
 
 
-def test_a_chat_that_is_away_is_tried_again_and_its_address_is_in_no_error(sqlite_store: Store) -> None:
-    store, post = sqlite_store, Post(OFFICE, None, ("127.0.0.1",))
+def test_a_chat_that_is_away_is_tried_again_and_its_address_is_in_no_error(one_store: Store) -> None:
+    store, post = one_store, Post(OFFICE, None, ("127.0.0.1",))
     port = free_port()
     made = targets.add(
         store, OPERATOR, NOW, channel="chat", name="IRC", address=f"irc://teller:hidden@127.0.0.1:{port}/#releases",

@@ -56,8 +56,8 @@ def test_every_kind_is_tried_and_in_the_guide() -> None:
 
 @pytest.mark.acceptance("SCH-A8")
 @pytest.mark.parametrize("language", ["en", "de"])
-def test_each_kind_reaches_whom_the_table_says(sqlite_store: Store, language: str) -> None:
-    store, room = sqlite_store, MailRoom()
+def test_each_kind_reaches_whom_the_table_says(one_store: Store, language: str) -> None:
+    store, room = one_store, MailRoom()
     seed(store, "m1 m2")
     ids = {
         "ana": person(store, "ana", Role.ENGINEER), "cem": person(store, "cem"),

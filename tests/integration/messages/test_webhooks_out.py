@@ -316,10 +316,10 @@ def sent(store: Store) -> int | None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", [4, pytest.param(40, marks=pytest.mark.long)])
 def test_a_worker_that_is_killed_loses_nothing_and_sends_nothing_again_that_was_kept(
-    sqlite_store: Store, tmp_path: Path, receiver: Receiver, kills: int
+    one_store: Store, tmp_path: Path, receiver: Receiver, kills: int
 ) -> None:
     """Kill -9 in the middle of sending: each event arrives under one id; again only what was on the line at a kill."""
-    store, count = sqlite_store, 15 * kills
+    store, count = one_store, 15 * kills
     hook(store, receiver.url, Office("", "x" * 40))
     receiver.wait = 0.05
     with store.write() as session:

@@ -92,12 +92,12 @@ def subscribe(store: Store, **more: object) -> str:
 
 
 def year_of_windows(count: int = 40) -> list[WindowFact]:
-    """Windows around the present day, with hostile titles among them."""
+    """Windows around the present day, with hostile titles among them; no row holds a NUL, PostgreSQL refuses it."""
     today = clock.now().replace(hour=17, minute=0, second=0, microsecond=0)
     made = []
     for at in range(count):
         start = datetime.fromtimestamp(today.timestamp() + (at - 5) * 7 * 86_400, UTC).strftime("%Y-%m-%dT%H:%M")
-        title = HOSTILE[at % len(HOSTILE)]
+        title = HOSTILE[at % len(HOSTILE)].replace("\0", "")
         made.append(window(change(f"c{at}", title=title, owner=title, repository="risk"), start=start))
     return made
 
@@ -116,8 +116,8 @@ def serve(app: Flask, store: Store) -> Iterator[Site]:
 
 
 @pytest.fixture
-def site(settings: Settings, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site(settings: Settings, one_store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """A served installation whose feeds hold a year of windows and a freeze, on a day of its own."""
     monkeypatch.setattr(clock, "now", steady(time.monotonic()))
-    put(sqlite_store, year_of_windows(), [freeze(title="Year end; closing, really\\")])
-    yield from serve(create_app(settings, sqlite_store), sqlite_store)
+    put(one_store, year_of_windows(), [freeze(title="Year end; closing, really\\")])
+    yield from serve(create_app(settings, one_store), one_store)

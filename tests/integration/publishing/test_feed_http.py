@@ -197,6 +197,7 @@ def test_what_was_sent_last_is_sent_again_while_its_token_holds(site: Site, monk
     assert site.fetch(path).status == 404
 
 
+@pytest.mark.sqlite("moves the file away; test_database_away.py stops a PostgreSQL")
 @pytest.mark.acceptance("FEED-8")
 def test_a_database_that_is_away_is_503(site: Site, sqlite_url: str) -> None:
     path = subscribe(site.store)

@@ -44,9 +44,9 @@ def changes_of_the_clock(name: str) -> Iterator[datetime]:
 @pytest.mark.acceptance("FEED-15")
 @pytest.mark.parametrize("name", CHANGES)
 def test_all_agree_at_a_thousand_random_instants(
-    app: Flask, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, name: str
+    app: Flask, one_store: Store, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    store = sqlite_store
+    store = one_store
     monkeypatch.setattr("release_mgmt.clock.now", lambda: NOW)
     clock_changes = list(changes_of_the_clock(name))
     days = [date.fromisoformat(day) for day in CHANGES[name]]

@@ -14,9 +14,9 @@ from tests.integration.scheduling.builders import NOW, OPERATOR, apply, seed
 
 @pytest.mark.acceptance("SCH-A8")
 @pytest.mark.parametrize("audience", ["business", "engineering"])
-def test_a_granted_break_glass_is_an_emergency_in_the_feeds(sqlite_store: Store, audience: str) -> None:
+def test_a_granted_break_glass_is_an_emergency_in_the_feeds(one_store: Store, audience: str) -> None:
     """At once on granting, not on asking; and only the window that holds the change."""
-    store = sqlite_store
+    store = one_store
     seed(store)
     apply(store)
     managers = []

@@ -20,10 +20,10 @@ SERIES = document()["series"]
 
 
 @pytest.fixture(name="planned")
-def _planned(sqlite_store: Store) -> Store:
-    seed(sqlite_store)
-    apply(sqlite_store)
-    return sqlite_store
+def _planned(one_store: Store) -> Store:
+    seed(one_store)
+    apply(one_store)
+    return one_store
 
 
 def codes(store: Store, change: str, when=IN_W1, environment: str = "prod", **more) -> list[str]:
@@ -51,20 +51,20 @@ def test_every_decision_is_kept_and_changes_nothing_in_the_plan(planned: Store):
 
 
 @pytest.mark.acceptance("SCH-C6")
-def test_a_dependent_waits_until_its_dependency_is_reported_done(sqlite_store: Store):
-    seed(sqlite_store)
-    with sqlite_store.write() as session:
+def test_a_dependent_waits_until_its_dependency_is_reported_done(one_store: Store):
+    seed(one_store)
+    with one_store.write() as session:
         session.add(DependencyRow(change_id="m2", needs_id="m1", made_by="p", made_at=NOW))
-    apply(sqlite_store)
-    assert codes(sqlite_store, "m2") == ["dependency_not_done"]
-    stages.report(sqlite_store, OPERATOR, IN_W1, "m1", stage="deploy", state="running", done=3, total=10)
-    assert codes(sqlite_store, "m2") == ["dependency_not_done"]
-    stages.report(sqlite_store, OPERATOR, IN_W1, "m1", stage="deploy", state="done", done=10, total=10)
-    assert codes(sqlite_store, "m2") == []
-    with sqlite_store.read() as session:
+    apply(one_store)
+    assert codes(one_store, "m2") == ["dependency_not_done"]
+    stages.report(one_store, OPERATOR, IN_W1, "m1", stage="deploy", state="running", done=3, total=10)
+    assert codes(one_store, "m2") == ["dependency_not_done"]
+    stages.report(one_store, OPERATOR, IN_W1, "m1", stage="deploy", state="done", done=10, total=10)
+    assert codes(one_store, "m2") == []
+    with one_store.read() as session:
         assert session.get(Change, "m1").state == "released"
-    stages.report(sqlite_store, OPERATOR, IN_W1, "m1", stage="deploy", state="rolled_back")
-    assert codes(sqlite_store, "m2") == ["dependency_not_done"]
+    stages.report(one_store, OPERATOR, IN_W1, "m1", stage="deploy", state="rolled_back")
+    assert codes(one_store, "m2") == ["dependency_not_done"]
 
 
 @pytest.mark.acceptance("SCH-G5")
@@ -106,40 +106,40 @@ def test_a_freeze_that_came_later_denies_at_run_time(planned: Store):
 
 @pytest.mark.acceptance("SCH-F8")
 @pytest.mark.parametrize("overrun", ["allow", "deny"])
-def test_a_running_lease_may_go_on_into_a_freeze_only_where_the_freeze_lets_it(sqlite_store: Store, overrun: str):
-    seed(sqlite_store)
+def test_a_running_lease_may_go_on_into_a_freeze_only_where_the_freeze_lets_it(one_store: Store, overrun: str):
+    seed(one_store)
     late = [{**SERIES[0], "end": "2026-11-25T00:00"}]
     stop = {"id": "F", "start": "2026-11-24T22:00", "end": "2026-11-26T00:00", "overrun": overrun}
-    apply(sqlite_store, series=late, freezes=[stop])
-    lease = leases.take(sqlite_store, OPERATOR, at("2026-11-24T20:50"), change="m1", environment="prod", minutes=15)
+    apply(one_store, series=late, freezes=[stop])
+    lease = leases.take(one_store, OPERATOR, at("2026-11-24T20:50"), change="m1", environment="prod", minutes=15)
     frozen = at("2026-11-24T21:00")
     if overrun == "allow":
-        renewed = leases.renew(sqlite_store, OPERATOR, frozen, lease.id)
+        renewed = leases.renew(one_store, OPERATOR, frozen, lease.id)
         assert renewed.expires_at == at("2026-11-24T21:15")
     else:
         with pytest.raises(Conflict):
-            leases.renew(sqlite_store, OPERATOR, frozen, lease.id)
+            leases.renew(one_store, OPERATOR, frozen, lease.id)
     with pytest.raises(Conflict):
-        leases.take(sqlite_store, OPERATOR, frozen, change="m2", environment="prod")
-    assert leases.release(sqlite_store, OPERATOR, frozen, lease.id).released_at == frozen
+        leases.take(one_store, OPERATOR, frozen, change="m2", environment="prod")
+    assert leases.release(one_store, OPERATOR, frozen, lease.id).released_at == frozen
     with pytest.raises(Conflict):
-        leases.renew(sqlite_store, OPERATOR, frozen, lease.id)
+        leases.renew(one_store, OPERATOR, frozen, lease.id)
 
 
 @pytest.mark.acceptance("SCH-C7")
-def test_production_takes_what_was_accepted_on_staging_and_soaked(sqlite_store: Store):
-    seed(sqlite_store, "m1")
+def test_production_takes_what_was_accepted_on_staging_and_soaked(one_store: Store):
+    seed(one_store, "m1")
     policy = document()["policy"] | {
         "promotions": [{"environment": "prod", "after": "staging", "soak": "PT24H"}], "needs_accepted": True
     }  # fmt: skip
-    apply(sqlite_store, policy=policy)
-    assert [each.reasons[0]["code"] for each in windows.deferred(sqlite_store, OPERATOR)] == ["not_ready"]
+    apply(one_store, policy=policy)
+    assert [each.reasons[0]["code"] for each in windows.deferred(one_store, OPERATOR)] == ["not_ready"]
     when = at("2026-12-01T18:00")
-    stages.report(sqlite_store, OPERATOR, when, "m1", stage="stage", environment="staging", state="done")
-    stages.report(sqlite_store, OPERATOR, when, "m1", stage="accept", environment="staging", state="done")
-    plans.replan(sqlite_store, OPERATOR, when, "releases")
-    assert windows.of_change(sqlite_store, OPERATOR, "m1")[0].window == "w@2026-12-08T18:00"
-    assert list(stages.latest(stages.of_change(sqlite_store, OPERATOR, "m1"))) == ["stage", "accept"]
+    stages.report(one_store, OPERATOR, when, "m1", stage="stage", environment="staging", state="done")
+    stages.report(one_store, OPERATOR, when, "m1", stage="accept", environment="staging", state="done")
+    plans.replan(one_store, OPERATOR, when, "releases")
+    assert windows.of_change(one_store, OPERATOR, "m1")[0].window == "w@2026-12-08T18:00"
+    assert list(stages.latest(stages.of_change(one_store, OPERATOR, "m1"))) == ["stage", "accept"]
 
 
 def test_a_report_must_make_sense(planned: Store):
@@ -148,43 +148,43 @@ def test_a_report_must_make_sense(planned: Store):
             stages.report(planned, OPERATOR, NOW, "m1", **{"stage": "deploy", "state": "running"} | more)
 
 
-def test_the_minor_lane_needs_no_window_and_no_vote(sqlite_store: Store):
-    seed(sqlite_store)
+def test_the_minor_lane_needs_no_window_and_no_vote(one_store: Store):
+    seed(one_store)
     policy = document()["policy"] | {
         "minor_lane": {"approved_in_advance": True}, "approvals": {"minor": {"release_managers": 1}}
     }  # fmt: skip
-    apply(sqlite_store, policy=policy, freezes=[freeze("F", "2026-11-26")])
-    assert codes(sqlite_store, "m6", at("2026-11-25T03:00")) == []
-    assert codes(sqlite_store, "m6", at("2026-11-26T03:00")) == ["freeze"]
-    assert "outside_window" in codes(sqlite_store, "M1", at("2026-11-25T03:00"))
+    apply(one_store, policy=policy, freezes=[freeze("F", "2026-11-26")])
+    assert codes(one_store, "m6", at("2026-11-25T03:00")) == []
+    assert codes(one_store, "m6", at("2026-11-26T03:00")) == ["freeze"]
+    assert "outside_window" in codes(one_store, "M1", at("2026-11-25T03:00"))
 
 
 @pytest.mark.acceptance("SCH-G4")
-def test_a_missing_approval_is_told_beside_the_rest(sqlite_store: Store):
-    seed(sqlite_store, "m1")
+def test_a_missing_approval_is_told_beside_the_rest(one_store: Store):
+    seed(one_store, "m1")
     policy = document()["policy"] | {"approvals": {"minor": {"release_managers": 1}}}
-    apply(sqlite_store, policy=policy, freezes=[freeze("F", "2026-11-23")])
-    assert codes(sqlite_store, "m1", at("2026-11-23T12:00")) == ["freeze", "outside_window", "missing_approval"]
+    apply(one_store, policy=policy, freezes=[freeze("F", "2026-11-23")])
+    assert codes(one_store, "m1", at("2026-11-23T12:00")) == ["freeze", "outside_window", "missing_approval"]
 
 
 @pytest.mark.acceptance("SCH-C7")
-def test_the_soak_binds_the_minor_lane_too_and_ends_by_itself(sqlite_store: Store):
-    seed(sqlite_store, "m1")
+def test_the_soak_binds_the_minor_lane_too_and_ends_by_itself(one_store: Store):
+    seed(one_store, "m1")
     policy = document()["policy"] | {
         "promotions": [{"environment": "prod", "after": "staging", "soak": "PT24H"}],
         "minor_lane": {"approved_in_advance": True},
     }
-    apply(sqlite_store, policy=policy)
+    apply(one_store, policy=policy)
     passed, over = at("2026-12-01T18:00"), at("2026-12-02T18:00")
-    assert codes(sqlite_store, "m1", passed) == ["not_ready"]
-    stages.report(sqlite_store, OPERATOR, passed, "m1", stage="stage", environment="staging", state="done")
-    asked = gate.ask(sqlite_store, OPERATOR, passed, [Asked("pricing", "prod", "m1")]).decision
+    assert codes(one_store, "m1", passed) == ["not_ready"]
+    stages.report(one_store, OPERATOR, passed, "m1", stage="stage", environment="staging", state="done")
+    asked = gate.ask(one_store, OPERATOR, passed, [Asked("pricing", "prod", "m1")]).decision
     assert [(each.code, each.ref, each.until) for each in asked.reasons] == [("not_ready", "staging", over)]
     assert (asked.decision, asked.next_allow, asked.next_transition) == ("deny", over, over)
-    assert codes(sqlite_store, "m1", over - timedelta(seconds=1)) == ["not_ready"]
-    assert codes(sqlite_store, "m1", over) == []
-    stages.report(sqlite_store, OPERATOR, over, "m1", stage="stage", environment="staging", state="failed")
-    assert codes(sqlite_store, "m1", over) == ["not_ready"]
+    assert codes(one_store, "m1", over - timedelta(seconds=1)) == ["not_ready"]
+    assert codes(one_store, "m1", over) == []
+    stages.report(one_store, OPERATOR, over, "m1", stage="stage", environment="staging", state="failed")
+    assert codes(one_store, "m1", over) == ["not_ready"]
 
 
 def tag(store: Store, name: str, sha: str, changes: list[str], package: str | None = None) -> None:
@@ -201,14 +201,14 @@ def tag(store: Store, name: str, sha: str, changes: list[str], package: str | No
 
 
 @pytest.mark.acceptance("SCH-G2")
-def test_a_release_is_asked_about_whole_however_large(sqlite_store: Store):
+def test_a_release_is_asked_about_whole_however_large(one_store: Store):
     names = [f"m{number:03}" for number in range(70)]
-    seed(sqlite_store, " ".join(names))
-    apply(sqlite_store, policy={"default": "open", "approvals": document()["policy"]["approvals"]}, series=[])
-    with sqlite_store.write() as session:
+    seed(one_store, " ".join(names))
+    apply(one_store, policy={"default": "open", "approvals": document()["policy"]["approvals"]}, series=[])
+    with one_store.write() as session:
         session.get_one(Change, "m069").state = "withdrawn"
-    tag(sqlite_store, "1.0", "a" * 40, names)
-    found = gate.ask(sqlite_store, OPERATOR, NOW, [Asked("pricing", "prod", sha="aaaaaaa")])
+    tag(one_store, "1.0", "a" * 40, names)
+    found = gate.ask(one_store, OPERATOR, NOW, [Asked("pricing", "prod", sha="aaaaaaa")])
     assert (len(found.targets), found.decision.decision) == (70, "deny")
     assert [(each.code, each.ref) for each in found.decision.reasons] == [("withdrawn", "m069")]
 

@@ -107,12 +107,12 @@ def test_the_same_file_twice_adds_nothing_and_what_is_gone_is_called_off(store: 
 
 
 @pytest.mark.acceptance("SCH-F11")
-def test_holidays_are_taken_once_with_their_names(sqlite_store: Store):
-    seed(sqlite_store)
-    apply(sqlite_store)
-    first = imports.import_holidays(sqlite_store, OPERATOR, NOW, "releases", "DE", subdivision="BE")
+def test_holidays_are_taken_once_with_their_names(one_store: Store):
+    seed(one_store)
+    apply(one_store)
+    first = imports.import_holidays(one_store, OPERATOR, NOW, "releases", "DE", subdivision="BE")
     assert "2027-03-08" in first.added
-    assert imports.import_holidays(sqlite_store, OPERATOR, NOW, "releases", "DE", subdivision="BE").added == ()
-    days = windows.holidays_between(sqlite_store, OPERATOR, NOW, at("2026-12-20").date(), at("2026-12-31").date())
+    assert imports.import_holidays(one_store, OPERATOR, NOW, "releases", "DE", subdivision="BE").added == ()
+    days = windows.holidays_between(one_store, OPERATOR, NOW, at("2026-12-20").date(), at("2026-12-31").date())
     assert len(days) == 2
     assert all(names for names in days.values())

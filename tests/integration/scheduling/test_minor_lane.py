@@ -68,10 +68,8 @@ def test_it_is_shown_at_the_moment_it_shipped_and_its_room_is_free(store: Store)
     assert len(windows.moves(store, OPERATOR)) == 1
 
 
-def test_the_feed_shows_it_once_where_it_shipped(
-    app: Flask, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = sqlite_store
+def test_the_feed_shows_it_once_where_it_shipped(app: Flask, one_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = one_store
     seed(store)
     apply(store, policy=OPEN)
     made = feeds.create(store, OPERATOR, NOW, name="All", audience="engineering")
@@ -90,9 +88,9 @@ def test_the_feed_shows_it_once_where_it_shipped(
 
 
 def test_a_shipment_is_read_over_rest_however_long_ago(
-    app: Flask, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+    app: Flask, one_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = sqlite_store
+    store = one_store
     seed(store)
     apply(store, policy=OPEN)
     deploy(store, "m1")
@@ -121,23 +119,23 @@ def test_a_shipment_is_read_over_rest_however_long_ago(
     ],
     ids=["in its window", "major", "no lane", "frozen"],
 )
-def test_everything_else_keeps_its_place(sqlite_store: Store, change: str, moment: Any, more: dict[str, Any]) -> None:
-    seed(sqlite_store)
-    apply(sqlite_store, **more)
-    before = told(sqlite_store)
-    deploy(sqlite_store, change, moment)
-    assert (told(sqlite_store), state_of(sqlite_store, change)) == (before, "released")
-    assert windows.moves(sqlite_store, OPERATOR) == []
+def test_everything_else_keeps_its_place(one_store: Store, change: str, moment: Any, more: dict[str, Any]) -> None:
+    seed(one_store)
+    apply(one_store, **more)
+    before = told(one_store)
+    deploy(one_store, change, moment)
+    assert (told(one_store), state_of(one_store, change)) == (before, "released")
+    assert windows.moves(one_store, OPERATOR) == []
 
 
-def test_a_report_sent_again_and_a_rollback_leave_one_shipment(sqlite_store: Store) -> None:
-    seed(sqlite_store)
-    apply(sqlite_store, policy=OPEN)
-    deploy(sqlite_store, "m1")
-    deploy(sqlite_store, "m1", SHIPPED + timedelta(minutes=9))
-    deploy(sqlite_store, "m1", SHIPPED + timedelta(minutes=20), "rolled_back")
-    plans.replan(sqlite_store, OPERATOR, SHIPPED + timedelta(hours=1), "releases")
-    assert told(sqlite_store)[LANE] == ["m1"]
-    assert state_of(sqlite_store, "m1") == "rolled_back"
-    with sqlite_store.read() as session:
+def test_a_report_sent_again_and_a_rollback_leave_one_shipment(one_store: Store) -> None:
+    seed(one_store)
+    apply(one_store, policy=OPEN)
+    deploy(one_store, "m1")
+    deploy(one_store, "m1", SHIPPED + timedelta(minutes=9))
+    deploy(one_store, "m1", SHIPPED + timedelta(minutes=20), "rolled_back")
+    plans.replan(one_store, OPERATOR, SHIPPED + timedelta(hours=1), "releases")
+    assert told(one_store)[LANE] == ["m1"]
+    assert state_of(one_store, "m1") == "rolled_back"
+    with one_store.read() as session:
         assert session.scalar(select(func.count()).select_from(MoveRow)) == 1

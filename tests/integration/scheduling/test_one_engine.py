@@ -29,9 +29,9 @@ SUNDAYS = [
 
 @pytest.mark.acceptance("SCH-G9")
 def test_gate_json_and_ics_agree_over_the_clock_change(
-    app: Flask, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+    app: Flask, one_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, now = sqlite_store, at("2027-03-19T09:00")
+    store, now = one_store, at("2027-03-19T09:00")
     monkeypatch.setattr("release_mgmt.clock.now", lambda: now)
     seed(store, "m1 m2 m3 m4 m5 m6")
     policy = document()["policy"] | {"capacity": {"points": 1, "minor": 1, "major": 1}, "notice": 0}
@@ -113,12 +113,12 @@ def seed_more(store: Store) -> None:
 
 
 @pytest.mark.acceptance("SCH-S5")
-def test_a_level_raised_later_restarts_notice_and_the_move_says_so(sqlite_store: Store) -> None:
-    seed(sqlite_store, "m1")
-    apply(sqlite_store)
-    with sqlite_store.write() as session:
+def test_a_level_raised_later_restarts_notice_and_the_move_says_so(one_store: Store) -> None:
+    seed(one_store, "m1")
+    apply(one_store)
+    with one_store.write() as session:
         session.execute(update(Change).values(level="major"))
-    plans.replan(sqlite_store, OPERATOR, NOW + timedelta(hours=1), "releases")
-    [move] = windows.moves(sqlite_store, OPERATOR)
+    plans.replan(one_store, OPERATOR, NOW + timedelta(hours=1), "releases")
+    [move] = windows.moves(one_store, OPERATOR)
     assert (move.to_window, move.reasons[0]["code"]) == ("w@2026-12-01T18:00", "notice")
-    assert calendars.get(sqlite_store, OPERATOR, "releases").plan_version == 2
+    assert calendars.get(one_store, OPERATOR, "releases").plan_version == 2

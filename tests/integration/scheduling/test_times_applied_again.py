@@ -64,8 +64,8 @@ def test_another_time_of_day_moves_every_window_to_come_and_keeps_its_name(store
 
 
 @pytest.mark.acceptance("SCH-S7")
-def test_what_is_past_keeps_the_time_it_had(sqlite_store: Store) -> None:
-    store = sqlite_store
+def test_what_is_past_keeps_the_time_it_had(one_store: Store) -> None:
+    store = one_store
     apply(store)
     inside = at("2026-12-01T18:00")  # 19:00 in Berlin: the window of this day is open
     apply(store, inside, series=weekly("2026-11-24T20:00", "2026-11-24T23:00"))
@@ -77,8 +77,8 @@ def test_what_is_past_keeps_the_time_it_had(sqlite_store: Store) -> None:
     assert spans(store)["w@2026-12-15T18:00"][0] == at("2026-12-15T17:00")
 
 
-def test_over_midnight_and_back(sqlite_store: Store) -> None:
-    store = sqlite_store
+def test_over_midnight_and_back(one_store: Store) -> None:
+    store = one_store
     apply(store)
     apply(store, NOW, series=weekly("2026-11-24T22:00", "2026-11-25T02:00"))
     assert spans(store)["w@2026-11-24T18:00"] == (at("2026-11-24T21:00"), at("2026-11-25T01:00"))
@@ -87,8 +87,8 @@ def test_over_midnight_and_back(sqlite_store: Store) -> None:
     assert spans(store)["w@2026-11-24T18:00"] == (at("2026-11-24T17:00"), at("2026-11-24T21:00"))
 
 
-def test_exceptions_are_read_by_the_file_s_own_times(sqlite_store: Store) -> None:
-    store = sqlite_store
+def test_exceptions_are_read_by_the_file_s_own_times(one_store: Store) -> None:
+    store = one_store
     apply(store)
     more = {"except": ["2026-12-29T19:00"], "moved": {"2026-12-22T19:00": "2026-12-21T18:00"}}
     for _ in range(2):
@@ -99,8 +99,8 @@ def test_exceptions_are_read_by_the_file_s_own_times(sqlite_store: Store) -> Non
         assert states["w@2026-12-29T18:00"] == "cancelled"
 
 
-def test_an_exact_duration_and_a_later_first_date(sqlite_store: Store) -> None:
-    store = sqlite_store
+def test_an_exact_duration_and_a_later_first_date(one_store: Store) -> None:
+    store = one_store
     exact = {key: value for key, value in WEEKLY.items() if key != "end"} | {"duration": "PT4H"}
     apply(store, series=[exact])
     apply(store, series=[exact | {"start": "2026-12-08T20:00", "duration": "PT3H"}])
@@ -108,8 +108,8 @@ def test_an_exact_duration_and_a_later_first_date(sqlite_store: Store) -> None:
     assert min(spans(store)) == "w@2026-12-08T18:00"
 
 
-def test_a_single_window_on_another_day_is_moved_and_a_past_one_leaves_its_name_free(sqlite_store: Store) -> None:
-    store = sqlite_store
+def test_a_single_window_on_another_day_is_moved_and_a_past_one_leaves_its_name_free(one_store: Store) -> None:
+    store = one_store
     seed(store, "m1")
     once = {"id": "launch", "start": "2026-12-01T18:00", "end": "2026-12-01T20:00"}
     other = once | {"start": "2026-12-03T10:00", "end": "2026-12-03T13:00"}
@@ -126,8 +126,8 @@ def test_a_single_window_on_another_day_is_moved_and_a_past_one_leaves_its_name_
     assert "launch@2026-12-15T18:00" in spans(store)
 
 
-def test_other_days_are_other_windows_and_what_the_file_says_itself_stands(sqlite_store: Store) -> None:
-    store = sqlite_store
+def test_other_days_are_other_windows_and_what_the_file_says_itself_stands(one_store: Store) -> None:
+    store = one_store
     apply(store)
     thursdays = weekly("2026-11-26T19:00", "2026-11-26T23:00", rrule="FREQ=WEEKLY;BYDAY=TH")
     apply(store, series=thursdays)

@@ -95,8 +95,8 @@ def test_a_change_rolled_back_keeps_its_window_and_its_entry_through_later_plans
     assert event(store) == ("confirmed", 2, told)
 
 
-def test_what_shipped_outlives_its_repository_in_feeds(sqlite_store: Store) -> None:
-    store = sqlite_store
+def test_what_shipped_outlives_its_repository_in_feeds(one_store: Store) -> None:
+    store = one_store
     seed(store, "m1")
     apply(store)
     deploy(store, "m1")
