@@ -70,7 +70,7 @@ def reader(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     ]  # fmt: skip
     libraries = [{"name": HOSTILE, "ecosystem": "python", "path": HOSTILE}]
     record = {
-        "provider": "github", "number": 0, "title": HOSTILE, "state": "merged", "body": HOSTILE, "author": HOSTILE,
+        "provider": "github", "number": 1, "title": HOSTILE, "state": "merged", "body": HOSTILE, "author": HOSTILE,
         "labels": [HOSTILE], "base_ref": HOSTILE, "head_ref": HOSTILE, "merged_by": HOSTILE, "milestone": HOSTILE,
         "url": RUN, "reviews": [{"reviewer": HOSTILE, "state": "approved"}],
         "work_items": [{"key": HOSTILE, "url": RUN, "title": HOSTILE}],
