@@ -125,8 +125,8 @@ def cluster() -> Iterator[PostgresCluster]:
 def test_a_database_that_crashes_in_mid_request_costs_no_answer_that_was_given(
     cluster: PostgresCluster, git_repo: GitRepo, tmp_path: Path
 ) -> None:
-    """PostgreSQL crashes twice under reads, writes, feeds and jobs: what was confirmed is there, the rest was refused,
-    the gate's pipeline is told nothing it could take for a yes, and every process works on without a restart."""
+    """PostgreSQL crashes twice under reads, writes, feeds and a worker: what was confirmed is there, the rest was
+    refused, the gate's pipeline is told nothing it could take for a yes, and web processes go on without a restart."""
     url = f"{cluster.url}/postgres"
     migrate.upgrade(url)
     store = Store(url)
@@ -155,7 +155,31 @@ def test_a_database_that_crashes_in_mid_request_costs_no_answer_that_was_given(
         assert set(askers.made) <= kept
         assert len(askers.made) > 10
         assert audit.verify_chain(store, OPERATOR).fault is None
+        assert worker.poll() is None
+    finally:
+        installation.stop()
+        store.close()
 
+
+@pytest.mark.long
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_a_worker_goes_on_after_the_database_crashed(
+    cluster: PostgresCluster, git_repo: GitRepo, tmp_path: Path
+) -> None:
+    """PostgreSQL crashes twice under a worker, which reads what comes later without a restart."""
+    url = f"{cluster.url}/postgres"
+    migrate.upgrade(url)
+    store = Store(url)
+    (tmp_path / "data").mkdir()
+    town = settle(store, git_repo, tmp_path / "data")
+    installation = Installation(tmp_path / "data", url, token=town.token)
+    try:
+        worker = installation.start("worker", "--id", "w1")
+        until(lambda: jobs.a_worker_lives(store, clock.now()), lambda: installation.log[-3000:])
+        for _ in range(2):
+            cluster.stop()
+            cluster.start("-c synchronous_commit=on")
         head = git_repo.commit("Later. (#3)", {"train.py": "rate = 0.3\n"})
 
         def read() -> bool:  # asked again: a job that a crash interrupted may end as failed
