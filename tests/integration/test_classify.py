@@ -22,6 +22,14 @@ from tests.support.gitrepo import Builder
 Files = dict[str, str | bytes | None]
 
 
+def bun(asked: dict[str, str], pinned: dict[str, str]) -> str:
+    """A bun.lock of one project, with the commas that Bun writes after the last of a list."""
+    rows = "".join(f'    "{name}": ["{name}@{version}", "", {{}}, ""],\n' for name, version in pinned.items())
+    wanted = "".join(f'        "{name}": "{range_}",\n' for name, range_ in asked.items())
+    root = f'    "": {{\n      "dependencies": {{\n{wanted}      }},\n    }},\n'
+    return f'{{\n  "lockfileVersion": 1,\n  "workspaces": {{\n{root}  }},\n  "packages": {{\n{rows}  }}\n}}\n'
+
+
 def notebook(*cells: str, outputs: str = "") -> str:
     return json.dumps(
         {
@@ -171,6 +179,14 @@ CASES = [
          {"pnpm-lock.yaml": "lockfileVersion: '9.0'\npackages:\n  a@1.0.0:\n    resolution: {}\n"},
          {"pnpm-lock.yaml": "lockfileVersion: '9.0'\npackages:\n  a@2.0.0:\n    resolution: {}\n"},
          "minor", "lockfile_only_transitive"),
+    Case("a lock of Bun brings a major version of what is asked for",
+         {"bun.lock": bun({"d3": "^6.0.0"}, {"d3": "6.7.0", "d3-path": "1.0.9"})},
+         {"bun.lock": bun({"d3": ">=6"}, {"d3": "7.9.0", "d3-path": "1.0.9"})}, "major", "library_major_bump"),
+    Case("a lock of Bun moves what others need",
+         {"bun.lock": bun({"d3": "^6.0.0"}, {"d3": "6.7.0", "d3-path": "1.0.9"})},
+         {"bun.lock": bun({"d3": "^6.0.0"}, {"d3": "6.7.0", "d3-path": "3.1.0"})}, "minor", "lockfile_only_transitive"),
+    Case("a library among Debian's packages", {"apt.txt": "graphviz\n"}, {"apt.txt": "graphviz\nr-cran-sf\n"},
+         "major", "new_library", {"sf"}),
     Case("a job of Glue in Terraform",
          {"jobs.tf": 'default_arguments = {\n  "--job-language" = "python"\n}\n'},
          {"jobs.tf": 'default_arguments = {\n  "--additional-python-modules" = "awswrangler==3.4,pyarrow"\n}\n'},
@@ -267,6 +283,20 @@ def test_evidence_names_rule_file_line_and_both_values(git_repo: GitRepo) -> Non
     (one,) = judge(git_repo, case).evidence
     assert (one.path, one.line, one.subject, one.old, one.new) == ("conf/params.yaml", 3, "train.lr", "0.1", "0.2")
     assert (one.rule, one.level) == ("parameters", "minor")
+
+
+def test_a_runtime_and_system_packages_are_told_with_both_versions(git_repo: GitRepo) -> None:
+    """What Binder reads says the language and what lies below it; that is evidence, and no library."""
+    case = Case("", {"runtime.txt": "r-4.1-2022-01-01\n", "apt.txt": "gdal-bin=3.4\n"},
+                {"runtime.txt": "r-4.2-2023-04-01\n", "apt.txt": "gdal-bin=3.6\n"}, "", "")  # fmt: skip
+    verdict = judge(git_repo, case)
+    told = {(one.rule, one.path, one.line, one.subject, one.old, one.new) for one in verdict.evidence}
+    assert (verdict.level, verdict.new_libraries) == ("minor", ())
+    assert told >= {
+        ("platform", "runtime.txt", 1, "R", "4.1", "4.2"),
+        ("platform", "runtime.txt", 1, "CRAN", "2022-01-01", "2023-04-01"),
+        ("platform", "apt.txt", 1, "gdal-bin", "3.4", "3.6"),
+    }
 
 
 def test_a_merge_is_judged_by_what_it_brings_to_its_first_parent(git_repo: GitRepo) -> None:

@@ -98,7 +98,7 @@ def _command(words: list[str], group: Group, line: int | None) -> Iterator[tuple
         if word in ("install2.r", "installGithub.r"):
             yield from _littler(rest, group, line)
             return
-        if word in ("npm", "yarn", "pnpm") and following in ("install", "add", "i"):
+        if word in ("npm", "yarn", "pnpm", "bun") and following in ("install", "add", "i"):
             yield from _npm(rest[1:], group, line)
             return
 
@@ -144,9 +144,10 @@ def _conda(words: list[str], group: Group, line: int | None) -> Iterator[tuple[R
 
 def _apt(words: list[str], group: Group, line: int | None) -> Iterator[tuple[Requirement | None, str | None]]:
     for option, value in _arguments(words, frozenset(("-t", "-o", "--target-release"))):
-        name, _, version = value.partition("=")
-        if option or not re.fullmatch(r"[a-z0-9][a-z0-9.+-]+", name):
+        match = re.fullmatch(r"([a-z0-9][a-z0-9.+-]+)(?::[a-z0-9-]+)?(?:=(.*))?", value)
+        if option or match is None:
             continue
+        name, version = match.group(1), match.group(2) or ""
         binding = re.fullmatch(r"r-(?:cran|bioc)-(.+)", name)
         module = _APT_PYTHON.fullmatch(name)
         if binding:

@@ -8,6 +8,7 @@ from posixpath import basename
 
 from release_mgmt.core.evidence.bounded import Unreadable
 from release_mgmt.core.evidence.dependencies import (
+    binder,
     conda,
     conda_locks,
     dbt,
@@ -39,6 +40,8 @@ _BY_NAME: dict[str, tuple[str, Reader]] = {
     "Pipfile": ("pypi", pipfile.read),
     "Pipfile.lock": ("pypi", pipfile.read_lock),
     "Project.toml": ("julia", julia.read_project),
+    "apt.txt": ("apt", binder.read_apt),
+    "bun.lock": ("npm", npm.read_bun),
     "conda-lock.yaml": ("conda", conda_locks.read_conda_lock),
     "conda-lock.yml": ("conda", conda_locks.read_conda_lock),
     "dependencies.yml": ("dbt", dbt.read),
@@ -58,6 +61,7 @@ _BY_NAME: dict[str, tuple[str, Reader]] = {
     "pyproject.toml": ("pypi", pyproject.read),
     "recipe.yaml": ("conda", conda.read_recipe),
     "renv.lock": ("cran", r.read_renv),
+    "runtime.txt": ("platform", binder.read_runtime),
     "setup.cfg": ("pypi", setup_cfg.read),
     "setup.py": ("pypi", setup_py.read),
     "uv.lock": ("pypi", python_locks.read_uv),
