@@ -116,17 +116,16 @@ def _feed_token(installation: Installation) -> str:
     """The token of one feed for whoever tries it, the same at every start: only its hash is in the database."""
     from release_mgmt.services import calendars
     from release_mgmt.services.feeds import subscriptions
+    from release_mgmt.services.opening import kept_once
 
-    kept = installation.settings.data_path / "start-feed.token"
-    if kept.is_file():
-        return kept.read_text(encoding="ascii").strip()
-    named = [calendar.name for calendar in calendars.every(installation.store, installation.actor)]
-    name = named[0] if len(named) == 1 else "Releases"  # subscribers read it in their calendar program
-    made = subscriptions.create(installation.store, installation.actor, installation.now, name=name)
-    assert made.token is not None
-    with os.fdopen(os.open(kept, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-        file.write(made.token)
-    return made.token
+    def make() -> str:
+        named = [calendar.name for calendar in calendars.every(installation.store, installation.actor)]
+        name = named[0] if len(named) == 1 else "Releases"  # subscribers read it in their calendar program
+        made = subscriptions.create(installation.store, installation.actor, installation.now, name=name)
+        assert made.token is not None
+        return made.token
+
+    return kept_once(installation.settings.data_path / "start-feed.token", make)
 
 
 def _addresses(installation: Installation, name: str) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from release_mgmt import settings
@@ -47,15 +50,32 @@ def secret_key(chosen: Settings) -> str:
     path = chosen.data_path / "secret.key"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii").strip()
+        key = kept_once(path, lambda: secrets.token_urlsafe(48))
     except OSError as error:
         raise Unavailable(
             f"The secret key cannot be kept in {path.parent}: {error.strerror}.",
             hint="Make the folder writable, or set RELEASE_MGMT_SECRET_KEY_FILE.",
         ) from error
-    key = secrets.token_urlsafe(48)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(key)
+    if not key:
+        raise Unavailable(
+            f"The secret key {path} is empty.",
+            hint="Remove the file, and a new key is made; whoever is signed in signs in again.",
+        )
     return key
+
+
+def kept_once(path: Path, make: Callable[[], str]) -> str:
+    """The text of the file (mode 600) at ``path``; when there is none yet, what ``make`` gives is kept in it.
+
+    Of several processes that come at once, the first decides and all get its text: a file appears whole or not at all.
+
+    :raises OSError: when it cannot be read, or not be written beside ``path`` and linked to it.
+    """
+    if not path.exists():
+        with tempfile.NamedTemporaryFile("w", encoding="ascii", dir=path.parent, prefix=f".{path.name}-") as fresh:
+            fresh.write(make())
+            fresh.flush()
+            os.fsync(fresh.fileno())
+            with suppress(FileExistsError):
+                os.link(fresh.name, path)
+    return path.read_text(encoding="ascii").strip()

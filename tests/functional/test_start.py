@@ -50,6 +50,7 @@ def started(tmp_path: Path, git_repo: GitRepo) -> Iterator[dict[str, str]]:
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(LIMIT)
+        print(log.read_text())  # shown when the test fails
 
 
 def opened(address: str, opener: urllib.request.OpenerDirector | None = None) -> str:
