@@ -59,8 +59,8 @@ def _commits(session: Session, changes: Sequence[Change]) -> dict[str, list[tupl
     return found
 
 
-def _pull_request_authors(session: Session, changes: Sequence[Change]) -> dict[str, Identity]:
-    """Change -> who opened its pull request."""
+def _pull_request_authors(session: Session, changes: Sequence[Change]) -> dict[str, Identity | None]:
+    """Change -> who opened its pull request, None where its forge does not say."""
     asked = {one.id: (one.repository_id, one.provider, one.number) for one in changes if one.provider and one.number}
     if not asked:
         return {}
@@ -71,12 +71,12 @@ def _pull_request_authors(session: Session, changes: Sequence[Change]) -> dict[s
             row.number.in_({key[2] for key in asked.values()}),
         )
     )
-    found = {}
+    found: dict[tuple[str, str, int], Identity | None] = {}
     for repository, provider, number, record in rows:
         # A name at Bitbucket Cloud is whatever somebody calls himself today; the account stays.
         login = (record or {}).get("author_id" if provider == "bitbucket" else "author")
-        if isinstance(login, str) and login:
-            found[repository, provider, number] = Identity(provider, login.lower())
+        opener = Identity(provider, login.lower()) if isinstance(login, str) and login else None
+        found[repository, provider, number] = opener
     return {change: found[key] for change, key in asked.items() if key in found}
 
 
@@ -138,7 +138,9 @@ def _requesters(session: Session, changes: Sequence[Change]) -> dict[str, list[s
 def of_all(session: Session, changes: Sequence[Change]) -> dict[str, tuple[Party, ...]]:
     """The parties of each change, by its id, in five queries whatever the number of changes.
 
-    An author by several identities is known when one of them is linked to a person.
+    Who opened a pull request its forge vouches for; an address in a commit is whatever its writer typed. So everybody
+    whom an address names is kept from voting, but only an opener who is known makes an unknown address his own: an
+    opener who is linked to nobody stays unknown, whatever the commits say.
     """
     if not changes:
         return {}
@@ -153,9 +155,11 @@ def of_all(session: Session, changes: Sequence[Change]) -> dict[str, tuple[Party
     found = {}
     for change, claimed in claims.items():
         parties = [Party(kind, known[f"{who.kind}:{who.value}"]) for kind, who in claimed]
-        authors = [party for party in parties if party.kind is PartyKind.AUTHOR]
-        if any(party.person is not None for party in authors):
+        opener = openers.get(change)
+        if opener is not None and known[f"{opener.kind}:{opener.value}"] is not None:
             parties = [party for party in parties if party.kind is not PartyKind.AUTHOR or party.person is not None]
+        elif change in openers and opener is None:
+            parties.append(Party(PartyKind.AUTHOR, None))
         parties.extend(Party(PartyKind.REQUESTER, person) for person in requesters.get(change, ()))
         found[change] = tuple(dict.fromkeys(parties))
     return found

@@ -277,6 +277,46 @@ def test_an_author_at_bitbucket_is_known_by_the_account_and_not_by_a_name(town: 
     town.vote("m2", "theirs")
 
 
+@pytest.mark.acceptance("SCH-A2")
+@pytest.mark.parametrize(
+    ("address", "opener", "need", "kept"),
+    [
+        ("m1@example.org", "m2login", 2, "m1"),  # m2, whose login nobody linked, writes as m1 to vote alone
+        ("author@example.org", "m2login", 2, "author"),
+        ("9+m1login@users.noreply.github.com", "m2login", 2, "m1"),  # what stands in for an address is typed alike
+        ("m1@example.org", None, 2, "m1"),  # the account was deleted
+        ("m1@example.org", "authorlogin", 1, "m1"),  # both are kept from voting; one of them is known for certain
+        ("elsewhere@example.com", "authorlogin", 1, "author"),  # the opener's own under another name
+    ],
+)
+def test_an_address_in_a_commit_makes_the_rule_stricter_and_never_looser(
+    town: Town, address: str, opener: str | None, need: int, kept: str
+) -> None:
+    """Anybody types any address into a commit; who opened the pull request is what the forge vouches for."""
+    town.change("forged", author=address)
+    with town.store.write() as session:
+        change = session.get_one(Change, "forged")
+        change.provider, change.number = "github", 7
+        record = {"provider": "github", "number": 7, "title": "x", "state": "merged"}
+        record |= {"author": opener} if opener else {}
+        session.add(
+            PullRequestRow(repository_id="r1", provider="github", number=7, state="merged", title="x", record=record)
+        )
+    people.link(town.store, OPERATOR, NOW, "m1", kind="email", value="m1@example.org")
+    people.link(town.store, OPERATOR, NOW, "m1", kind="github", value="m1login")
+    people.link(town.store, OPERATOR, NOW, "author", kind="github", value="authorlogin")
+    everything = (people.Grant(Role.RELEASE_MANAGER),)
+    people.change(town.store, OPERATOR, NOW, "author", grants=everything)
+    refused(Forbidden, "self_approval", lambda: town.vote(kept, "forged"))
+    town.vote("m2", "forged")
+    found = town.status("forged")
+    assert (found.managers.need, found.given) == (need, need == 1)
+    said = [lack.message.partition("). ")[2] for lack in found.lacks]
+    assert said == ["One more than usual is asked for: who wrote it cannot be told."] * (need == 2)
+    town.vote("m3", "forged")
+    assert town.status("forged").given
+
+
 @pytest.mark.parametrize(
     ("address", "kind", "value"),
     [

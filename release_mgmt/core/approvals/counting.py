@@ -94,7 +94,7 @@ def discount(vote: Vote, proposal: Proposal, policy: Policy, electorate: Elector
 def required(proposal: Proposal, policy: Policy, electorate: Electorate) -> tuple[int, tuple[str, ...]]:
     """How many release managers and which teams are asked for.
 
-    One more release manager where an author is linked to nobody: otherwise an author with two names could approve. A
+    One more release manager where it cannot be told who wrote it: otherwise an author with two names could approve. A
     calendar with a single release manager has nobody to ask for that vote (docs/decisions/one-release-manager.md).
     """
     teams = tuple(sorted(proposal.affected_teams)) if policy.each_affected_team else ()
@@ -146,7 +146,8 @@ def count(proposal: Proposal, votes: Iterable[Vote], policy: Policy, electorate:
     have = sum(1 for slot in filled if slot < managers)
     signed = {team: yes[filled[managers + i]][0].person for i, team in enumerate(teams) if managers + i in filled}
     counted = [yes[index][0] for index in sorted(filled.values())]
-    lacks = _lacks(vetoes, Quorum(have, managers), [team for team in teams if team not in signed], discounted)
+    missing = [team for team in teams if team not in signed]
+    lacks = _lacks(vetoes, Quorum(have, managers), missing, discounted, one_more=managers > policy.release_managers)
     return Status(
         state=_state(vetoes, slots, lacks),
         managers=Quorum(have, managers),
@@ -177,9 +178,17 @@ _WHY: Mapping[Discount, str] = {
 
 
 def _lacks(
-    vetoes: Sequence[Vote], managers: Quorum, missing: Sequence[str], discounted: Sequence[tuple[Vote, Discount]]
+    vetoes: Sequence[Vote],
+    managers: Quorum,
+    missing: Sequence[str],
+    discounted: Sequence[tuple[Vote, Discount]],
+    *,
+    one_more: bool,
 ) -> tuple[Lack, ...]:
-    """What is missing; ``stale_approval`` where a vote that was given once would have filled the place."""
+    """What is missing; ``stale_approval`` where a vote that was given once would have filled the place.
+
+    ``one_more``: a release manager more is asked for than the calendar says, and the lack says why.
+    """
     lacks = [Lack("missing_approval", f"vote:{vote.id}", "Rejected; it waits to be resubmitted.") for vote in vetoes]
     old = [(vote, why) for vote, why in discounted if why in STALE or why is Discount.EXPIRED]
 
@@ -193,6 +202,8 @@ def _lacks(
         told = (
             f"Release managers: {managers.have} of {managers.need} approved (quorum {managers.have}/{managers.need})."
         )
+        if one_more:
+            told += " One more than usual is asked for: who wrote it cannot be told."
         lacks.append(lack(MANAGER, "release_managers", told))
     lacks.extend(lack(team_capacity(team), f"team:{team}", f"The sign-off of {team} is missing.") for team in missing)
     return tuple(lacks)

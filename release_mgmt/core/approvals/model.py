@@ -71,7 +71,7 @@ class Proposal:
 
     @property
     def author_unknown(self) -> bool:
-        """Whether an author or co-author is linked to nobody, or no author is known at all."""
+        """Whether who wrote it cannot be told: an author or co-author is linked to nobody, or none is known at all."""
         authors = [party for party in self.parties if party.kind in {PartyKind.AUTHOR, PartyKind.CO_AUTHOR}]
         return not authors or any(party.person is None for party in authors)
 

@@ -46,6 +46,7 @@ FORMS = (
     # votes
     mark("Rejected; it waits to be resubmitted."),
     mark("Release managers: {have} of {need} approved (quorum {quorum})."),
+    mark("{first} One more than usual is asked for: who wrote it cannot be told."),
     mark("The sign-off of {team} is missing."),
     mark("{first} Votes no longer count: the content changed after the vote."),
     mark("{first} Votes no longer count: the level was raised after the vote."),
