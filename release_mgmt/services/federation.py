@@ -18,6 +18,7 @@ from release_mgmt.core.permissions import EVERYWHERE, Role
 from release_mgmt.core.text import one_line
 from release_mgmt.services import audit, people, signin
 from release_mgmt.services.actors import SessionLimits
+from release_mgmt.services.feed_events import teams as team_feeds
 from release_mgmt.services.people import Grant
 from release_mgmt.services.signin import SignedIn
 from release_mgmt.store.models.people import IdentityRow, Person, Team, TeamMember
@@ -96,6 +97,7 @@ def sign_in(
             raise Forbidden(
                 "Your account has no role here.", code="no_role", hint="Ask an administrator to give you one."
             )
+        team_feeds.members_moved(session, now, [person.id], set(before.teams) ^ set(after.teams))
         done = signin.open_session(session, person, now, method=SOURCE, limits=limits, origin=origin, agent=agent)
         if (before.grants, before.teams) != (after.grants, after.teams):
             audit.record(

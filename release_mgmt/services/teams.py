@@ -16,6 +16,7 @@ from release_mgmt.core.owners import LONGEST_PATTERN, TeamRule, affected
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import one_line
 from release_mgmt.services import audit, people, secret
+from release_mgmt.services.feed_events import teams as team_feeds
 from release_mgmt.store.models.people import Team, TeamMember, TeamPattern
 from release_mgmt.store.session import Store
 
@@ -150,6 +151,7 @@ def change(
         team.updated_at = now
         session.flush()
         after = _view(session, team)
+        team_feeds.members_moved(session, now, set(before.members) ^ set(after.members), [slug])
         audit.record(
             session, actor, now, action=Action.MANAGE_TEAMS, subject=f"team:{slug}", before=_json(before),
             after=_json(after),

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import delete, select, update
 
 from release_mgmt.core.errors import NotFound
 from release_mgmt.core.permissions import Actor, Role, Scope, Via
-from release_mgmt.services import feeds, people, plans, publications
-from release_mgmt.services.actors import by_login
+from release_mgmt.services import federation, feeds, people, plans, publications, teams
+from release_mgmt.services.actors import SessionLimits, by_login
 from release_mgmt.services.feed_events import teams as team_events
-from release_mgmt.services.feeds import Feeds
-from release_mgmt.store.models.people import Team, TeamMember
+from release_mgmt.services.feeds import Feeds, rendering
+from release_mgmt.store.models.people import Person, Team, TeamMember
 from release_mgmt.store.models.publishing import FeedEventRow
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.session import Store
@@ -109,6 +109,58 @@ def test_who_joins_or_leaves_a_team_sees_so_at_once(world: Store) -> None:
     with world.write() as session:
         session.execute(delete(TeamMember).where(TeamMember.person_id == eve))
     assert titles(world, token, served) == {"m1"}
+
+
+@pytest.mark.acceptance("FEED-6")
+def test_last_modified_moves_for_who_joins_or_leaves_and_for_nobody_else(world: Store) -> None:
+    """Who asks by date alone would keep the team's events for ever; a team that nothing is kept for moves nothing."""
+    served, eve, joe = Feeds(world, SITE), feed(world, "eve"), feed(world, "joe")
+
+    def changed(token: str, document: str = "calendar.ics") -> datetime:
+        answer = served.answer(token, document, 1, NOW + timedelta(hours=9))
+        assert answer is not None
+        return answer.last_modified
+
+    first, other = changed(eve), changed(joe)
+    for hour, members in ((1, ["eve", "ada"]), (2, ["ada"])):
+        teams.change(world, OPERATOR, NOW + timedelta(hours=hour), "fraud", members=members)
+        assert changed(eve) == changed(eve, "changelog.atom") == NOW + timedelta(hours=hour)
+    teams.change(world, OPERATOR, NOW + timedelta(hours=3), "fraud", name="Fraud desk", members=["ada"])
+    teams.change(world, OPERATOR, NOW + timedelta(hours=3), "risk", members=["eve", "joe"])
+    assert changed(eve) == NOW + timedelta(hours=2) > first
+    assert changed(joe) == other
+
+
+def test_a_team_by_sign_in_moves_last_modified_once(world: Store) -> None:
+    mapping = federation.group_map(["desk=team:fraud"], "engineer")
+
+    def sign_in(hour: int, *groups: str) -> str | None:
+        done = federation.sign_in(
+            world, NOW + timedelta(hours=hour), issuer="https://id.example", claims={"sub": "zoe", "name": "Zoe"},
+            groups=groups, mapping=mapping, limits=SessionLimits(), origin=None,
+        )  # fmt: skip
+        return done.actor.person
+
+    zoe = sign_in(0)
+    with world.write() as session:
+        session.get_one(Person, zoe).login = "zoe"
+    token, served = feed(world, "zoe"), Feeds(world, SITE)
+    for hour, groups, moved in ((1, ["desk"], 1), (2, ["desk"], 1), (3, [], 3)):
+        sign_in(hour, *groups)
+        answer = served.answer(token, "calendar.ics", 1, NOW + timedelta(hours=9))
+        assert answer is not None
+        assert answer.last_modified == NOW + timedelta(hours=moved)
+
+
+def test_who_left_a_team_never_gets_its_events_again_when_rendering_fails(
+    world: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, token = Feeds(world, SITE), feed(world, "ada")
+    assert titles(world, token, served) == {"m1", "k1"}
+    teams.change(world, OPERATOR, NOW + timedelta(hours=1), "fraud", members=[])
+    monkeypatch.setattr(rendering.Parts, "join", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        read(world, token, served)
 
 
 def test_what_is_no_longer_kept_is_told_to_all_and_called_off_in_the_teams_own_events(world: Store) -> None:

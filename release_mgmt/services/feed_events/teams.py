@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from release_mgmt.core.audience import Audience
 from release_mgmt.core.calendar import ChangeFact, WindowFact
-from release_mgmt.store.models.publishing import FeedHeadRow
+from release_mgmt.services import visibility
+from release_mgmt.store.models.publishing import FeedHeadRow, SubscriptionRow
 
 MARK = "#team:"  # no calendar's name holds a "#"
 
@@ -76,3 +78,18 @@ def told(session: Session, calendar: str) -> set[str]:
         )
     )
     return {name.removeprefix(before) for name in names}
+
+
+def members_moved(session: Session, now: datetime, people: Collection[str], teams: Collection[str]) -> None:
+    """These people joined or left one of these teams: where something is kept for it, their feeds hold other events
+    and texts from now on, and say so to who asks by date."""
+    if not (people and teams):
+        return
+    of_calendars = session.scalar(
+        select(FeedHeadRow.calendar)
+        .where(or_(*(FeedHeadRow.calendar.endswith(MARK + team, autoescape=True) for team in sorted(teams))))
+        .limit(1)
+    )
+    if of_calendars or set(teams) & set(visibility.kept(session).values()):
+        mine = update(SubscriptionRow).where(SubscriptionRow.person_id.in_(sorted(people)))
+        session.execute(mine.values(edited_at=now))

@@ -30,7 +30,7 @@ class Feed:
     """A subscription as it is rendered. ``key`` is the same for feeds with the same events and texts.
 
     ``calendars`` are those whose events it may hold, the own ones of its reader's teams among them;
-    ``edited_at`` is when its owner last changed it.
+    ``edited_at`` is when its owner last changed it, or joined or left a team that something is kept for.
     """
 
     key: str

@@ -90,7 +90,7 @@ class Feeds:
         except NotFound:
             raise
         except Exception:
-            if kept is None or (kept.stamp[0], kept.stamp[2]) != (ticket.edit, ticket.epoch):
+            if kept is None or kept.stamp[:1] + kept.stamp[2:4] != (ticket.edit, ticket.epoch, ticket.team_names):
                 raise  # nothing was sent yet, or its filters or its reader's rights were others
             log.exception("feed_kept", document=document)
             return kept

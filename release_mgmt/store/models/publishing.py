@@ -137,7 +137,7 @@ class FeedEventRow(Base):
 class SubscriptionRow(Base):
     """Somebody's feed: its token (hashed), audience, language and filters. A revoked one keeps its row.
 
-    ``edited_at`` is when one of these (the token apart) was last changed.
+    ``edited_at`` is when one of these (the token apart), or the teams of its person, last changed.
     """
 
     __tablename__ = "subscriptions"
