@@ -20,6 +20,9 @@ from release_mgmt.sources.git.process import GitFailed
 PARALLEL_FROM = 300
 """Revisions below which a second process costs more than it saves."""
 
+SHORTEST = 150
+"""Revisions below which a stretch of history of its own, for a process, costs more than it saves."""
+
 WALK_SECONDS = 86_400.0
 """How long one walk through history may take."""
 
@@ -172,11 +175,9 @@ def _line_order(parents: Mapping[str, tuple[str, ...]]) -> list[str]:
 def _pooled(
     repository: Repository, revisions: Sequence[str], rules: Rules, labels: Labels, cache: Cache | None, processes: int
 ) -> Iterator[tuple[str, bytes]]:
-    """The same by several processes, each with a stretch of history of its own. They share the cache."""
+    """The same by several processes, a stretch of history after the other each. They share the cache."""
     graph = {commit.sha: commit.parents for commit in repository.log(revisions, walk=False)}
-    order = _line_order(graph)
-    size = -(-len(order) // (processes * 2))
-    pieces = [order[at : at + size] for at in range(0, len(order), size)]
+    pieces = stretches(_line_order(graph), processes)
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         futures = [
             pool.submit(_piece, repository, piece, rules, {sha: labels[sha] for sha in piece if sha in labels}, cache)
@@ -184,6 +185,17 @@ def _pooled(
         ]
         for future in as_completed(futures):
             yield from future.result()
+
+
+def stretches(order: list[str], processes: int) -> list[list[str]]:
+    """The parts of ``order`` in which processes take them: the newest, which cost most, first, and ever shorter ones,
+    so that all processes end at about the same time. None is so short that going to its tree costs more than that."""
+    found, rest = [], len(order)
+    while rest:
+        size = min(rest, max(rest // (2 * processes), SHORTEST))
+        found.append(order[rest - size : rest])
+        rest -= size
+    return found
 
 
 def _piece(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from release_mgmt.core.classification import Classification, Level
-from release_mgmt.services.classify import classify_revisions, default_rules
+from release_mgmt.services.classify import SHORTEST, classify_revisions, default_rules, stretches
 from release_mgmt.services.evidence_cache import FileCache
 from release_mgmt.sources.git import Repository, open_repository
 from release_mgmt.sources.git.blobs import BlobReader
@@ -443,6 +443,19 @@ def test_several_processes_give_the_same_verdicts_on_branching_history(tmp_path:
     assert list(classify_revisions(repository, shas, processes=2)) == alone
     one_by_one = [next(iter(classify_revisions(repository, [sha]))) for sha in shas[:40]]
     assert one_by_one == alone[:40]
+
+
+def test_stretches_of_history_are_whole_newest_first_and_ever_shorter() -> None:
+    """Each revision is in one stretch, the last to be taken are short, and none is too short to be worth it."""
+    for count in (0, 1, SHORTEST, 301, 5_531):
+        for processes in (2, 3, 8):
+            order = [str(number) for number in range(count)]
+            parts = stretches(order, processes)
+            assert [sha for part in reversed(parts) for sha in part] == order
+            sizes = [len(part) for part in parts]
+            assert sizes == sorted(sizes, reverse=True)
+            assert all(size >= SHORTEST for size in sizes[:-1])
+            assert count < 10 * SHORTEST or sizes[0] <= count / (2 * processes)
 
 
 def test_blobs_that_are_missing_need_a_look_and_stop_nothing(git_repo: GitRepo) -> None:
