@@ -22,7 +22,7 @@ from release_mgmt.services import audit, calendar_rows, outbox, parties, plans, 
 from release_mgmt.store.models.approvals import BreakGlassRow
 from release_mgmt.store.models.people import Person
 from release_mgmt.store.models.repositories import Change, Repository
-from release_mgmt.store.models.scheduling import CalendarRow, ChangeTerms, PlacementRow
+from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow
 from release_mgmt.store.session import Store
 
 DECIDE_WITHIN = timedelta(hours=24)
@@ -144,7 +144,8 @@ def decide(
 ) -> BreakGlassView:
     """Grant (from now, for the minutes asked) or refuse. Never one's own while another manager could decide.
 
-    Plan and feeds show a granted one as an emergency at once.
+    Plan and feeds show the change as an emergency at once, and until the permission ends; a change that was deployed
+    by it stays told as one.
     """
     with store.write() as session:
         row = _find(session, key)
@@ -161,7 +162,6 @@ def decide(
             row.starts_at, row.expires_at = now, now + timedelta(minutes=row.minutes)
             days = calendar_rows.value(calendar, now) if calendar is not None else None
             row.review_due_at = review_due(row.expires_at, days)
-            _mark_emergency(session, row, now)
         row.granted, row.decided_by, row.decided_at = grant, actor.person, now
         row.decision_note = clean(note, 2000) if note else None
         session.flush()
@@ -197,18 +197,9 @@ def review_due(end: datetime, calendar: ReleaseCalendar | None) -> datetime:
     return resolve(datetime.combine(day, days.cut_off), zone(days.time_zone)).instant
 
 
-def _mark_emergency(session: Session, row: BreakGlassRow, now: datetime) -> None:
-    """Plan and feeds show the change as an emergency from here on."""
-    terms = session.get(ChangeTerms, row.change_id)
-    if terms is None:
-        terms = ChangeTerms(change_id=row.change_id, updated_at=now)
-        session.add(terms)
-    terms.emergency, terms.emergency_reason, terms.updated_at = True, row.reason, now
-
-
 def review(store: Store, actor: Actor, now: datetime, key: str, *, note: str) -> BreakGlassView:
     """Look back at a permission that was used: what happened, what follows. Not by who asked for it or granted it,
-    while the calendar has another release manager."""
+    while the calendar has another release manager. A permission still in force ends with its review."""
     if not note.strip():
         raise InvalidInput.at("note", "must not be empty", "what happened and what follows from it")
     with store.write() as session:
@@ -226,7 +217,9 @@ def review(store: Store, actor: Actor, now: datetime, key: str, *, note: str) ->
             session, actor, now, action=Action.REVIEW_BREAK_GLASS, subject=f"change:{row.change_id}", reason=note,
             after={"break_glass": row.id},
         )  # fmt: skip
-        return _view(row, now)
+        done = _view(row, now)
+    plans.follow(store, now, [done.calendar], "break-glass")
+    return done
 
 
 def get(store: Store, actor: Actor, now: datetime, key: str) -> BreakGlassView:
@@ -272,9 +265,9 @@ def for_gate(session: Session, change: str, environment: str) -> tuple[BreakGlas
     )  # fmt: skip
     # The gate counts whole seconds: a permission holds from the second in which it was given.
     return tuple(
-        BreakGlass(_names(row), row.expires_at, row.starts_at and row.starts_at.replace(microsecond=0))
+        BreakGlass(_names(row), row.ended_at, row.starts_at and row.starts_at.replace(microsecond=0))
         for row in rows
-        if row.expires_at is not None
+        if row.ended_at is not None
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from release_mgmt.core.classification import Level
 from release_mgmt.core.planning import Announced, Candidate, Request
 from release_mgmt.core.windows import ReleaseCalendar
+from release_mgmt.store.models.approvals import BreakGlassRow
 from release_mgmt.store.models.repositories import Change, Release, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, ChangeTerms, DependencyRow, PlacementRow, StageRow
 
@@ -49,7 +50,7 @@ def repositories_of(session: Session, row: CalendarRow) -> dict[str, str]:
     return {row[0]: row[1] for row in session.execute(statement)}
 
 
-def load(session: Session, row: CalendarRow, calendar: ReleaseCalendar) -> Loaded:
+def load(session: Session, now: datetime, row: CalendarRow, calendar: ReleaseCalendar) -> Loaded:
     """Every change that is to be planned: not shipped before its repository was adopted, not done before."""
     repositories = repositories_of(session, row)
     environment = environment_of(calendar)
@@ -75,11 +76,11 @@ def load(session: Session, row: CalendarRow, calendar: ReleaseCalendar) -> Loade
             select(PlacementRow).where(PlacementRow.calendar_id == row.id, PlacementRow.environment == environment)
         )
     }
-    passed = _passed(session)
+    passed, emergencies = _passed(session), _emergencies(session, now, changes)
     candidates = [
         _candidate(
             change, repositories, environment, calendar, needs.get(change.id, ()), terms.get(change.id),
-            placements.get(change.id), passed,
+            placements.get(change.id), passed, emergency=change.id in emergencies,
         )
         for change in changes.values()
     ]  # fmt: skip
@@ -114,6 +115,17 @@ def _passed(session: Session) -> dict[tuple[str, str], datetime]:
     return found
 
 
+def _emergencies(session: Session, now: datetime, changes: Mapping[str, Change]) -> set[str]:
+    """The changes that a break-glass is in force for, and those that were deployed while one was."""
+    granted = select(BreakGlassRow).where(BreakGlassRow.granted.is_(True))
+    found = {row.change_id for row in session.scalars(granted) if row.holds(now)}
+    deployed = granted.add_columns(StageRow.at).join(
+        StageRow, and_(StageRow.change_id == BreakGlassRow.change_id, StageRow.stage == "deploy")
+    )
+    done = {change.id for change in changes.values() if change.state in DONE}
+    return found | {row.change_id for row, at in session.execute(deployed) if row.change_id in done and row.holds(at)}
+
+
 def _external(session: Session, outside: set[str]) -> tuple[dict[str, datetime | None], dict[str, str]]:
     """Changes of other calendars: when their window starts, released ones long ago; and which of them are gone."""
     found: dict[str, datetime | None] = dict.fromkeys(outside)
@@ -143,6 +155,8 @@ def _candidate(
     terms: ChangeTerms | None,
     placement: PlacementRow | None,
     passed: Mapping[tuple[str, str], datetime],
+    *,
+    emergency: bool,
 ) -> Candidate:
     rule = next((each for each in calendar.policy.promotions if each.environment == environment), None)
     level = Level(change.level) if change.level else Level.MINOR
@@ -165,7 +179,7 @@ def _candidate(
         earliest=terms.earliest if terms else None,
         deadline=terms.deadline if terms else None,
         promoted_at=passed.get((change.id, rule.after)) if rule else None,
-        emergency=bool(terms and terms.emergency),
+        emergency=emergency,
         done=change.state in DONE,
         rolled_back=change.state == "rolled_back",
         withdrawn=change.state in GONE,

@@ -94,7 +94,7 @@ def move(
         if not reason.strip():
             raise InvalidInput.at("reason", "must not be empty", "why the change goes there")
         calendar = calendar_rows.value(row, now)
-        loaded = candidates.load(session, row, calendar)
+        loaded = candidates.load(session, now, row, calendar)
         candidate = next((each for each in loaded.candidates if each.id == change), None)
         if candidate is None or candidate.done:
             raise Conflict("This change is not planned any more.", code="not_planned")

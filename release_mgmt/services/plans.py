@@ -95,7 +95,7 @@ def zone_data() -> str:
 
 def compute(session: Session, now: datetime, row: CalendarRow, calendar: ReleaseCalendar) -> tuple[Plan, Loaded]:
     """The plan that ``calendar`` gives for what is stored now; nothing is written."""
-    loaded = candidates.load(session, row, calendar)
+    loaded = candidates.load(session, now, row, calendar)
     settings = Settings(
         version=row.plan_version + 1,
         external=loaded.external,

@@ -76,7 +76,7 @@ def outlook(
     affected = teams.affected_by(
         session, repository=row.name, owner_team=row.owner_team, paths=paths, labels=pull.labels or ()
     )
-    loaded = candidates.load(session, calendar_row, calendar)
+    loaded = candidates.load(session, now, calendar_row, calendar)
     mine = Candidate(
         id=f"preview-{pull.number}",
         title=pull.title,

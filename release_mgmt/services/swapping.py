@@ -55,7 +55,7 @@ def swap(
         if not reason.strip():
             raise InvalidInput.at("reason", "must not be empty", "why the two change places")
         calendar = calendar_rows.value(row, now)
-        loaded = candidates.load(session, row, calendar)
+        loaded = candidates.load(session, now, row, calendar)
         there = [placing.window_of(calendar, each.window or "", now) for each in reversed(pair)]
         found = [_candidate(loaded.candidates, key) for key in (change, other)]
         checks = _checks(session, row, calendar, found, there, now)

@@ -124,3 +124,14 @@ class BreakGlassRow(Base):
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy reads it from the class
     __table_args__ = (Index(None, "change_id", "environment"), Index(None, "calendar", "review_due_at"))
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it is over: after its minutes, or earlier by its review. None: it was not granted."""
+        if not self.granted or self.expires_at is None:
+            return None
+        return min(self.expires_at, self.reviewed_at) if self.reviewed_at is not None else self.expires_at
+
+    def holds(self, at: datetime) -> bool:
+        """Whether it is in force then."""
+        return self.starts_at is not None and self.ended_at is not None and self.starts_at <= at < self.ended_at

@@ -165,7 +165,10 @@ class DependencyRow(Base):
 
 
 class ChangeTerms(Base):
-    """What people say about when and how a change goes: minutes needed, points, earliest date, deadline, emergency."""
+    """What people say about when and how a change goes: minutes needed, points, earliest date, deadline.
+
+    ``emergency`` and its reason are read no more and go with the next version: a break-glass says it, while it holds.
+    """
 
     __tablename__ = "change_terms"
 

@@ -18,9 +18,10 @@ from release_mgmt.core.permissions import Actor
 from release_mgmt.formats.words import Words
 from release_mgmt.services import placing, plans, stages, windows
 from release_mgmt.services.publications.windows import Scope, of_calendar
+from release_mgmt.store.models.approvals import BreakGlassRow
 from release_mgmt.store.models.publishing import FeedEventRow
 from release_mgmt.store.models.repositories import Repository
-from release_mgmt.store.models.scheduling import ChangeTerms, PlanRow
+from release_mgmt.store.models.scheduling import PlanRow
 from release_mgmt.store.session import Store
 from tests.integration.scheduling.builders import OPERATOR, apply, at, document, seed
 from tests.support.waiting import LIMIT
@@ -177,7 +178,12 @@ def test_what_shipped_keeps_its_room_until_its_window_is_over(store: Store, stat
     assert {each["code"] for each in refused.value.details["checks"]} >= {"capacity"}
 
     with store.write() as session:
-        session.add(ChangeTerms(change_id="m5", emergency=True, updated_at=INSIDE, version=0))
+        session.add(
+            BreakGlassRow(
+                id="b1", change_id="m5", environment="prod", calendar="releases", blockers=[], reason="r", ticket="t",
+                minutes=60, requested_at=INSIDE, granted=True, starts_at=INSIDE, expires_at=AFTER,
+            )
+        )  # fmt: skip
     plans.replan(store, OPERATOR, INSIDE + timedelta(minutes=3), "releases", reason="an emergency")
     assert "m5" not in {one.id for one in windows.detail(store, OPERATOR, "releases", W1).changes}
     assert set(event(store)[2]) == {"Change m1", "Change m2", "Change m3", "Change m4"}
