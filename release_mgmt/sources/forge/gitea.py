@@ -9,9 +9,8 @@ from datetime import datetime
 from release_mgmt.core.changes import Labelling, Provider, PullRequest
 from release_mgmt.sources.forge import fields
 from release_mgmt.sources.forge.fields import Json
-from release_mgmt.sources.forge.github import GitHub, comment_once, listed_commits, newest_first, read_reviews
+from release_mgmt.sources.forge.github import GitHub, answer_with, listed_commits, newest_first, read_reviews
 from release_mgmt.sources.forge.model import CONTEXT, MOST_EVENTS, Answer, Event, holding, told_labellings
-from release_mgmt.sources.forge.speaking import say
 from release_mgmt.sources.forge.transport import Transport
 
 
@@ -69,20 +68,10 @@ class Gitea:
             seen.update(raw.get("id") for raw in fresh)
 
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
-        comments = f"/repos/{repository}/issues/{pull.number}/comments"
-        say(
-            lambda: self._status(transport, repository, pull, answer),
-            lambda: comment_once(transport, comments, f"/repos/{repository}/issues/comments", answer.comment),
-        )
-
-    @staticmethod
-    def _status(transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
-        if pull.head_sha is None:
-            return
-        status: dict[str, object] = {
+        status = {
             "state": answer.state,
             "context": CONTEXT,
             "description": answer.summary[:255],
             "target_url": answer.url or "",
         }
-        transport.send("POST", f"/repos/{repository}/statuses/{pull.head_sha}", status)
+        answer_with(transport, repository, pull, answer.comment, status)

@@ -13,7 +13,6 @@ from release_mgmt.sources.forge import fields
 from release_mgmt.sources.forge.fields import Json
 from release_mgmt.sources.forge.model import (
     CONTEXT,
-    MARKER,
     Answer,
     Comment,
     Event,
@@ -23,7 +22,7 @@ from release_mgmt.sources.forge.model import (
     linked_items,
     told_labellings,
 )
-from release_mgmt.sources.forge.speaking import edit_one_comment, say
+from release_mgmt.sources.forge.speaking import comment_once, say
 from release_mgmt.sources.forge.transport import Transport
 
 State = Literal["open", "closed", "merged"]
@@ -162,24 +161,14 @@ class GitHub:
         )  # fmt: skip
 
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
-        comments = f"/repos/{repository}/issues/{pull.number}/comments"
-        say(
-            lambda: self._status(transport, repository, pull, answer),
-            lambda: comment_once(transport, comments, f"/repos/{repository}/issues/comments", answer.comment),
-        )
-
-    @staticmethod
-    def _status(transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
-        if pull.head_sha is None:
-            return
-        status: dict[str, object] = {
+        status = {
             "state": answer.state,
             "context": CONTEXT,
             "description": answer.summary[:140],  # the API's limit
         }
         if answer.url:
             status["target_url"] = answer.url
-        transport.send("POST", f"/repos/{repository}/statuses/{pull.head_sha}", status)
+        answer_with(transport, repository, pull, answer.comment, status)
 
 
 def newest_first(
@@ -212,17 +201,14 @@ def listed_commits(
             yield fields.sha(raw, "sha"), fields.body(raw, "commit", "message"), author
 
 
-def comment_once(transport: Transport, comments: str, edit: str, text: str) -> None:
-    """Write our comment below ``comments``, or edit the one with our marker (at ``edit``/id)."""
-    wanted = f"{MARKER}\n{text}"
-    found = (
-        (fields.whole(raw, "id"), str(raw.get("body", "")))
-        for page in transport.pages(comments, {"per_page": "100"})
-        for raw in page
-    )
-    edit_one_comment(
-        found,
-        wanted,
-        lambda key: transport.send("PATCH", f"{edit}/{key}", {"body": wanted}),
-        lambda: transport.send("POST", comments, {"body": wanted}),
-    )
+def answer_with(
+    transport: Transport, repository: str, pull: PullRequest, comment: str, status: Mapping[str, object]
+) -> None:
+    """Set a status on the head of a pull request and write our comment below it; Gitea took both over from GitHub."""
+
+    def set_status() -> None:
+        if pull.head_sha is not None:
+            transport.send("POST", f"/repos/{repository}/statuses/{pull.head_sha}", status)
+
+    comments = f"/repos/{repository}/issues/{pull.number}/comments"
+    say(set_status, lambda: comment_once(transport, "PATCH", comments, f"/repos/{repository}/issues/comments", comment))

@@ -15,7 +15,6 @@ from release_mgmt.sources.forge.fields import Json
 from release_mgmt.sources.forge.github import require_number
 from release_mgmt.sources.forge.model import (
     CONTEXT,
-    MARKER,
     Answer,
     Comment,
     Event,
@@ -25,7 +24,7 @@ from release_mgmt.sources.forge.model import (
     linked_items,
     told_labellings,
 )
-from release_mgmt.sources.forge.speaking import edit_one_comment, say
+from release_mgmt.sources.forge.speaking import comment_once, say
 from release_mgmt.sources.forge.transport import Transport
 
 State = Literal["open", "closed", "merged"]
@@ -175,9 +174,10 @@ class GitLab:
         )  # fmt: skip
 
     def answer(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
+        notes = f"{self._project(repository)}/merge_requests/{pull.number}/notes"
         say(
             lambda: self._status(transport, repository, pull, answer),
-            lambda: self._comment_once(transport, repository, pull, f"{MARKER}\n{answer.comment}"),
+            lambda: comment_once(transport, "PUT", notes, notes, answer.comment),
         )
 
     def _status(self, transport: Transport, repository: str, pull: PullRequest, answer: Answer) -> None:
@@ -196,20 +196,6 @@ class GitLab:
             # "Cannot transition status via :enqueue from :pending": it says so already.
             if answer.state != "pending" or error.details.get("answered") != 400:
                 raise
-
-    def _comment_once(self, transport: Transport, repository: str, pull: PullRequest, wanted: str) -> None:
-        notes = f"{self._project(repository)}/merge_requests/{pull.number}/notes"
-        found = (
-            (fields.whole(raw, "id"), str(raw.get("body", "")))
-            for page in transport.pages(notes, {"per_page": "100"})
-            for raw in page
-        )
-        edit_one_comment(
-            found,
-            wanted,
-            lambda key: transport.send("PUT", f"{notes}/{key}", {"body": wanted}),
-            lambda: transport.send("POST", notes, {"body": wanted}),
-        )
 
     @staticmethod
     def _project(repository: str) -> str:

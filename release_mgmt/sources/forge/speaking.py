@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from release_mgmt.core.errors import NotFound, ReleaseMgmtError, Unauthenticated
+from release_mgmt.sources.forge import fields
 from release_mgmt.sources.forge.model import MARKER
-from release_mgmt.sources.forge.transport import RateLimited
+from release_mgmt.sources.forge.transport import RateLimited, Transport
 
 Act = Callable[[], object]
 Key = TypeVar("Key")
@@ -48,3 +49,20 @@ def edit_one_comment(found: Iterable[tuple[Key, str]], wanted: str, edit: Callab
             continue
         return
     write()
+
+
+def comment_once(transport: Transport, method: str, comments: str, edit: str, text: str) -> None:
+    """Write our comment below ``comments``, or edit the one with our marker by ``method`` at ``edit``/id; for forges
+    that list comments in pages, each with ``id`` and ``body``."""
+    wanted = f"{MARKER}\n{text}"
+    found = (
+        (fields.whole(raw, "id"), str(raw.get("body", "")))
+        for page in transport.pages(comments, {"per_page": "100"})
+        for raw in page
+    )
+    edit_one_comment(
+        found,
+        wanted,
+        lambda key: transport.send(method, f"{edit}/{key}", {"body": wanted}),
+        lambda: transport.send("POST", comments, {"body": wanted}),
+    )
