@@ -1,9 +1,8 @@
 """Recurrence rules (RFC 5545 section 3.3.10) in local wall time, by arithmetic on dates.
 
-Only whole-day frequencies: a series starts at one local time of day. The usual parts are counted directly, so a
-rule that began years ago costs nothing for the years in between; week numbers and days of the year are left to
-dateutil, from the year that is asked for. ``UNTIL`` is an instant and inclusive; ``COUNT`` counts local starts, those
-that a clock change swallows too.
+Only whole-day frequencies: a series starts at one local time of day. Every part is counted directly, so a rule that
+began years ago costs nothing for the years in between. ``UNTIL`` is an instant and inclusive; ``COUNT`` counts local
+starts, those that a clock change swallows too.
 """
 
 from __future__ import annotations
@@ -13,14 +12,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from itertools import islice
-
-from dateutil.rrule import FR, MO, SA, SU, TH, TU, WE, YEARLY, rrule
+from itertools import islice, pairwise
 
 from release_mgmt.core.errors import InvalidInput
 from release_mgmt.core.windows.localtime import resolve
 
-_WEEKDAYS = (MO, TU, WE, TH, FR, SA, SU)
 _DAYS = {"MO": 0, "TU": 1, "WE": 2, "TH": 3, "FR": 4, "SA": 5, "SU": 6}
 _PARTS = {
     "FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "BYMONTHDAY", "BYMONTH", "BYSETPOS", "WKST", "BYWEEKNO", "BYYEARDAY",
@@ -76,10 +72,8 @@ class Rule:
         All arithmetic is on ordinals: a date or a time is made only of what is told.
         """
         origin = start.toordinal()
-        if self.by_week_no or self.by_year_day:
-            days: Iterable[int] = self._by_dateutil(start, first, last)
-        elif self.frequency == "DAILY":
-            days = self._daily(origin, first, last)
+        if self.frequency == "DAILY":
+            days: Iterable[int] = self._daily(origin, first, last)
         elif self.frequency == "WEEKLY":
             days = self._weekly(origin, first, last)
         else:
@@ -138,6 +132,8 @@ class Rule:
             yield from _pick(days, self.by_set_pos) if self.by_set_pos else days
 
     def _in_year(self, year: int, start: date) -> list[int]:
+        if self.by_week_no or self.by_year_day:
+            return self._numbered(year)
         if self.by_day and not self.by_month and not self.by_month_day:
             return _by_day(self.by_day, date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal())
         if self.by_month:
@@ -164,22 +160,59 @@ class Rule:
             days = [day for day in days if day in allowed]
         return days
 
-    def _by_dateutil(self, start: date, first: int, last: int) -> Iterator[int]:
+    def _numbered(self, year: int) -> list[int]:
         """Week numbers and days of the year: with them a yearly rule takes nothing from its start but the year."""
-        skipped = (date.fromordinal(max(first, start.toordinal())).year - start.year) // self.interval * self.interval
-        begin = date(start.year + skipped, 1, 1) if skipped else start
-        rule = rrule(
-            YEARLY, datetime.combine(begin, time()), self.interval, _WEEKDAYS[self.week_start],
-            until=datetime.combine(date.fromordinal(last), time()),
-            bysetpos=self.by_set_pos or None,
-            bymonth=self.by_month or None,
-            bymonthday=self.by_month_day or None,
-            byyearday=self.by_year_day or None,
-            byweekno=self.by_week_no or None,
-            byweekday=[_WEEKDAYS[day](nth) if nth else _WEEKDAYS[day] for nth, day in self.by_day] or None,
-        )  # fmt: skip
-        for each in rule:
-            yield each.toordinal()
+        first, last = date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()
+        wanted: list[set[int]] = []
+        if self.by_week_no:
+            wanted.append(
+                {day for week in self._weeks(first, last) for day in range(week, week + 7) if first <= day <= last}
+            )
+        if self.by_year_day:
+            numbers = {n if n > 0 else last - first + 2 + n for n in self.by_year_day}
+            wanted.append({first + n - 1 for n in numbers if 1 <= n <= last - first + 1})
+        days = sorted(set.intersection(*wanted))
+        if any(ordinal for ordinal, _ in self.by_day):
+            allowed = self._counted(year)
+            days = [day for day in days if day in allowed]
+        elif self.by_day:
+            weekdays = {weekday for _, weekday in self.by_day}
+            days = [day for day in days if (day - 1) % 7 in weekdays]
+        if self.by_month:
+            days = [day for day in days if date.fromordinal(day).month in self.by_month]
+        if self.by_month_day:
+            days = [day for day in days if self._is_month_day(date.fromordinal(day))]
+        return days
+
+    def _weeks(self, first: int, last: int) -> Iterator[int]:
+        """The first days of the weeks by number that reach into [first, last], a year: its neighbours' weeks do too."""
+        year = date.fromordinal(first).year
+        starts = [self._first_week(each) for each in range(year - 1, year + 3)]
+        for begin, following in pairwise(starts):
+            count = (following - begin) // 7
+            for number in self.by_week_no:
+                place = number if number > 0 else count + 1 + number
+                week = begin + 7 * (place - 1)
+                if 1 <= place <= count and first - 7 < week <= last:
+                    yield week
+
+    def _first_week(self, year: int) -> int:
+        """The first day of week 1: the one that holds the fourth of January."""
+        fourth = date(year, 1, 4).toordinal()
+        return fourth - (fourth - 1 - self.week_start) % 7
+
+    def _counted(self, year: int) -> set[int]:
+        """The weekdays of a year by ordinal, counted in its months where the rule names some."""
+        spans = [(month, month) for month in self.by_month] or [(1, 12)]
+        return {
+            day
+            for begin, end in spans
+            for day in _by_day(
+                self.by_day,
+                date(year, begin, 1).toordinal(),
+                date(year, end, calendar.monthrange(year, end)[1]).toordinal(),
+            )
+        }
 
 
 def _pick(days: list[int], positions: tuple[int, ...]) -> list[int]:
