@@ -13,8 +13,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from release_mgmt.core.classification import Level
-from release_mgmt.core.planning import taken
-from release_mgmt.core.windows import FreezePeriod, Policy, Target, Window, in_scope, subtract, union
+from release_mgmt.core.windows import FreezePeriod, Policy, Target, Window, in_scope, subtract, taken, union
 
 Answer = Literal["allow", "warn", "deny"]
 
@@ -85,7 +84,8 @@ class Subject:
 class Question:
     """One target with everything that decides about it. ``windows`` and ``freezes`` reach well past the instant.
 
-    ``policy`` is the calendar's. ``scheduled``: some series of the calendar serves the target's scope at all.
+    ``policy`` is what holds outside of windows for the target (:meth:`ReleaseCalendar.outside`). ``scheduled``: some
+    series of the calendar serves the target's scope at all.
     """
 
     target: Target

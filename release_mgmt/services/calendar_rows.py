@@ -41,4 +41,4 @@ def value(row: CalendarRow | CalendarVersion, now: datetime, language: str = "en
 @lru_cache(maxsize=64)
 def _parsed(document: str, year: int, language: str) -> ReleaseCalendar:
     # Scopes were checked when it was saved; a team deleted since then must not make the calendar unreadable.
-    return read_document(json.loads(document), year, language=language)
+    return read_document(json.loads(document), year, language=language, stored=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -77,10 +77,11 @@ def load(session: Session, now: datetime, row: CalendarRow, calendar: ReleaseCal
         )
     }
     passed, emergencies = _passed(session), _emergencies(session, now, changes)
+    before = calendar.passed_before(environment)
     candidates = [
         _candidate(
-            change, repositories, environment, calendar, needs.get(change.id, ()), terms.get(change.id),
-            placements.get(change.id), passed, emergency=change.id in emergencies,
+            change, repositories, environment, needs.get(change.id, ()), terms.get(change.id),
+            placements.get(change.id), passed, before, emergency=change.id in emergencies,
         )
         for change in changes.values()
     ]  # fmt: skip
@@ -150,26 +151,21 @@ def _candidate(
     change: Change,
     repositories: Mapping[str, str],
     environment: str,
-    calendar: ReleaseCalendar,
     needs: tuple[str, ...],
     terms: ChangeTerms | None,
     placement: PlacementRow | None,
     passed: Mapping[tuple[str, str], datetime],
+    before: Collection[str],
     *,
     emergency: bool,
 ) -> Candidate:
-    rule = next((each for each in calendar.policy.promotions if each.environment == environment), None)
     level = Level(change.level) if change.level else Level.MINOR
-    ready = change.merged_at if change.level else None
-    if calendar.policy.needs_accepted and ready is not None:
-        accepted = passed.get((change.id, "stage:accept"))
-        ready = max(ready, accepted) if accepted is not None else None
     return Candidate(
         id=change.id,
         title=change.title,
         repository=repositories[change.repository_id],
         level=level,
-        ready_at=ready,
+        ready_at=change.merged_at if change.level else None,
         teams=frozenset(change.affected_teams or ()),
         environment=environment,
         priority=change.priority,
@@ -178,7 +174,8 @@ def _candidate(
         duration=timedelta(minutes=terms.minutes) if terms and terms.minutes else None,
         earliest=terms.earliest if terms else None,
         deadline=terms.deadline if terms else None,
-        promoted_at=passed.get((change.id, rule.after)) if rule else None,
+        accepted_at=passed.get((change.id, "stage:accept")),
+        passed=tuple((each, passed[change.id, each]) for each in sorted(before) if (change.id, each) in passed),
         emergency=emergency,
         done=change.state in DONE,
         rolled_back=change.state == "rolled_back",

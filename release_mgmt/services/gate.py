@@ -16,7 +16,7 @@ from release_mgmt.core.errors import Conflict, FieldError, InvalidInput, NotFoun
 from release_mgmt.core.gate import Decision, GateReason, Question, Subject, decide
 from release_mgmt.core.messages import Kind
 from release_mgmt.core.permissions import Action, Actor, require
-from release_mgmt.core.windows import FreezePeriod, ReleaseCalendar, Target, Window, expand, matches, periods
+from release_mgmt.core.windows import FreezePeriod, Policy, ReleaseCalendar, Target, Window, expand, matches, periods
 from release_mgmt.services import Store, approvals, breakglass, calendar_rows, outbox, secret, visibility
 from release_mgmt.services.candidates import DONE, GONE
 from release_mgmt.store.models.people import Team
@@ -257,8 +257,8 @@ def _question(
     subject = None
     if change is not None:
         assert level is not None
-        subject = _subject(session, asked, change, level, calendar, placement, now, votes)
-    return Question(target, calendar.policy, windows, freezes, scheduled, subject), row
+        subject = _subject(session, asked, change, target, calendar, placement, now, votes)
+    return Question(target, calendar.outside(target), windows, freezes, scheduled, subject), row
 
 
 @lru_cache(maxsize=64)
@@ -273,7 +273,7 @@ def _subject(
     session: Session,
     asked: Asked,
     change: Change,
-    level: Level,
+    target: Target,
     calendar: ReleaseCalendar,
     placement: PlacementRow | None,
     now: datetime,
@@ -282,10 +282,11 @@ def _subject(
     terms = session.get(ChangeTerms, change.id)
     window = placement.window if placement is not None else None
     stored = session.get(WindowRow, (placement.calendar_id, window)) if placement is not None and window else None
-    lane = level is Level.MINOR and calendar.policy.minor_lane
-    standing = _unready(session, change, calendar, asked.environment) + _dependencies(
-        session, change, asked.environment
-    )
+    level = target.level or Level.MAJOR
+    lane = level is Level.MINOR and calendar.outside(target).minor_lane
+    # Its own window decides what it must have passed; without one every series that it could go to.
+    entry = calendar.policies_for(target) if window is None else (calendar.policy_of(window),)
+    standing = _unready(session, change, entry, asked.environment) + _dependencies(session, change, asked.environment)
     if asked.sha is not None and not _holds(session, change, asked.sha):
         message = "The commit is not the one that was looked at."
         standing.append(GateReason("stale_approval", change.id, message))
@@ -326,18 +327,19 @@ def _holds(session: Session, change: Change, sha: str) -> bool:
     return any(each.startswith(given) for each in commits)
 
 
-def _unready(session: Session, change: Change, calendar: ReleaseCalendar, environment: str) -> list[GateReason]:
+def _unready(session: Session, change: Change, entry: Sequence[Policy], environment: str) -> list[GateReason]:
     found: list[GateReason] = []
     if change.merged_at is None:
         found.append(GateReason("not_ready", change.id, "The change is not merged."))
-    rule = next((each for each in calendar.policy.promotions if each.environment == environment), None)
-    passed = _passed(session, change.id, rule.after) if rule is not None else None
-    if rule is not None and passed is None:
-        found.append(GateReason("not_ready", rule.after, f"The change has not passed {rule.after}."))
-    elif rule is not None and passed is not None and rule.soak:
-        message = f"The change passed {rule.after}, and its time to soak there is not over."
-        found.append(GateReason("not_ready", rule.after, message, passed + rule.soak))
-    if calendar.policy.needs_accepted and _passed(session, change.id, None) is None:
+    rules = dict.fromkeys(rule for policy in entry for rule in policy.promotions_to(environment))
+    for rule in rules:
+        passed = _passed(session, change.id, rule.after)
+        if passed is None:
+            found.append(GateReason("not_ready", rule.after, f"The change has not passed {rule.after}."))
+        elif rule.soak:
+            message = f"The change passed {rule.after}, and its time to soak there is not over."
+            found.append(GateReason("not_ready", rule.after, message, passed + rule.soak))
+    if any(policy.needs_accepted for policy in entry) and _passed(session, change.id, None) is None:
         found.append(GateReason("not_ready", "accept", "The change was not accepted by its users."))
     return found
 

@@ -34,8 +34,9 @@ def ship(session: Session, actor: Actor, now: datetime, change: Change, environm
     if row is None or change.level != Level.MINOR.value:
         return
     calendar = calendar_rows.value(row, now)
-    free = calendar.policy.minor_lane and not _inside(placement, now)
-    if free and not _frozen(session, calendar, change, environment, now):
+    target = _target(session, change, environment)
+    free = calendar.outside(target).minor_lane and not _inside(placement, now)
+    if free and not _frozen(calendar, target, now):
         _stand(session, actor, now, change, environment, row, placement, at=now, code=LANE)
 
 
@@ -103,11 +104,13 @@ def _inside(placement: PlacementRow | None, now: datetime) -> bool:
     return placement.why == LANE or placement.starts_at <= now < placement.ends_at
 
 
-def _frozen(session: Session, calendar: ReleaseCalendar, change: Change, environment: str, now: datetime) -> bool:
+def _target(session: Session, change: Change, environment: str) -> Target:
+    repository = session.get_one(Repository, change.repository_id)
+    return Target(repository.name, environment, frozenset(change.affected_teams or ()), Level.MINOR)
+
+
+def _frozen(calendar: ReleaseCalendar, target: Target, now: datetime) -> bool:
     """Whether a hard freeze closes the lane: what ships then broke it, and keeps its place."""
-    repository = session.get(Repository, change.repository_id)
-    assert repository is not None
-    target = Target(repository.name, environment, frozenset(change.affected_teams or ()), Level.MINOR)
     held = periods(calendar.freezes, now, now + _SHOWN)
     return any(each.contains(now) for each in in_scope(held, target, hard=True))
 

@@ -13,9 +13,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from release_mgmt.core.classification import Level
 from release_mgmt.core.errors import Conflict, InvalidInput, NotFound
 from release_mgmt.core.permissions import Action, Actor, require
-from release_mgmt.core.planning import Bounds, Candidate, Request, hindrance, taken
+from release_mgmt.core.planning import Bounds, Candidate, Request, hindrance
 from release_mgmt.core.text import clean
-from release_mgmt.core.windows import ReleaseCalendar, Window, expand, in_scope, periods
+from release_mgmt.core.windows import ReleaseCalendar, Window, expand, in_scope, periods, taken
 from release_mgmt.services import Store, audit, calendar_rows, candidates, plan_messages, plans, secret
 from release_mgmt.services.plans import Difference
 from release_mgmt.store.models.repositories import Change, Repository
@@ -208,11 +208,11 @@ def _ready(candidate: Candidate, window: Window, bounds: Bounds) -> list[tuple[s
     """Whether it is ready in time: merged (and accepted) before the content closes, promoted, its date come."""
     if candidate.emergency:
         return []
-    ready = bounds.ready(candidate)
-    if ready is None or ready[0] > max(window.start, bounds.now):
-        ref = ready[1] if ready is not None else bounds.waits_for(candidate)
+    ready = bounds.ready(candidate, window.policy)
+    if ready is None or ready.since > max(window.start, bounds.now):
+        ref = ready.ref if ready is not None else bounds.waits_for(candidate, window.policy)
         return [("not_ready", ref, "The change is not ready by then.")]
-    if candidate.ready_at is not None and candidate.ready_at > bounds.cut_off(window):
+    if ready.content > bounds.cut_off(window):
         return [("cut_off", window.key, "It was ready after the cut-off of the window.")]
     return []
 

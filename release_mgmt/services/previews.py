@@ -83,6 +83,7 @@ def outlook(
         repository=row.name,
         level=verdict.level,
         ready_at=now,
+        accepted_at=now,
         teams=frozenset(affected),
         environment=candidates.environment_of(calendar),
     )

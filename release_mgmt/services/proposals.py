@@ -15,7 +15,6 @@ from release_mgmt.core.approvals.counting import count
 from release_mgmt.core.classification import Level
 from release_mgmt.core.errors import Conflict, NotFound
 from release_mgmt.core.permissions import EVERYWHERE, Actor, Role
-from release_mgmt.core.windows import Policy as CalendarPolicy
 from release_mgmt.core.windows import ReleaseCalendar
 from release_mgmt.services import calendar_rows, parties, visibility
 from release_mgmt.store.models.approvals import RollbackPlanRow, VoteRow
@@ -52,8 +51,7 @@ def level_of(change: Change) -> Level:
 
 def approval_policy(calendar: ReleaseCalendar, window: str, level: Level) -> Policy:
     """What the calendar (or the window's own series) asks for at ``level``."""
-    series = next((one for one in calendar.series if one.id == window.partition("@")[0]), None)
-    found: CalendarPolicy = (series.policy if series is not None else None) or calendar.policy
+    found = calendar.policy_of(window)
     rule, days = found.approvals.rule(level), found.approvals.expire_days
     expires = timedelta(days=days) if days is not None else None
     if level is Level.MINOR and found.minor_lane:

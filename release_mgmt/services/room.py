@@ -105,8 +105,7 @@ def _capacity(calendar: CalendarRow, window: WindowRow) -> Capacity:
 
 def _capacity_of(row: CalendarRow, series: str) -> Capacity:
     calendar = calendar_rows.value(row, row.updated_at)
-    own = next((one.policy for one in calendar.series if one.id == series), None)
-    return (own or calendar.policy).capacity
+    return calendar.policy_of(series).capacity
 
 
 def _room(session: Session, capacity: Capacity, content: Sequence[tuple[str, str]]) -> Room:

@@ -20,7 +20,7 @@ from release_mgmt.core.planning.model import (
     Suggestion,
 )
 from release_mgmt.core.planning.order import in_order, refuse_circles
-from release_mgmt.core.planning.profiles import hindrance, taken
+from release_mgmt.core.planning.profiles import hindrance
 
 __all__ = [
     "Announced",
@@ -41,5 +41,4 @@ __all__ = [
     "plan",
     "plan_over",
     "refuse_circles",
-    "taken",
 ]

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from release_mgmt.core.classification import Level
 from release_mgmt.core.planning.model import Candidate
-from release_mgmt.core.windows import Notice, ReleaseCalendar, Window, ZoneOf, to_local, zone
+from release_mgmt.core.windows import Notice, Policy, ReleaseCalendar, Window, ZoneOf, to_local, zone
+
+
+class Readiness(NamedTuple):
+    """Since when the ``content`` of a change is ready (for the cut-off), and ``since`` when a window may start for what
+    else it waits for: ``ref`` names that."""
+
+    content: datetime
+    since: datetime
+    ref: str
 
 
 class Bounds:
@@ -50,20 +60,27 @@ class Bounds:
             self._cut_offs[window.key, rule] = found
         return found
 
-    def ready(self, candidate: Candidate) -> tuple[datetime, str] | None:
-        """(from when, what it waits for) besides notice and cut-off; None: it is not ready at all."""
-        earliest = (candidate.earliest, candidate.id) if candidate.earliest else (self.now, candidate.id)
-        rule = next((r for r in self.calendar.policy.promotions if r.environment == candidate.environment), None)
-        if candidate.ready_at is None or (rule is not None and candidate.promoted_at is None):
+    def ready(self, candidate: Candidate, policy: Policy) -> Readiness | None:
+        """When it is ready for the windows of a policy, besides notice; None: it is not ready at all."""
+        content = candidate.ready(policy.needs_accepted)
+        if content is None:
             return None
-        if rule is not None and candidate.promoted_at is not None:
-            return max(earliest, (candidate.promoted_at + rule.soak, rule.after))
-        return earliest
+        since = candidate.earliest or self.now, candidate.id
+        if policy.promotions:
+            passed = dict(candidate.passed)
+            for rule in policy.promotions_to(candidate.environment):
+                if rule.after not in passed:
+                    return None
+                since = max(since, (passed[rule.after] + rule.soak, rule.after))
+        return Readiness(content, *since)
 
-    def waits_for(self, candidate: Candidate) -> str:
-        """What a change that is not ready waits for: the environment before its own, or itself."""
-        rule = next((r for r in self.calendar.policy.promotions if r.environment == candidate.environment), None)
-        return rule.after if rule is not None and candidate.ready_at is not None else candidate.id
+    def waits_for(self, candidate: Candidate, policy: Policy) -> str:
+        """What a change that is not ready waits for: an environment before its own, or itself."""
+        if candidate.ready(policy.needs_accepted) is None:
+            return candidate.id
+        passed = dict(candidate.passed)
+        missing = (each.after for each in policy.promotions_to(candidate.environment) if each.after not in passed)
+        return next(missing, candidate.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,8 @@ class _Planner:
         self.gone = dict(settings.gone)
         self.gone.update({each.id: "dependency" for each in candidates if each.rolled_back})
         self.gone.update({each.id: "withdrawn" for each in candidates if each.withdrawn})
-        self.live = in_order([each for each in candidates if not each.done and not each.withdrawn])
+        live = [each for each in candidates if not each.done and not each.withdrawn]
+        self.live = in_order(live, accepted=calendar.policy.needs_accepted)
         self.outcome = Outcome()
         self._rows: dict[int, Row] = {}
 
@@ -208,26 +209,24 @@ class _Planner:
     ) -> int | None:
         """Place one change that nothing holds; its window's index, or None when no window takes it."""
         profile = self.profiles.of(candidate)
-        ready = self.bounds.ready(candidate)
+        row = self._rows.get(id(profile))
+        if row is None:
+            row = self._rows[id(profile)] = Row(profile, self.windows, self.bounds)
         wait = latest_dependency(candidate, placed, self.done, self.settings.external)
-        refusal: Reason | None = None
-        if ready is None:
-            refusal = Reason("not_ready", self.bounds.waits_for(candidate))
+        refusal = row.unready(candidate)
+        if refusal is not None:
+            pass
         elif not profile.windows:
             refusal = Reason(profile.lost, candidate.level.value if "level" in profile.lost else candidate.environment)
         elif wait.never is not None:
             code = self.gone.get(wait.never, "dependency")
             refusal = Reason(code, wait.never, fit.keys[profile.windows[0]], fit.keys[profile.windows[-1]])
-        if refusal is not None or ready is None:
-            assert refusal is not None
+        if refusal is not None:
             self.outcome.defer(candidate, (*(stands.reasons if stands else ()), refusal))
             return None
-        row = self._rows.get(id(profile))
-        if row is None:
-            row = self._rows[id(profile)] = Row(profile, self.windows, self.bounds)
         before = stands.reasons if stands else ()
         base = row.after(stands) if not candidate.emergency else 0
-        at, reasons = row.search(candidate, fit, base, ready, wait)
+        at, reasons = row.search(candidate, fit, base, wait)
         if before:
             reasons = (*before, *reasons)
         if at >= len(profile.windows):

@@ -80,11 +80,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One change as the planner sees it. ``ready_at`` None: not merged (or not accepted), a preview only.
+    """One change as the planner sees it. ``ready_at`` None: not merged, a preview only.
 
-    ``points`` None: what its level costs. ``promoted_at``: when the environment before this one reported it done
-    (None with a promotion rule: not yet). ``done``: released already, also when it was ``rolled_back`` since (then what
-    needs it waits); ``withdrawn``: it will not be.
+    ``points`` None: what its level costs. ``accepted_at``: when its users accepted it (None: not yet); ``passed``: each
+    environment that reported it done, and when. ``done``: released already, also when it was ``rolled_back`` since
+    (then what needs it waits); ``withdrawn``: it will not be.
     """
 
     id: str
@@ -100,13 +100,20 @@ class Candidate:
     duration: timedelta | None = None
     earliest: datetime | None = None
     deadline: datetime | None = None
-    promoted_at: datetime | None = None
+    accepted_at: datetime | None = None
+    passed: tuple[tuple[str, datetime], ...] = ()
     emergency: bool = False
     done: bool = False
     rolled_back: bool = False
     withdrawn: bool = False
     announced: Announced | None = None
     request: Request | None = None
+
+    def ready(self, accepted: bool) -> datetime | None:
+        """Since when it is ready: merged, and ``accepted`` where that is asked for. None: not yet."""
+        if not accepted or self.ready_at is None:
+            return self.ready_at
+        return None if self.accepted_at is None else max(self.ready_at, self.accepted_at)
 
     @property
     def target(self) -> Target:

@@ -14,10 +14,11 @@ from release_mgmt.core.planning.model import Candidate
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-def in_order(candidates: Sequence[Candidate]) -> list[Candidate]:
+def in_order(candidates: Sequence[Candidate], *, accepted: bool = False) -> list[Candidate]:
     """The candidates in the order of placing. A prerequisite inherits the highest priority of what needs it.
 
-    Raises InvalidInput naming the members of a cycle, and apart from them what leans on it.
+    ``accepted``: a change is ready when it was accepted, not when it was merged. Raises InvalidInput naming the members
+    of a cycle, and apart from them what leans on it.
     """
     by_id = {each.id: each for each in candidates}
     if len(by_id) != len(candidates):
@@ -28,7 +29,7 @@ def in_order(candidates: Sequence[Candidate]) -> list[Candidate]:
         each.id: [d for d in dict.fromkeys(each.depends_on) if d in by_id] for each in candidates if each.depends_on
     }
     priority = _inherited(by_id, needs)
-    ranked = sorted(candidates, key=lambda c: (-priority.get(c.id, c.priority), c.ready_at or _NEVER, c.id))
+    ranked = sorted(candidates, key=lambda c: (-priority.get(c.id, c.priority), c.ready(accepted) or _NEVER, c.id))
     rank = {each.id: index for index, each in enumerate(ranked)} if needs else {}
     waiting = {change: len(required) for change, required in needs.items() if required}
     if not waiting:

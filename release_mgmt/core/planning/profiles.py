@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from release_mgmt.core.classification import Level
 from release_mgmt.core.planning.model import Candidate
-from release_mgmt.core.windows import FreezePeriod, Target, Window, in_scope, matches, subtract
+from release_mgmt.core.windows import FreezePeriod, Window, in_scope, subtract, taken
 
 _NONE = timedelta(0)
 
@@ -26,17 +26,6 @@ class Profile:
     blocked: list[tuple[str, str] | None]
     costs: list[int]
     lost: str
-
-
-def taken(window: Window, target: Target) -> str | None:
-    """The code of why a window is not for such a change at all, or None."""
-    if target.environment is not None and target.environment not in window.environments:
-        return "environment_not_taken"
-    if target.repository is not None and not matches(window.repositories, target.repository):
-        return "environment_not_taken"
-    if target.level is not None and target.level not in window.levels:
-        return "level_not_taken"
-    return None
 
 
 def hindrance(

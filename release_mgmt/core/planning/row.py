@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from datetime import datetime
 
 from release_mgmt.core.planning.bounds import Bounds, Wait
 from release_mgmt.core.planning.fit import Fit
@@ -27,8 +26,11 @@ class Row:
         self.cut_offs = [bounds.cut_off(each) for each in self.windows]
         rules = {each.policy.notice(profile.level) for each in self.windows}
         cut_offs = {each.policy.content_cut_off for each in self.windows}
-        # With one notice and one cut-off for all windows each is a position; else every window is asked.
-        self.notice: Notice | None = next(iter(rules)) if len(rules) == 1 and len(cut_offs) == 1 else None
+        entry = {(each.policy.needs_accepted, each.policy.promotions): each.policy for each in self.windows}
+        self.policies = tuple(entry.values()) or (bounds.calendar.policy,)  # one of each that asks for something else
+        # With one notice, cut-off and readiness for all windows each is a position; else every window is asked.
+        alike = len(rules) == len(cut_offs) == len(entry) == 1
+        self.notice: Notice | None = next(iter(rules)) if alike else None
         self._notice_at: dict[frozenset[str], int] = {}
         self.base = bisect_right(self.starts, bounds.now)
 
@@ -40,10 +42,16 @@ class Row:
             return max(self.base, bisect_right(self.profile.windows, stands.index))
         return max(self.base, bisect_left(self.starts, stands.start))
 
-    def search(self, candidate: Candidate, fit: Fit, base: int, ready: tuple[datetime, str], wait: Wait) -> Found:
+    def unready(self, candidate: Candidate) -> Reason | None:
+        """Why the change is ready for none of the windows; None: for some it is."""
+        if any(self.bounds.ready(candidate, each) is not None for each in self.policies):
+            return None
+        return Reason("not_ready", self.bounds.waits_for(candidate, self.policies[0]))
+
+    def search(self, candidate: Candidate, fit: Fit, base: int, wait: Wait) -> Found:
         """The first position that takes the change (the number of positions for none), and why not those before."""
         if candidate.emergency or self.notice is None:
-            return self._one_by_one(candidate, fit, base, ready, wait)
+            return self._one_by_one(candidate, fit, base, wait)
         notice = self._notice_at.get(candidate.teams)
         if notice is None:
             notice = bisect_left(self.starts, self.bounds.notice(self.notice, candidate.teams))
@@ -54,14 +62,15 @@ class Row:
         if notice > at:
             steps.append(("notice", "", at, notice))
             at = notice
-        assert candidate.ready_at is not None
-        if at < end and candidate.ready_at > self.cut_offs[at]:
-            closed = bisect_left(self.cut_offs, candidate.ready_at)
+        ready = self.bounds.ready(candidate, self.policies[0])
+        assert ready is not None
+        if at < end and ready.content > self.cut_offs[at]:
+            closed = bisect_left(self.cut_offs, ready.content)
             steps.append(("cut_off", "", at, closed))
             at = closed
-        if at < end and ready[0] > self.starts[at]:
-            later = bisect_left(self.starts, ready[0])
-            steps.append(("not_ready", ready[1], at, later))
+        if at < end and ready.since > self.starts[at]:
+            later = bisect_left(self.starts, ready.since)
+            steps.append(("not_ready", ready.ref, at, later))
             at = later
         if wait.ref and at < end:
             later = self._position(wait)
@@ -79,31 +88,31 @@ class Row:
         by_index = bisect_left(self.profile.windows, wait.index) if wait.index >= 0 else 0
         return max(by_index, bisect_left(self.starts, wait.instant) if wait.instant is not None else 0)
 
-    def _one_by_one(self, candidate: Candidate, fit: Fit, base: int, ready: tuple[datetime, str], wait: Wait) -> Found:
+    def _one_by_one(self, candidate: Candidate, fit: Fit, base: int, wait: Wait) -> Found:
         marks: list[tuple[str, str]] = []
         at = base
         while at < len(self.starts):
-            mark = self._mark(candidate, fit, at, ready, wait)
+            mark = self._mark(candidate, fit, at, wait)
             if mark is None:
                 break
             marks.append(mark)
             at += 1
         return at, fit.runs(marks, self.profile, base)
 
-    def _mark(
-        self, candidate: Candidate, fit: Fit, at: int, ready: tuple[datetime, str], wait: Wait
-    ) -> tuple[str, str] | None:
+    def _mark(self, candidate: Candidate, fit: Fit, at: int, wait: Wait) -> tuple[str, str] | None:
         """The first failing check: notice, cut_off, not_ready, dependency, freeze, capacity, most_major."""
         window = self.windows[at]
-        assert candidate.ready_at is not None
+        ready = self.bounds.ready(candidate, window.policy)
         if not candidate.emergency:
             rule = window.policy.notice(candidate.level)
             if window.start < self.bounds.notice(rule, candidate.teams):
                 return "notice", ""
-            if candidate.ready_at > self.cut_offs[at]:
+            if ready is not None and ready.content > self.cut_offs[at]:
                 return "cut_off", ""
-        if ready[0] > max(window.start, self.bounds.now):
-            return "not_ready", ready[1]
+        if ready is None:
+            return "not_ready", self.bounds.waits_for(candidate, window.policy)
+        if ready.since > max(window.start, self.bounds.now):
+            return "not_ready", ready.ref
         if wait.ref and at < self._position(wait):
             return "dependency", wait.ref
         if window.start <= self.bounds.now:

@@ -9,8 +9,8 @@ from datetime import datetime
 from release_mgmt.core.classification import Level
 from release_mgmt.core.planning.bounds import Bounds
 from release_mgmt.core.planning.model import Candidate, Reason
-from release_mgmt.core.planning.profiles import hindrance, taken
-from release_mgmt.core.windows import FreezePeriod, Window, in_scope
+from release_mgmt.core.planning.profiles import hindrance
+from release_mgmt.core.windows import FreezePeriod, Window, in_scope, taken
 
 
 @dataclass(frozen=True, slots=True)

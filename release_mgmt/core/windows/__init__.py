@@ -27,6 +27,7 @@ from release_mgmt.core.windows.model import (
     Window,
     WindowSeries,
     matches,
+    taken,
     window_key,
 )
 from release_mgmt.core.windows.occurrences import Occurrences, expand, original_starts, shortest_distance
@@ -66,6 +67,7 @@ __all__ = [
     "shortest_distance",
     "start_of_day",
     "subtract",
+    "taken",
     "to_local",
     "union",
     "usable",

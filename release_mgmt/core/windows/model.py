@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Literal, NamedTuple
@@ -63,12 +63,12 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The rules of a calendar; a series may hold another one.
+    """The rules of a calendar; a series may hold others, see :meth:`ReleaseCalendar.policy_of` and ``outside``.
 
     ``content_cut_off``: how long before its start a window's content closes (a change ready later waits), in business
     days or as elapsed time; None: at the start. ``default`` is what the gate says outside every window of a scope,
-    ``unscheduled`` what it says for a scope that no window is defined for (None: the same).
-    ``needs_accepted``: production takes only what was accepted on staging.
+    ``unscheduled`` what it says for a scope that no window is defined for (None: the same; a calendar's alone).
+    ``needs_accepted``: a window takes only what was accepted by its users.
     """
 
     minor_notice: Notice = NO_NOTICE
@@ -85,6 +85,10 @@ class Policy:
     def notice(self, level: Level) -> Notice:
         """The notice that a change of that level must leave."""
         return self.major_notice if level is Level.MAJOR else self.minor_notice
+
+    def promotions_to(self, environment: str) -> tuple[Promotion, ...]:
+        """What a change must have passed before it may go to that environment: all of them."""
+        return tuple(each for each in self.promotions if each.environment == environment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,14 +289,51 @@ class ReleaseCalendar:
     def known_environments(self) -> frozenset[str]:
         """Every environment that it names in a list, a series or a promotion."""
         named = {each for series in self.series for each in series.environments}
-        promoted = {each for rule in self.policy.promotions for each in (rule.environment, rule.after)}
+        promoted = {each for rule in self._promotions() for each in (rule.environment, rule.after)}
         return frozenset(named | promoted | set(self.environments))
+
+    def passed_before(self, environment: str) -> frozenset[str]:
+        """The environments that some window to ``environment`` wants passed before."""
+        return frozenset(rule.after for rule in self._promotions() if rule.environment == environment)
+
+    def _promotions(self) -> list[Promotion]:
+        policies = (self.policy, *(each.policy for each in self.series if each.policy is not None))
+        return [rule for policy in policies for rule in policy.promotions]
+
+    def policy_of(self, window: str) -> Policy:
+        """The policy that holds in a window (its key, or its series' id): its series' own, else the calendar's."""
+        series = window.partition("@")[0]
+        own = next((each.policy for each in self.series if each.id == series), None)
+        return own or self.policy
+
+    def policies_for(self, target: Target) -> tuple[Policy, ...]:
+        """The policies of every series that serves the target; the calendar's when none does."""
+        serving = [each.policy or self.policy for each in self.series if taken(each, target) is None]
+        return tuple(dict.fromkeys(serving)) or (self.policy,)
+
+    def outside(self, target: Target) -> Policy:
+        """The calendar's policy with what holds for the target outside of windows, where no single series decides:
+        open, or approved in advance, is only what every series that serves it says so of."""
+        told = self.policies_for(target)
+        default: Default = "open" if all(each.default == "open" for each in told) else "closed"
+        return replace(self.policy, default=default, minor_lane=all(each.minor_lane for each in told))
 
     def business_days_of(self, teams: frozenset[str]) -> tuple[BusinessDays, ...]:
         """Whose business days a notice to those teams counts by: each team's own where it has them."""
         own = dict(self.team_business_days)
         theirs = tuple(own.get(team, self.business_days) for team in sorted(teams))
         return tuple(dict.fromkeys(theirs)) or (self.business_days,)
+
+
+def taken(window: Window | WindowSeries, target: Target) -> str | None:
+    """The code of why a window, or every window of a series, is not for such a change at all, or None."""
+    if target.environment is not None and target.environment not in window.environments:
+        return "environment_not_taken"
+    if target.repository is not None and not matches(window.repositories, target.repository):
+        return "environment_not_taken"
+    if target.level is not None and target.level not in window.levels:
+        return "level_not_taken"
+    return None
 
 
 def window_key(series: str, original_start: datetime) -> str:

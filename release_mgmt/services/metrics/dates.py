@@ -84,8 +84,7 @@ def _shipped(scope: Scope) -> dict[tuple[str, str], datetime]:
 
 
 def _policy_notice(calendar: ReleaseCalendar, window: str, level: Level) -> Notice:
-    series = next((one for one in calendar.series if one.id == window.partition("@")[0]), None)
-    return ((series.policy if series is not None else None) or calendar.policy).notice(level)
+    return calendar.policy_of(window).notice(level)
 
 
 def _agreed(scope: Scope, span: Span, rows: list[tuple[PlacementRow, Change]]) -> dict[str, bool | None]:

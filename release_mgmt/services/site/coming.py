@@ -51,6 +51,7 @@ def plan_of(record: Changelog, calendar: ReleaseCalendar, now: datetime) -> Plan
             level=Level(entry.level) if entry.level else Level.MINOR,
             # Entries stand newest first and carry no instant of their own: keep their order before ``now``.
             ready_at=now - timedelta(seconds=index),
+            accepted_at=now - timedelta(seconds=index),
             environment=environment,
         )
         for index, entry in enumerate(entries)

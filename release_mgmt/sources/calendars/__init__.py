@@ -14,10 +14,12 @@ from release_mgmt.sources.calendars.stops import Known
 __all__ = ["HolidaySource", "Known", "keep_identities", "load_file", "load_yaml", "read", "read_document", "read_file"]
 
 
-def read_document(data: object, year: int, known: Known | None = None, language: str = "en") -> ReleaseCalendar:
+def read_document(
+    data: object, year: int, known: Known | None = None, language: str = "en", *, stored: bool = False
+) -> ReleaseCalendar:
     """The calendar of a document already loaded; ``year`` is about when holidays are wanted, and ``language`` the one
-    that they are named in."""
-    return read(data, HolidaySource(year, language), known)
+    that they are named in. ``stored``: it was saved before, and stays readable."""
+    return read(data, HolidaySource(year, language), known, stored=stored)
 
 
 def load_file(path: Path, year: int, known: Known | None = None) -> list[ReleaseCalendar]:

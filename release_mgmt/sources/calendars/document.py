@@ -21,6 +21,7 @@ from release_mgmt.core.windows import (
     zone,
 )
 from release_mgmt.sources.calendars.fields import Fields, local_day, local_time
+from release_mgmt.sources.calendars.idle import idle
 from release_mgmt.sources.calendars.policies import POLICY_KEYS, read_policy
 from release_mgmt.sources.calendars.stops import FREEZE_KEYS, Known, read_freeze, read_levels
 
@@ -49,10 +50,11 @@ class _Place:
     zone: tzinfo
 
 
-def read(data: object, holidays: Holidays, known: Known | None = None) -> ReleaseCalendar:
+def read(data: object, holidays: Holidays, known: Known | None = None, *, stored: bool = False) -> ReleaseCalendar:
     """The calendar that the document describes.
 
-    ``known`` are the names a scope may hold (None: they cannot be told here). Raises InvalidInput with every fault.
+    ``known`` are the names a scope may hold (None: they cannot be told here); a ``stored`` document may hold values
+    without effect, see :mod:`release_mgmt.sources.calendars.idle`. Raises InvalidInput with every fault.
     """
     errors: list[FieldError] = []
     fields = Fields(data, "", errors, _CALENDAR_KEYS)
@@ -84,9 +86,12 @@ def read(data: object, holidays: Holidays, known: Known | None = None) -> Releas
     ]
     _unique(fields, "series", [each.id for each in series])
     _unique(fields, "freezes", [each.id for each in freezes])
+    calendar = replace(calendar, freezes=tuple(freezes))
+    if not errors and not stored:
+        errors += idle(fields.data, calendar)
     if errors:
         raise InvalidInput(_sentence(errors), errors, code="invalid_calendar", hint=errors[0].allowed)
-    return replace(calendar, freezes=tuple(freezes))
+    return calendar
 
 
 def _sentence(errors: list[FieldError]) -> str:
@@ -175,6 +180,8 @@ def _teams(
         days = _business_days(own, place.zone_name, holidays)
         if not own.has("holidays") and not own.has("days_off"):
             days = replace(days, days_off=business.days_off, names=business.names)
+        if not own.has("weekend"):
+            days = replace(days, weekend=business.weekend)
         if not own.has("cut_off"):
             days = replace(days, cut_off=business.cut_off)
         found.append((str(name)[:100], days))

@@ -12,6 +12,8 @@ POLICY_KEYS = (
     "notice", "capacity", "approvals", "default", "unscheduled", "minor_lane", "content_cut_off", "promotions",
     "needs_accepted",
 )  # fmt: skip
+CALENDAR_WIDE = ("unscheduled",)
+"""Those that no series can have: they speak of what no series serves."""
 _MOST_DAYS = 260
 
 
@@ -72,7 +74,7 @@ def _capacity(fields: Fields, base: Capacity) -> Capacity:
         most_major=part.number("most_major", base.most_major, 0, 1_000_000),
     )
     for key, cost in (("minor", found.minor), ("major", found.major)):
-        if part.has(key) and found.points is not None and cost > found.points:
+        if part.has(key) and found.points and cost > found.points:  # with none at all only a person places there
             part.fault(key, f"is more than the {found.points} points of a whole window", f"at most {found.points}")
     return found
 

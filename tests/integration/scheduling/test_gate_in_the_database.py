@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from release_mgmt.core.errors import Conflict, InvalidInput, NotFound
-from release_mgmt.services import calendars, gate, leases, plans, stages, windows
+from release_mgmt.services import calendars, gate, leases, placing, plans, stages, windows
 from release_mgmt.services.gate import Asked
 from release_mgmt.store.models.repositories import Change, Release
 from release_mgmt.store.models.scheduling import DependencyRow, GateDecisionRow, PlanRow
@@ -240,3 +240,40 @@ def test_a_release_that_is_out_may_be_asked_about_again(planned: Store):
     stages.report(planned, OPERATOR, IN_W1, "m2", stage="deploy", state="done")
     again = gate.ask(planned, OPERATOR, IN_W1, asked)
     assert ([each.change for each in again.targets], again.decision.decision) == (["m1", "m2"], "allow")
+
+
+FIXES = {"id": "fix", "start": "2026-11-26T06:00", "end": "2026-11-26T08:00", "rrule": "FREQ=WEEKLY;BYDAY=TH"}
+
+
+def test_what_a_series_asks_for_decides_where_a_change_goes_and_what_the_gate_says(one_store: Store):
+    seed(one_store, "m1 m2")
+    soak = [{"environment": "prod", "after": "staging", "soak": "PT24H"}]
+    apply(one_store, series=[{**SERIES[0], "promotions": soak, "needs_accepted": True}, FIXES])
+    assert {each.window for each in windows.of_change(one_store, OPERATOR, "m1")} == {"fix@2026-11-26T06:00"}
+    # In the window of a series without such rules nothing is missing.
+    assert codes(one_store, "m1", at("2026-11-26T05:30")) == []
+    moved = placing.move(one_store, OPERATOR, NOW, "m1", "w@2026-12-01T18:00", reason="together", override=True)
+    assert "not_ready" in {each.code for each in moved.checks}
+    asked = gate.ask(one_store, OPERATOR, NOW, [Asked("pricing", "prod", "m1")], at=at("2026-12-01T17:30"))
+    assert [(each.code, each.ref) for each in asked.decision.reasons] == [
+        ("not_ready", "accept"),
+        ("not_ready", "staging"),
+    ]
+
+
+def test_a_change_without_a_window_must_meet_what_every_series_asks_for(one_store: Store):
+    seed(one_store, "m1")
+    lane = {"minor_lane": {"approved_in_advance": True}}
+    apply(one_store, series=[{**SERIES[0], **lane, "needs_accepted": True}])
+    assert codes(one_store, "m1", at("2026-11-25T03:00")) == ["not_ready"]
+    stages.report(one_store, OPERATOR, NOW, "m1", stage="accept", environment="staging", state="done")
+    plans.replan(one_store, OPERATOR, NOW, "releases")
+    assert codes(one_store, "m1", at("2026-11-25T03:00")) == []
+
+
+def test_the_lane_of_a_series_ships_and_is_shown(one_store: Store):
+    seed(one_store, "m1")
+    apply(one_store, series=[{**SERIES[0], "minor_lane": {"approved_in_advance": True}}])
+    shipped = at("2026-11-23T10:15")
+    stages.report(one_store, OPERATOR, shipped, "m1", stage="deploy", state="done")
+    assert {each.window for each in windows.of_change(one_store, OPERATOR, "m1")} == {"minor_lane@2026-11-23T10:15Z"}

@@ -102,9 +102,10 @@ def test_a_dependent_may_share_the_window_and_comes_after():
 def test_promotion_waits_for_the_soak():
     rule = Promotion("prod", "staging", timedelta(hours=24))
     calendar = replace(TUESDAYS, policy=replace(POLICY, promotions=(rule,)))
-    made = make([change("m1", promoted_at=at("2026-12-01T18:00"))], calendar, now=at("2026-12-01T18:00"))
+    late, early = (("staging", at("2026-12-01T18:00")),), (("staging", at("2026-11-30T17:00")),)
+    made = make([change("m1", passed=late)], calendar, now=at("2026-12-01T18:00"))
     assert where(made) == {"m1": W3}
-    starts_at_its_end = make([change("m1", promoted_at=at("2026-11-30T17:00"))], calendar, now=at("2026-11-30T12:00"))
+    starts_at_its_end = make([change("m1", passed=early)], calendar, now=at("2026-11-30T12:00"))
     assert where(starts_at_its_end) == {"m1": W2}
     waiting = make([change("m1")], calendar)
     assert [(each.code, each.ref) for each in waiting.deferrals[0].reasons] == [("not_ready", "staging")]

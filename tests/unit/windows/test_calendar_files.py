@@ -9,7 +9,7 @@ import pytest
 
 from release_mgmt.core.classification import Level
 from release_mgmt.core.errors import InvalidInput, TooLarge
-from release_mgmt.core.windows import Notice, expand, periods
+from release_mgmt.core.windows import Capacity, Notice, expand, periods
 from release_mgmt.sources.calendars import Known, load_file, load_yaml, read_document
 from tests.unit.windows.builders import at
 
@@ -130,6 +130,56 @@ def test_each_fault_is_named_by_its_path(text, path, allowed):
 
 
 @pytest.mark.acceptance("SCH-F5")
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        (SERIES.replace("FREQ=WEEKLY", "FREQ=WEEKLY, unscheduled: open"), "series[0].unscheduled"),
+        (SERIES.replace("FREQ=WEEKLY", "FREQ=WEEKLY, policy: {unscheduled: open}"), "series[0].policy.unscheduled"),
+        (SERIES.replace("FREQ=WEEKLY", "FREQ=WEEKLY, environments: []"), "series[0].environments"),
+        (SERIES.replace("FREQ=WEEKLY", "FREQ=WEEKLY, repositories: []"), "series[0].repositories"),
+        (SERIES.replace("FREQ=WEEKLY", "FREQ=WEEKLY, min_duration: PT5H"), "series[0].min_duration"),
+        (
+            SERIES.replace("end: 2026-11-24T22:00", "duration: PT4H").replace(
+                "FREQ=WEEKLY", "FREQ=WEEKLY, retimed: [{from: 2027-01-01, start: '19:00', end: '21:00'}]"
+            ),
+            "series[0].retimed[0].end",
+        ),
+        (
+            SERIES.replace("rrule: FREQ=WEEKLY", "retimed: [{from: 2027-01-01, start: '19:00'}]"),
+            "series[0].retimed[0].from",
+        ),
+        (BASE + "freezes: [{id: f, days: [2026-12-24], hard: false, overrun: allow}]\n", "freezes[0].overrun"),
+        (BASE + "business_days: {holidays: {country: DE, market: XNYS}}\n", "business_days.holidays.market"),
+        (
+            BASE + "teams: {fraud: {business_days: {holidays: {country: DE, market: XNYS}}}}\n",
+            "teams.fraud.business_days.holidays.market",
+        ),
+    ],
+)
+def test_what_would_be_read_without_effect_is_refused_and_a_stored_document_stays_readable(text, path):
+    [data] = load_yaml(text)
+    with pytest.raises(InvalidInput) as caught:
+        read_document(data, 2026)
+    [fault] = caught.value.errors
+    assert fault.path == path
+    assert fault.allowed
+    read_document(data, 2026, stored=True)
+
+
+def test_a_window_without_room_may_say_what_a_change_would_cost():
+    text = BASE + "policy: {capacity: {points: 0, minor: 1, major: 3}}\n"
+    assert read_document(load_yaml(text)[0], 2026).policy.capacity == Capacity(0, 1, 3)
+
+
+def test_a_team_keeps_the_weekend_of_the_calendar_unless_it_has_its_own():
+    text = BASE + (
+        "business_days: {weekend: [fri, sat]}\n"
+        "teams: {fraud: {business_days: {time_zone: Asia/Dubai}}, risk: {business_days: {weekend: [sun]}}}\n"
+    )
+    own = dict(read_document(load_yaml(text)[0], 2026).team_business_days)
+    assert (own["fraud"].weekend, own["risk"].weekend) == ({4, 5}, {6})
+
+
 def test_an_unknown_name_in_a_scope_is_refused_and_not_matched_with_nothing():
     text = BASE + "freezes: [{id: f, days: [2026-12-24], scope: {repositories: [prcing], teams: [fraud]}}]\n"
     known = Known(repositories=frozenset({"pricing", "risk"}), teams=frozenset({"fraud"}))
