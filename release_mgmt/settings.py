@@ -139,7 +139,9 @@ class Settings:
 
     # Database
     lock_timeout: int = _value(5, _number(1, 600), "longest wait for a lock of the database")
-    statement_timeout: int = _value(30, _number(1, 3600), "longest run of one statement (PostgreSQL)")
+    statement_timeout: int = _value(
+        30, _number(1, 3600), "longest statement, longest wait for a connection (PostgreSQL)"
+    )
     pool_size: int = _value(5, _number(1, 100), "connections that each process keeps open (PostgreSQL)")
 
     # Repositories

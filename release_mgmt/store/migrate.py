@@ -14,11 +14,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
 
 from release_mgmt import resources
 from release_mgmt.core.errors import BrokenInvariant, Conflict, InvalidInput
-from release_mgmt.store.session import make_engine, translated
+from release_mgmt.store.session import make_engine, told
 
 # Any number will do as long as all versions of the product use the same: who migrates holds this lock.
 ADVISORY_LOCK = 7_244_816_013
@@ -45,7 +44,7 @@ def _connection(url: str, *, write: bool) -> Iterator[Connection]:
     # A migration may hold locks for long, so it asks for them briefly: rather fail than stop the running service.
     engine = make_engine(url, lock_timeout=10, statement_timeout=3600, foreign_keys=False)
     try:
-        with engine.execution_options(writing=write).begin() as connection:
+        with told(engine), engine.execution_options(writing=write).begin() as connection:
             if write and connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
             yield connection
@@ -53,11 +52,6 @@ def _connection(url: str, *, write: bool) -> Iterator[Connection]:
                 broken = connection.execute(text("PRAGMA foreign_key_check")).all()
                 if broken:
                     raise BrokenInvariant(f"the migration would leave {len(broken)} rows without their parent")
-    except DBAPIError as error:
-        told = translated(error)
-        if told is error:
-            raise
-        raise told from error
     finally:
         engine.dispose()
 

@@ -17,7 +17,15 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError, StatementError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    OperationalError,
+    PendingRollbackError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as NoneFree
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -28,6 +36,8 @@ T = TypeVar("T")
 # SQLSTATEs of PostgreSQL after which the same transaction, run again, may succeed:
 # serialization_failure, deadlock_detected, lock_not_available.
 _AGAIN = {"40001", "40P01", "55P03"}
+# SQLAlchemy's code of the refusal to go on with a connection that was lost.
+_CONNECTION_GONE = "8s2b"
 ATTEMPTS = 5
 
 
@@ -58,6 +68,7 @@ def make_engine(
             url,
             pool_size=pool_size,
             max_overflow=pool_size,
+            pool_timeout=statement_timeout,
             pool_pre_ping=True,
             pool_recycle=1800,
             connect_args={"options": options, "connect_timeout": 10, "application_name": "release-mgmt"},
@@ -99,10 +110,16 @@ def translated(error: Exception) -> Exception:
         return Conflict(
             "This clashes with something that is stored already.", hint="Load it again and repeat the edit."
         )
-    if not isinstance(error, DBAPIError):
-        return error
-    said = str(error.orig).lower()
-    state = getattr(error.orig, "sqlstate", None)
+    if isinstance(error, NoneFree):
+        return Unavailable(
+            "All database connections are in use.", hint="Ask again in a moment.", details={"retry_after": 1}
+        )
+    if isinstance(error, SQLAlchemyError) and not isinstance(error, DBAPIError):
+        # Refused because the connection was lost before, under an error that somebody took no notice of.
+        return _away() if isinstance(error, PendingRollbackError) and error.code == _CONNECTION_GONE else error
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    said = str(cause).lower()
+    state = getattr(cause, "sqlstate", None)
     if state in _AGAIN or "database is locked" in said:
         return TryAgain("The database is busy.", hint="Ask again in a moment.", details={"retry_after": 1})
     if "readonly database" in said or "attempt to write a readonly" in said:
@@ -111,13 +128,39 @@ def translated(error: Exception) -> Exception:
         )
     if "disk is full" in said or "no space left" in said or state == "53100":
         return Unavailable("The database's disk is full.", hint="Free some space; nothing was changed.")
-    if isinstance(error, OperationalError):
-        return Unavailable(
-            "The database cannot be reached.",
-            hint="Check that it runs and that database_url is right (`release-mgmt doctor`).",
-            details={"retry_after": 5},
-        )
+    # SQLAlchemy wraps what the driver raises at a statement; bare it comes from making a connection ready.
+    if not isinstance(error, DBAPIError) or error.connection_invalidated or isinstance(error, OperationalError):
+        return _away()
     return error
+
+
+def _away() -> Unavailable:
+    return Unavailable(
+        "The database cannot be reached.",
+        hint="Check that it runs and that database_url is right (`release-mgmt doctor`).",
+        details={"retry_after": 5},
+    )
+
+
+@contextmanager
+def told(engine: Engine) -> Iterator[None]:
+    """A block whose database errors leave it in the words of the product: those of statements, of the transaction's
+    begin and end, and of getting a connection and giving it back. So it goes around all of these."""
+    try:
+        yield
+    except (SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:
+        ours = translated(error)
+        if ours is error:
+            raise
+        raise ours from error
+
+
+def _undo(session: Session) -> None:
+    """Roll back. Where that cannot be said the connection is given up, and the server rolls back by itself."""
+    try:
+        session.rollback()
+    except (SQLAlchemyError, session.get_bind().dialect.loaded_dbapi.Error):
+        session.invalidate()
 
 
 _TOGETHER: ContextVar[tuple[Store | None, Session | None]] = ContextVar("together", default=(None, None))
@@ -142,19 +185,15 @@ class Store:
         """A session that only reads; nothing it does is kept. Within :meth:`together` it is the one of the block."""
         store, shared = _TOGETHER.get()
         if store is self and shared is not None:
-            try:
+            with told(self.engine):
                 yield shared
-            except (StatementError, StaleDataError) as error:
-                _raise(error)
             return
-        with self._read() as session:
+        with told(self.engine), self._read() as session:
             try:
                 yield session
-            except (StatementError, StaleDataError) as error:
-                _raise(error)
             finally:
                 session.expunge_all()  # what was loaded stays readable; a rollback would empty it
-                session.rollback()
+                _undo(session)
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -183,13 +222,13 @@ class Store:
     @contextmanager
     def snapshot(self) -> Iterator[Session]:
         """A session that sees one unchanging state of everything, for as long as it lasts, without stopping writers."""
-        with self._read() as session:
-            if not self.sqlite:  # SQLite's readers see one state in any case
-                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        with told(self.engine), self._read() as session:
             try:
+                if not self.sqlite:  # SQLite's readers see one state in any case
+                    session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
                 yield session
             finally:
-                session.rollback()
+                _undo(session)
 
     @contextmanager
     def write(self, lock: str | None = None) -> Iterator[Session]:
@@ -199,7 +238,7 @@ class Store:
 
         :raises TryAgain: when it lost a race for a lock; nothing was changed.
         """
-        with self._write() as session:
+        with told(self.engine), self._write() as session:
             try:
                 session.connection()  # BEGIN (IMMEDIATE) now: waiting for the lock belongs to the start
                 if lock is not None and not self.sqlite:
@@ -209,11 +248,8 @@ class Store:
                 if also is not None:
                     also(session)
                 session.commit()
-            except (StatementError, StaleDataError) as error:
-                session.rollback()
-                _raise(error)
             except BaseException:
-                session.rollback()
+                _undo(session)
                 raise
 
     def transact(self, work: Callable[[Session], T], lock: str | None = None) -> T:
@@ -231,10 +267,3 @@ class Store:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
-
-
-def _raise(error: Exception) -> None:
-    told = translated(error)
-    if told is error:
-        raise error
-    raise told from error

@@ -83,6 +83,11 @@ class Installation:
         """What the processes told."""
         return (self.data.parent / f"log-{self.port}").read_text()
 
+    @property
+    def failures(self) -> str:
+        """What the log tells of requests that were answered with 500."""
+        return "\n".join(line for line in self.log.splitlines() if '"request failed"' in line)
+
     def ask(self, path: str, body: object = None, *, method: str | None = None, **headers: str) -> Reply:
         """One request; a broken connection is a reply with the status 0."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from release_mgmt.core.errors import Unavailable
 from release_mgmt.store.session import Store
@@ -79,10 +79,10 @@ def _ask(connection: Any, query: str, digest: str) -> Any:
         cursor.close()
 
 
-def _errors(store: Store) -> tuple[type[Exception], type[DBAPIError], type[OSError]]:
+def _errors(store: Store) -> tuple[type[Exception], type[SQLAlchemyError], type[OSError]]:
     error = store.engine.dialect.loaded_dbapi.Error
     assert issubclass(error, Exception)
-    return (error, DBAPIError, OSError)
+    return (error, SQLAlchemyError, OSError)
 
 
 def _away() -> Unavailable:

@@ -148,14 +148,14 @@ def test_a_database_that_crashes_in_mid_request_costs_no_answer_that_was_given(
                 assert installation.ask("/readyz").status == 503
                 cluster.start("-c synchronous_commit=on")
             askers.answered(201, 200, 200)
-        assert askers.faults == []
+        assert askers.faults == [], installation.failures
         assert installation.ask("/readyz").status == 200
         assert gate(installation, town) == WINDOW_CLOSED
         kept = {team.slug for team in teams.every(store, OPERATOR, archived=False)}
         assert set(askers.made) <= kept
         assert len(askers.made) > 10
         assert audit.verify_chain(store, OPERATOR).fault is None
-        assert worker.poll() is None
+        assert worker.poll() is None, installation.log[-6000:]
     finally:
         installation.stop()
         store.close()
