@@ -30,7 +30,7 @@ def approve(
     reject: bool,
 ) -> None:
     """Approve (or reject) a change, or every change in a window."""
-    from release_mgmt.services import actors, approvals
+    from release_mgmt.services import actors, approvals, window_votes
 
     if (window is None) == (change is None) or (window and reject):
         raise InvalidInput.at("--change", "give a change or a window (a window cannot be rejected)", "one of the two")
@@ -42,5 +42,5 @@ def approve(
         click.echo(f"{change}: {verdict.value}")
         return
     calendar, _, key = (window or "").partition("/")
-    for one in approvals.vote_on_window(installation.store, actor, installation.now, calendar, key, reason=reason):
+    for one in window_votes.vote(installation.store, actor, installation.now, calendar, key, reason=reason):
         click.echo(f"{one.change}: {'approve' if one.vote else f'{one.code}: {one.message}'}")

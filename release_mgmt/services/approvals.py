@@ -1,8 +1,8 @@
-"""Voting: one vote, all votes of a window, taking one back, asking again after a veto, the plan for when it fails."""
+"""Voting on a change: what the votes come to, casting one, taking it back, asking again after a veto."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,29 +12,17 @@ from sqlalchemy.orm import Session
 from release_mgmt.core.approvals import Slot, Status, Verdict, Vote
 from release_mgmt.core.approvals.counting import capacities, check_votable, discount
 from release_mgmt.core.errors import Conflict, Forbidden, InvalidInput, NotFound, ReleaseMgmtError, StaleVersion
-from release_mgmt.core.permissions import Action, Actor, Via, allows, require, trusted
+from release_mgmt.core.permissions import Action, Actor, allows, require
 from release_mgmt.core.text import clean
-from release_mgmt.services import audit, calendar_rows, plans, proposals, secret, settling, visibility
+from release_mgmt.services import audit, plans, proposals, rollback_plans, secret, settling
 from release_mgmt.services.proposals import Case
-from release_mgmt.store.models.approvals import RollbackPlanRow, VoteRow
+from release_mgmt.services.rollback_plans import RollbackPlan
+from release_mgmt.store.models.approvals import VoteRow
 from release_mgmt.store.models.people import Person
-from release_mgmt.store.models.repositories import Change, Repository
-from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, WindowRow
+from release_mgmt.store.models.scheduling import PlacementRow
 from release_mgmt.store.session import Store
 
 LONGEST_REASON = 2_000
-LONGEST_PLAN = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class RollbackPlan:
-    """What to do when a change goes wrong; ``contact`` is a person's id or a way to reach somebody on call."""
-
-    how: str
-    contact: str | None
-    updated_by: str | None
-    updated_at: datetime
-    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +39,6 @@ class ApprovalView:
     plan: RollbackPlan | None
     may_vote: bool
     why_not: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one click on a window did for one change: the vote's id, or the code and text of why there is none."""
-
-    change: str
-    vote: str | None
-    code: str | None = None
-    message: str | None = None
 
 
 def status(session: Session, change: str, environment: str, now: datetime) -> Status:
@@ -86,7 +64,8 @@ def view(store: Store, actor: Actor, now: datetime, change: str, environment: st
         return ApprovalView(
             change=change, environment=environment, digest=case.proposal.digest, level=case.proposal.level.value,
             slot=case.proposal.slot, status=told.status, votes=told.votes,
-            plan=_plan(session, change), may_vote=refusal is None, why_not=refusal.message if refusal else None,
+            plan=rollback_plans.found(session, change), may_vote=refusal is None,
+            why_not=refusal.message if refusal else None,
         )  # fmt: skip
 
 
@@ -130,25 +109,23 @@ def vote(
         case = proposals.load(session, change, environment, now, actor)
         if digest is not None and digest != case.proposal.digest:
             raise StaleVersion("The change has other content by now.", hint="Look at it again before you vote.")
-        done = _cast(session, actor, now, case, verdict, reason, on_behalf_of)
-        settled = _settle(session, now, [change])
+        done = cast(session, actor, now, case, verdict, reason, on_behalf_of)
+        settled = settle(session, now, [change])
     plans.follow(store, now, settled, "approvals")
     return done
 
 
-_TELLER = trusted("approvals", Via.JOB)
-
-
-def _settle(session: Session, now: datetime, changes: list[str]) -> set[str]:
+def settle(session: Session, now: datetime, changes: list[str]) -> set[str]:
     """Bring the states of changes in line; the calendars whose feeds are to say it."""
     session.flush()
     return settling.settle_changes(session, now, changes)
 
 
-def _cast(
+def cast(
     session: Session, actor: Actor, now: datetime, case: Case, verdict: Verdict, reason: str | None,
     on_behalf_of: str | None,
 ) -> Vote:  # fmt: skip
+    """Store one vote; see :func:`vote` for what is refused."""
     put = case.proposal
     person, held = _voter(session, actor, case, on_behalf_of)
     check_votable(put, verdict, now)
@@ -189,59 +166,6 @@ def _supersede(session: Session, case: Case, person: str, verdict: Verdict, now:
     session.flush()
 
 
-def vote_on_window(
-    store: Store, actor: Actor, now: datetime, calendar: str, window: str, *, reason: str | None = None
-) -> list[Outcome]:
-    """One click: approve each change in a window that the voter may approve, in the order of release.
-
-    The answer tells for each of the others why not. Raises Forbidden when there is none that the voter may vote on.
-    """
-    with store.write(lock=plans.LOCK) as session:
-        row = session.scalar(select(CalendarRow).where(CalendarRow.slug == calendar))
-        if row is None or session.get(WindowRow, (row.id, window)) is None:
-            raise NotFound("There is no such window.")
-        outcomes, refusals = [], []
-        for case in _cases(session, calendar, window, now, actor):
-            change = case.proposal.change
-            try:
-                done = _cast(session, actor, now, case, Verdict.APPROVE, reason, None)
-            except (Forbidden, Conflict) as error:
-                outcomes.append(Outcome(change, None, error.code, error.message))
-                refusals.append(error)
-            else:
-                outcomes.append(Outcome(change, done.id))
-        if refusals and len(refusals) == len(outcomes) and all(isinstance(one, Forbidden) for one in refusals):
-            raise refusals[0]
-        settled = _settle(session, now, [one.change for one in outcomes if one.vote])
-    plans.follow(store, now, settled, "approvals")
-    return outcomes
-
-
-def window_view(
-    store: Store, actor: Actor, now: datetime, calendar: str, window: str
-) -> tuple[Mapping[str, Status], frozenset[str]]:
-    """The status of every change in a window (``<change>/<environment>``), and the changes that the actor may approve
-    now and has not approved yet; each case is loaded once for both."""
-    require(actor, Action.READ_APPROVALS)
-    with store.read() as session:
-        cases = _cases(session, calendar, window, now, actor)
-        told = proposals.tallies(session, cases, now)
-        try:
-            person = elector(session, actor, calendar)
-        except Forbidden:
-            votable: frozenset[str] = frozenset()
-        else:
-            seen = zip(cases, told, strict=True)
-            votable = frozenset(
-                one.proposal.change for one, tally in seen if may_still_approve(one, person, tally.votes, now)
-            )
-    return {_key(case): one.status for case, one in zip(cases, told, strict=True)}, votable
-
-
-def _key(case: Case) -> str:
-    return f"{case.proposal.change}/{case.proposal.slot.environment}"
-
-
 def may_still_approve(case: Case, person: str, cast: Sequence[Vote], now: datetime) -> bool:
     """Whether ``person`` may approve a case now and has no vote that counts on it."""
     try:
@@ -255,54 +179,6 @@ def may_still_approve(case: Case, person: str, cast: Sequence[Vote], now: dateti
         and discount(one, case.proposal, case.policy, case.electorate, now) is None
         for one in cast
     )
-
-
-def _cases(session: Session, calendar: str, window: str, now: datetime, actor: Actor) -> list[Case]:
-    """The case of each change in a window, in the order of release."""
-    row = session.scalar(select(CalendarRow).where(CalendarRow.slug == calendar))
-    if row is None:
-        raise NotFound("There is no such calendar.")
-    placed = [
-        (change, Slot(calendar, window, placement.starts_at or now, placement.environment))
-        for placement, change in _placed(session, row.id, window, actor)
-    ]
-    return proposals.cases(session, placed, calendar_rows.value(row, now), now)
-
-
-def _placed(session: Session, calendar: str, window: str, actor: Actor) -> list[tuple[PlacementRow, Change]]:
-    """What a window holds of what the actor may know of."""
-    rows = session.execute(
-        select(PlacementRow, Change)
-        .join(Change, Change.id == PlacementRow.change_id)
-        .join(Repository, Repository.id == Change.repository_id)
-        .where(
-            PlacementRow.calendar_id == calendar,
-            PlacementRow.window == window,
-            Change.state != "withdrawn",
-            visibility.changes(actor),
-        )
-        .order_by(PlacementRow.position, PlacementRow.change_id, PlacementRow.environment)
-    )
-    return [(placement, change) for placement, change in rows]
-
-
-def window_status(
-    session: Session, calendar: str, window: str, now: datetime, actor: Actor = _TELLER
-) -> dict[str, Status]:
-    """The status of every change in a window (``<change>/<environment>``): it is approved when all of them are.
-
-    With ``actor`` those that this one may know of.
-    """
-    cases = _cases(session, calendar, window, now, actor)
-    told = proposals.tallies(session, cases, now)
-    return {_key(case): one.status for case, one in zip(cases, told, strict=True)}
-
-
-def statuses(store: Store, actor: Actor, now: datetime, calendar: str, window: str) -> Mapping[str, Status]:
-    """:func:`window_status` for whoever may read approvals."""
-    require(actor, Action.READ_APPROVALS)
-    with store.read() as session:
-        return window_status(session, calendar, window, now, actor)
 
 
 def withdraw(
@@ -325,7 +201,7 @@ def withdraw(
             session, actor, now, action="approval.withdraw", subject=f"change:{change}", reason=reason,
             before={"vote": row.id, "verdict": row.verdict},
         )  # fmt: skip
-        settled = _settle(session, now, [change])
+        settled = settle(session, now, [change])
     plans.follow(store, now, settled, "approvals")
 
 
@@ -352,39 +228,6 @@ def resubmit(store: Store, actor: Actor, now: datetime, change: str, *, reason: 
             session, actor, now, action="change.resubmit", subject=f"change:{change}", reason=reason,
             after={"votes": [row.id for row in rows]},
         )  # fmt: skip
-        settled = _settle(session, now, [change])
+        settled = settle(session, now, [change])
     plans.follow(store, now, settled, "approvals")
     return len(rows)
-
-
-def _plan(session: Session, change: str) -> RollbackPlan | None:
-    row = session.get(RollbackPlanRow, change)
-    return RollbackPlan(row.how, row.contact, row.updated_by, row.updated_at, row.version) if row else None
-
-
-def put_plan(
-    store: Store, actor: Actor, now: datetime, change: str, *, how: str, contact: str | None = None,
-    version: int | None = None,
-) -> RollbackPlan:  # fmt: skip
-    """Write the plan for when a change goes wrong: how it is taken back and who is called."""
-    require(actor, Action.EDIT_CHANGE)
-    told = clean(how, LONGEST_PLAN).strip()
-    if not told:
-        raise InvalidInput.at("how", "must not be empty")
-    with store.write() as session:
-        proposals.find_change(session, change, actor)
-        row = session.get(RollbackPlanRow, change)
-        if version is not None and version != (row.version if row else 0):
-            raise StaleVersion("Somebody else changed this plan in the meantime.")
-        before = {"how": row.how, "contact": row.contact} if row else None
-        if row is None:
-            row = RollbackPlanRow(change_id=change, how=told, contact=contact, updated_by=actor.person, updated_at=now)
-            session.add(row)
-        else:
-            row.how, row.contact, row.updated_by, row.updated_at = told, contact, actor.person, now
-        session.flush()
-        audit.record(
-            session, actor, now, action=Action.EDIT_CHANGE, subject=f"change:{change}", before=before,
-            after={"how": told, "contact": contact},
-        )  # fmt: skip
-        return RollbackPlan(row.how, row.contact, row.updated_by, row.updated_at, row.version)

@@ -17,7 +17,6 @@ from release_mgmt.bootstrap import create_app
 from release_mgmt.core.owners import TeamRule
 from release_mgmt.core.permissions import Role, Via, trusted
 from release_mgmt.services import (
-    approvals,
     calendars,
     classification,
     forges,
@@ -28,6 +27,7 @@ from release_mgmt.services import (
     publications,
     refresh,
     repositories,
+    rollback_plans,
     signin,
     sync,
     teams,
@@ -263,7 +263,7 @@ def _words(found: Demo) -> None:
         expected_from="0.80", expected_to="0.90",
     )  # fmt: skip
     outcomes.link(found.store, OPERATOR, found.now, asked.id, change)
-    approvals.put_plan(found.store, OPERATOR, found.now, change, how="Switch the flag `fraud_model` back to `forest`.")
+    rollback_plans.put(found.store, OPERATOR, found.now, change, how="Switch the flag `fraud_model` back to `forest`.")
 
 
 def _teams(store: Store) -> None:

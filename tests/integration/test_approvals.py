@@ -26,7 +26,9 @@ from release_mgmt.services import (
     people,
     personal_data,
     plans,
+    rollback_plans,
     teams,
+    window_votes,
 )
 from release_mgmt.store.models.approvals import VoteRow
 from release_mgmt.store.models.base import Base
@@ -221,7 +223,7 @@ def test_a_major_takes_two_managers_and_the_team_and_never_its_author(both: Town
     town = both
     town.change("big", level="major", teams=["fraud"])
     refused(Conflict, "no_rollback_plan", lambda: town.vote("m1", "big"))
-    approvals.put_plan(town.store, town.actor("author"), NOW, "big", how="Deploy the tag before.", contact="on call")
+    rollback_plans.put(town.store, town.actor("author"), NOW, "big", how="Deploy the tag before.", contact="on call")
     town.vote("m2", "big")
     town.vote("m3", "big")
     assert town.status("big").state is State.WAITING
@@ -346,18 +348,16 @@ def test_one_click_on_a_window_votes_for_what_the_voter_may_approve(town: Town) 
     town.change("b2", author="m1@example.org")
     people.link(town.store, OPERATOR, NOW, "m1", kind="email", value="m1@example.org")
     town.change("c3", level="major")
-    found = approvals.vote_on_window(town.store, town.actor("m1"), NOW, "pricing", KEY)
+    found = window_votes.vote(town.store, town.actor("m1"), NOW, "pricing", KEY)
     assert [(one.change, one.vote is not None, one.code) for one in found] == [
         ("a1", True, None), ("b2", False, "self_approval"), ("c3", False, "no_rollback_plan"),
     ]  # fmt: skip
     with town.store.read() as session:
-        statuses = approvals.window_status(session, "pricing", KEY, NOW)
+        statuses = window_votes.status(session, "pricing", KEY, NOW)
     assert {key: status.given for key, status in statuses.items()} == {
         "a1/prod": True, "b2/prod": False, "c3/prod": False,
     }  # fmt: skip
-    refused(
-        Forbidden, "not_a_voter", lambda: approvals.vote_on_window(town.store, town.actor("other"), NOW, "pricing", KEY)
-    )
+    refused(Forbidden, "not_a_voter", lambda: window_votes.vote(town.store, town.actor("other"), NOW, "pricing", KEY))
 
 
 @pytest.mark.acceptance("SCH-A1")

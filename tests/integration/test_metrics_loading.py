@@ -10,7 +10,7 @@ import pytest
 from release_mgmt.core.approvals import Verdict
 from release_mgmt.core.metrics import Result
 from release_mgmt.core.permissions import Actor
-from release_mgmt.services import approvals, metrics
+from release_mgmt.services import metrics, rollback_plans
 from release_mgmt.store.models.approvals import BreakGlassRow
 from release_mgmt.store.models.repositories import Change, ClassificationRow, Commit, Release, Repository
 from release_mgmt.store.models.scheduling import (
@@ -91,7 +91,7 @@ def test_dates_notice_and_moves(both: Town) -> None:
 def test_a_major_is_coordinated_when_it_had_its_notice_and_every_word(both: Town) -> None:
     for change in ("agreed", "alone"):
         both.change(change, level="major", teams=["fraud"])
-        approvals.put_plan(both.store, both.actor("m1"), NOW, change, how="Put it back.")
+        rollback_plans.put(both.store, both.actor("m1"), NOW, change, how="Put it back.")
         announce(both, change, START - 7 * DAY)
     for login in ("m1", "m2", "f1"):
         both.vote(login, "agreed", Verdict.APPROVE)

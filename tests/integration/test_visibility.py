@@ -22,6 +22,7 @@ from release_mgmt.services import (
     repositories,
     terms,
     visibility,
+    window_votes,
     windows,
 )
 from release_mgmt.services.changes import Filter
@@ -148,7 +149,7 @@ def test_whom_it_concerns_sees_the_change(world: Store, actor: Actor) -> None:
     assert changes.get(world, actor, "kept-1").change.title == "Of kept"
     found = windows.detail(world, actor, "pricing", "w@x")
     assert (len(found.changes), found.used, found.majors) == (2, 4, 1)
-    assert set(approvals.statuses(world, actor, NOW, "pricing", "w@x")) == {"open-1/prod", "kept-1/prod"}
+    assert set(window_votes.statuses(world, actor, NOW, "pricing", "w@x")) == {"open-1/prod", "kept-1/prod"}
 
 
 @pytest.mark.parametrize("actor", OUTSIDE)
@@ -158,8 +159,8 @@ def test_to_others_nothing_of_it_exists(world: Store, actor: Actor) -> None:
     assert [one.name for one in repositories.search(world, actor).items] == ["open"]
     window = windows.detail(world, actor, "pricing", "w@x")
     assert ([one.id for one in window.changes], window.used, window.majors) == (["open-1"], 1, 0)
-    assert set(approvals.statuses(world, actor, NOW, "pricing", "w@x")) == {"open-1/prod"}
-    assert list(approvals.window_view(world, actor, NOW, "pricing", "w@x")[0]) == ["open-1/prod"]
+    assert set(window_votes.statuses(world, actor, NOW, "pricing", "w@x")) == {"open-1/prod"}
+    assert list(window_votes.view(world, actor, NOW, "pricing", "w@x")[0]) == ["open-1/prod"]
     assert windows.of_change(world, actor, "kept-1") == []
     for ask in (
         lambda: changes.get(world, actor, "kept-1"),
@@ -216,7 +217,7 @@ def test_one_click_on_a_window_tells_nothing_of_what_is_hidden(world: Store) -> 
     """Whoever has no vote there learns why for the changes that may be known of, and of no other."""
     with world.write() as session:
         session.execute(delete(PlacementRow).where(PlacementRow.change_id == "open-1"))
-    assert approvals.vote_on_window(world, somebody("risk"), NOW, "pricing", "w@x") == []
+    assert window_votes.vote(world, somebody("risk"), NOW, "pricing", "w@x") == []
 
 
 @pytest.mark.parametrize("actor", [*INSIDE, *OUTSIDE])

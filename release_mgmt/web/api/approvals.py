@@ -11,8 +11,9 @@ from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.approvals import State, Status, Verdict, Vote
 from release_mgmt.core.permissions import Action
-from release_mgmt.services import approvals
-from release_mgmt.services.approvals import LONGEST_PLAN, LONGEST_REASON, ApprovalView
+from release_mgmt.services import approvals, rollback_plans, window_votes
+from release_mgmt.services.approvals import LONGEST_REASON, ApprovalView
+from release_mgmt.services.rollback_plans import LONGEST_PLAN
 from release_mgmt.web import etags
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
@@ -213,7 +214,7 @@ def resubmit(body: dict[str, Any], change: str) -> dict[str, int]:
 @blueprint.response(200, RollbackPlanSchema)
 def rollback_plan(body: dict[str, Any], change: str) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Write what to do when it goes wrong; a major change cannot be approved without."""
-    done = approvals.put_plan(
+    done = rollback_plans.put(
         context.store, context.actor, context.now, change, how=body["how"], contact=body["contact"],
         version=etags.expected(),
     )  # fmt: skip
@@ -228,7 +229,7 @@ class WindowVotes(MethodView):
     @blueprint.response(200, WindowApprovalsSchema)
     def get(self, calendar: str, window: str) -> dict[str, Any]:
         """The status of each change in the window."""
-        found = approvals.statuses(context.store, context.actor, context.now, calendar, window)
+        found = window_votes.statuses(context.store, context.actor, context.now, calendar, window)
         shown_all = {key: shown_status(status) for key, status in found.items()}
         return {"approved": all(status.given for status in found.values()), "changes": shown_all}
 
@@ -237,7 +238,5 @@ class WindowVotes(MethodView):
     @blueprint.response(200, VoteOutcomesSchema)
     def post(self, body: dict[str, Any], calendar: str, window: str) -> dict[str, Any]:
         """One click: approve every change in the window that you may approve; tells for the others why not."""
-        found = approvals.vote_on_window(
-            context.store, context.actor, context.now, calendar, window, reason=body["reason"]
-        )
+        found = window_votes.vote(context.store, context.actor, context.now, calendar, window, reason=body["reason"])
         return {"items": [asdict(one) for one in found], "next": None}

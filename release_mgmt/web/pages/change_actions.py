@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError
 from release_mgmt.core.permissions import Action
-from release_mgmt.services import approvals, overrides, placing, publications, stages, terms
+from release_mgmt.services import approvals, overrides, placing, publications, rollback_plans, stages, terms
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import change_page, forms
@@ -72,7 +72,7 @@ def write_plan(change_id: str) -> Answer:
     """What to do when it goes wrong."""
 
     def act() -> str:
-        approvals.put_plan(
+        rollback_plans.put(
             context.store,
             context.actor,
             context.now,

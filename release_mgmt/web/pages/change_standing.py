@@ -10,9 +10,10 @@ from release_mgmt.core.approvals import Verdict
 from release_mgmt.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from release_mgmt.core.permissions import Action, may_somewhere
 from release_mgmt.services import approvals, gate, stages
-from release_mgmt.services.approvals import ApprovalView, RollbackPlan
+from release_mgmt.services.approvals import ApprovalView
 from release_mgmt.services.changes import ChangeView
 from release_mgmt.services.directory import Directory
+from release_mgmt.services.rollback_plans import RollbackPlan
 from release_mgmt.services.windows import PlacedChange
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import windows as window_pages

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from release_mgmt.core.approvals import State, Status, Verdict
 from release_mgmt.core.permissions import Action, allows, may_somewhere
-from release_mgmt.services import approvals
+from release_mgmt.services import approvals, window_votes
 from release_mgmt.services import windows as service
 from release_mgmt.services.directory import Directory
 from release_mgmt.services.windows import WindowView
@@ -111,7 +111,7 @@ def approvals_of(found: WindowView) -> tuple[Mapping[str, Status], frozenset[str
     """What the votes in a window come to, and what the reader may approve; nothing for who may not read approvals."""
     if not context.actor.signed_in or not may_somewhere(context.actor, Action.READ_APPROVALS) or not found.changes:
         return {}, frozenset()
-    return approvals.window_view(context.store, context.actor, context.now, found.calendar, found.key)
+    return window_votes.view(context.store, context.actor, context.now, found.calendar, found.key)
 
 
 def quorum(status: Status | None, names: Directory) -> Quorum | None:
@@ -161,7 +161,7 @@ def sentence(card: WindowCard) -> str:
 @needs(Action.SIGN_OFF)
 def approve_window(calendar: str, key: str) -> Response:
     """One click: approve each change that one may vote on."""
-    outcomes = approvals.vote_on_window(context.store, context.actor, context.now, calendar, key)
+    outcomes = window_votes.vote(context.store, context.actor, context.now, calendar, key)
     given = sum(one.vote is not None for one in outcomes)
     refused = [one for one in outcomes if one.vote is None]
     told = many("{count} change approved.", "{count} changes approved.", given)
