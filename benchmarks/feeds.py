@@ -285,7 +285,8 @@ def rendering_costs() -> None:
             assert ticket is not None
             with store.read() as session:
                 feed = rendering.feed_of(session, ticket.subscription, "http://x.example")
-                parts = served._parts[feed.key]  # noqa: SLF001 - only this step is timed
+                parts = served._parts.get(feed.key)  # noqa: SLF001 - only this step is timed
+                assert parts is not None
                 began = time.process_time()
                 fresh = parts.bring(session, feed)
                 parts.join(session, feed)

@@ -107,7 +107,13 @@ class Parts:
         self.day = day
         self._version = -1
         self._order: list[tuple[datetime, str]] = []
-        self._events: dict[str, tuple[datetime, Shown, bytes, datetime | None]] = {}
+        self._events: dict[str, tuple[datetime, bytes, datetime | None]] = {}
+        self._bytes = 0
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory these events take: their texts, and what stands around each."""
+        return self._bytes + 500 * len(self._events)
 
     @property
     def _midnight(self) -> datetime:
@@ -135,7 +141,9 @@ class Parts:
                 continue
             kept = Kept(uid, feed.audience.value, shown, sequence, created, modified, cancelled)
             entry = write(kept, feed.say, _page(feed.site, shown))
-            self._events[uid] = (starts, shown, ical.event(entry, zone, feed.filters.alarm_minutes), cancelled)
+            content = ical.event(entry, zone, feed.filters.alarm_minutes)
+            self._events[uid] = (starts, content, cancelled)
+            self._bytes += len(content)
             insort(self._order, (starts, uid))
             count += 1
         return count
@@ -144,13 +152,14 @@ class Parts:
         before = self._events.pop(uid, None)
         if before is not None:
             self._order.remove((before[0], uid))
+            self._bytes -= len(before[1])
 
     def join(self, session: Session, feed: Feed) -> Rendered:
         """The components of the feed as they are now."""
         parts: list[tuple[datetime | date, bytes]] = []
         moments = [feed.changed_at, self._left(session, feed)]
         for starts, uid in self._order:
-            _, _, content, cancelled = self._events[uid]
+            _, content, cancelled = self._events[uid]
             if cancelled is not None and _day_after(cancelled + KEEP_CANCELLED) <= self._midnight:
                 moments.append(_day_after(cancelled + KEEP_CANCELLED))
                 continue

@@ -8,28 +8,30 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from threading import Lock
 
 import structlog
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import NotFound, ReleaseMgmtError
 from release_mgmt.services.feeds import changelogs, rendering
 from release_mgmt.services.feeds.lookup import Ticket, look_up
 from release_mgmt.services.feeds.rendering import Parts
+from release_mgmt.services.feeds.shelf import Shelf
 from release_mgmt.store.models.publishing import FeedBodyRow
 from release_mgmt.store.session import Store
 
 log = structlog.get_logger(__name__)
 
-KEPT_ANSWERS = 256
-KEPT_PARTS = 16
+ROOM = 64_000_000
+"""How many bytes of bodies a process keeps, and as many again of rendered events: people make feeds and choose their
+filters, so a number of feeds would bound nothing."""
 KEEP_BODIES = timedelta(days=2)
+MOST_BODIES = 200
+"""How many bodies processes share by the database; none is larger than a feed may be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +66,8 @@ class Feeds:
     def __init__(self, store: Store, site: str) -> None:
         self._store = store
         self._site = site
-        self._answers: OrderedDict[tuple[str, str], Answer] = OrderedDict()
-        self._parts: OrderedDict[str, Parts] = OrderedDict()
-        self._lock = Lock()
+        self._answers: Shelf[tuple[str, str], Answer] = Shelf(ROOM)
+        self._parts: Shelf[str, Parts] = Shelf(ROOM)
 
     def answer(self, token: str, document: str, page: int, now: datetime) -> Answer | None:
         """What to send for ``calendar.ics`` or ``changelog.atom``; None when the token is not (or no longer) good.
@@ -94,11 +95,7 @@ class Feeds:
                 raise  # nothing was sent yet, or its filters or its reader's rights were others
             log.exception("feed_kept", document=document)
             return kept
-        with self._lock:
-            self._answers[place] = made
-            self._answers.move_to_end(place)
-            while len(self._answers) > KEPT_ANSWERS:
-                self._answers.popitem(last=False)
+        self._answers.put(place, made, 2 * len(made.body) + 2_000)  # the body packed may come to it
         return made
 
     def _make(
@@ -116,11 +113,11 @@ class Feeds:
         with self._store.read() as session:
             feed = rendering.feed_of(session, ticket.subscription, self._site, ticket.teams)
             mark = f"{ticket.version}:{ticket.epoch}:{stamp[-1]}"
-            shared = session.get(FeedBodyRow, feed.key)
-            if shared is not None and shared.stamp == mark:
+            shared = session.scalar(select(FeedBodyRow).where(FeedBodyRow.key == feed.key, FeedBodyRow.stamp == mark))
+            if shared is not None:
                 rendered = rendering.Rendered(shared.body, shared.left_out, shared.last_modified)
             else:
-                shared, rendered = None, self._render(session, feed, ticket, now)
+                rendered = self._render(session, feed, ticket, now)
         if shared is None:
             self._share(feed.key, mark, rendered, now)
         rendered = replace(rendered, last_modified=max(rendered.last_modified, feed.edited_at))  # of this feed alone
@@ -128,25 +125,22 @@ class Feeds:
         return Answer.of(stamp, body, rendered.last_modified, "text/calendar; charset=utf-8", "calendar.ics")
 
     def _render(self, session: Session, feed: rendering.Feed, ticket: Ticket, now: datetime) -> rendering.Rendered:
-        with self._lock:
-            parts = self._parts.pop(feed.key, None)
+        parts = self._parts.take(feed.key)
         if parts is None or parts.epoch != ticket.epoch or parts.day != now.astimezone(UTC).date():
             parts = Parts(ticket.epoch, now.astimezone(UTC).date())
         parts.bring(session, feed)
         rendered = parts.join(session, feed)
-        with self._lock:
-            self._parts[feed.key] = parts
-            while len(self._parts) > KEPT_PARTS:
-                self._parts.popitem(last=False)
+        self._parts.put(feed.key, parts, parts.size)
         return rendered
 
     def _share(self, key: str, mark: str, rendered: rendering.Rendered, now: datetime) -> None:
         """Give the components to the other processes; a busy database only means that they render them too."""
         try:
             with self._store.write() as session:
-                session.execute(
-                    delete(FeedBodyRow).where((FeedBodyRow.key == key) | (FeedBodyRow.made_at < now - KEEP_BODIES))
-                )
+                others = select(FeedBodyRow.key, FeedBodyRow.made_at).where(FeedBodyRow.key != key)
+                held = session.execute(others.order_by(FeedBodyRow.made_at.desc()))
+                old = [one for at, (one, made) in enumerate(held) if at > MOST_BODIES - 2 or made < now - KEEP_BODIES]
+                session.execute(delete(FeedBodyRow).where(FeedBodyRow.key.in_([key, *old])))
                 session.add(
                     FeedBodyRow(
                         key=key, stamp=mark, left_out=rendered.left_out, last_modified=rendered.last_modified,

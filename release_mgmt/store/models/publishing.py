@@ -167,6 +167,7 @@ class FeedBodyRow(Base):
     """
 
     __tablename__ = "feed_bodies"
+    __table_args__ = (Index(None, "made_at", "key"),)  # their age is read without reading bodies
 
     key: Mapped[str] = mapped_column(primary_key=True)
     stamp: Mapped[str]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from functools import lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -98,21 +99,25 @@ def _send(environ: WSGIEnvironment, answer: Answer) -> tuple[str, list[tuple[str
     wanted, since = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
     if (wanted or since) and not_modified(wanted, since, tag, answer.last_modified):
         return "304 Not Modified", [("ETag", tag), *_COMMON], b""  # what keeps a cache right: RFC 9110 15.4.5
-    return "200 OK", [*_headers(answer, packed=packed)], answer.packed if packed else answer.body
+    body = answer.packed if packed else answer.body
+    made = _headers(tag, answer.last_modified, answer.content_type, answer.file_name, len(body), packed=packed)
+    return "200 OK", [*made], body
 
 
 @lru_cache(maxsize=512)
-def _headers(answer: Answer, *, packed: bool) -> tuple[tuple[str, str], ...]:
-    """The headers of a body."""
+def _headers(
+    tag: str, changed: datetime, kind: str, file_name: str, length: int, *, packed: bool
+) -> tuple[tuple[str, str], ...]:
+    """The headers of a body, kept without it."""
     return (
-        ("ETag", answer.packed_etag if packed else answer.etag),
+        ("ETag", tag),
         *_COMMON,
-        ("Last-Modified", http_date(answer.last_modified)),
+        ("Last-Modified", http_date(changed)),
         ("X-Content-Type-Options", "nosniff"),
-        *(() if answer.content_type.startswith("text/calendar") else _SHOWN),
-        ("Content-Type", answer.content_type),
-        ("Content-Length", str(len(answer.packed if packed else answer.body))),
-        ("Content-Disposition", f'inline; filename="{answer.file_name}"'),
+        *(() if kind.startswith("text/calendar") else _SHOWN),
+        ("Content-Type", kind),
+        ("Content-Length", str(length)),
+        ("Content-Disposition", f'inline; filename="{file_name}"'),
         *((("Content-Encoding", "gzip"),) if packed else ()),
     )
 

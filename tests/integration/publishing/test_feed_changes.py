@@ -80,7 +80,9 @@ def test_one_changed_event_among_many_is_all_that_is_read_written_and_rendered(s
     assert ticket is not None
     with store.read() as session:
         feed = rendering.feed_of(session, ticket.subscription, "https://releases.example")
-        assert served._parts[feed.key].bring(session, feed) == 1
+        parts = served._parts.get(feed.key)
+        assert parts is not None
+        assert parts.bring(session, feed) == 1
 
 
 def test_a_note_reads_and_writes_the_events_of_its_change_only(store: Store) -> None:

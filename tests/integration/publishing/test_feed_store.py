@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,11 +11,12 @@ import pytest
 from release_mgmt.core.errors import Forbidden, InvalidInput, NotFound
 from release_mgmt.core.permissions import Actor, Role, Via
 from release_mgmt.services import feeds
-from release_mgmt.services.feeds import Answer, Feeds
+from release_mgmt.services.feeds import Answer, Feeds, serving
 from release_mgmt.services.publications import set_internal, set_note
 from release_mgmt.store.models.people import Person
 from release_mgmt.store.models.publishing import FeedBodyRow
 from release_mgmt.store.session import Store
+from release_mgmt.web.feeds.middleware import _send
 from tests.integration.publishing.conftest import OPERATOR, put, subscribe
 from tests.unit.publishing.parsers import agree, raw_lines
 from tests.unit.publishing.test_calendar import change, freeze, window
@@ -223,6 +226,31 @@ def test_an_address_with_a_number_behind_it_is_the_same_calendar_in_memory_too(s
     served = Feeds(store, SITE)
     answers = {id(served.answer(token, "calendar.ics", page, NOW)) for page in range(1, 30)}
     assert len(answers) == 1
+
+
+@pytest.mark.acceptance("FEED-12")
+def test_many_feeds_and_ever_new_filters_grow_neither_memory_nor_the_database(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, [window(change("a"), start=f"2026-12-{day:02d}T17:00") for day in range(1, 31)], at=NOW)
+    probe = len(fetch(store, token_of(store)).body)
+    monkeypatch.setattr(serving, "ROOM", 10 * probe)
+    monkeypatch.setattr(serving, "MOST_BODIES", 3)
+    served, made = Feeds(store, SITE), []
+    for number in range(20):  # as many of one's own as names and filters
+        token = token_of(store, name=f"feed {number}", filters={"alarm_minutes": number + 1})
+        at = NOW + timedelta(minutes=number)
+        answer = fetch(store, token, at, served)
+        assert answer.body.count(b"BEGIN:VALARM") == 30
+        assert _send({}, answer)[0] == "200 OK"
+        made.append(weakref.ref(answer))
+        del answer
+    gc.collect()
+    assert 0 < served._answers.used <= 10 * probe
+    assert 0 < served._parts.used <= 10 * probe
+    assert len([one for one in made if one() is not None]) == len(served._answers) < 10
+    with store.read() as session:
+        assert session.query(FeedBodyRow).count() == 3
 
 
 @pytest.mark.acceptance("FEED-6")
