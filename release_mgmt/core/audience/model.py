@@ -61,14 +61,15 @@ class Promise:
 class Annotation:
     """What is known of a change beside the record.
 
-    ``notes`` are a person's words for the business by language, ``action`` what the business must do. ``window`` is the
-    slot in UTC. ``approvals``, ``missing``, ``risk`` and ``moves`` are sentences for release managers. ``promises`` are
-    joined when it is read and never stored: what was measured comes after the text.
+    ``notes`` are a person's words for the business by language, ``actions`` what the business must do (by an empty name
+    where nobody knows the language). ``window`` is the slot in UTC. ``approvals``, ``missing``, ``risk`` and ``moves``
+    are sentences for release managers. ``promises`` are joined when it is read and never stored: what was measured
+    comes after the text.
     """
 
     internal: bool = False
     notes: Mapping[str, str] = field(default_factory=dict)
-    action: str | None = None
+    actions: Mapping[str, str] = field(default_factory=dict)
     owner: str | None = None
     teams: tuple[str, ...] = ()
     classification: Classification | None = None

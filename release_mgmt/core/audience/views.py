@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from release_mgmt.core.audience.findings import evidence_of, metrics_of, tweaks_of
-from release_mgmt.core.audience.isolation import for_audience
+from release_mgmt.core.audience.isolation import OwnAnnotations, for_audience
 from release_mgmt.core.audience.model import (
     DETAIL_LIMIT,
     TEXT_LIMIT,
@@ -45,19 +45,23 @@ def view(
     say: Say,
     annotations: Mapping[str, Annotation] | None = None,
     *,
+    own: OwnAnnotations | None = None,
     yanked: Mapping[tuple[str, str], str] | None = None,
     contributors: bool = True,
 ) -> ChangelogView:
     """The record as one audience reads it, in the language of ``say``.
 
-    ``yanked`` gives the reason by (package, version), an empty package for none; ``contributors`` False leaves
-    first-time contributors out.
+    ``own`` are annotations of single releases, in place of ``annotations``; ``yanked`` gives the reason by (package,
+    version), an empty package for none; ``contributors`` False leaves first-time contributors out.
     """
     notes = annotations or {}
-    shown = for_audience(record, audience, notes)
+    shown = for_audience(record, audience, notes, own)
     titles = {entry.id: entry for section in (*shown.releases, shown.unreleased) for entry in section.entries}
     writer = _Writer(audience, say, notes, titles, yanked or {}, contributors)
-    sections = [writer.section(section) for section in shown.releases]
+    sections = []
+    for section in shown.releases:
+        mine = own.get((section.package or "", section.version or "")) if own else None
+        sections.append((writer if mine is None else replace(writer, notes=mine, made={})).section(section))
     if shown.unreleased.entries or shown.unreleased.sha:
         sections.insert(0, writer.section(shown.unreleased))
     name = one_line(shown.repository, TITLE_LIMIT)
@@ -207,13 +211,17 @@ class _Writer:
         return tuple(found)
 
     def words_of_a_person(self, note: Annotation) -> Note | None:
-        if not note.notes:
+        return self.chosen(note.notes)
+
+    def chosen(self, texts: Mapping[str, str]) -> Note | None:
+        """Of one text in several languages, the reader's; else English; else whichever there is, marked."""
+        if not texts:
             return None
-        for language in (self.say.language, self.say.language.split("-")[0]):
-            if note.notes.get(language):
-                return Note(clean(note.notes[language], TEXT_LIMIT))
-        language = "en" if note.notes.get("en") else min(note.notes)
-        return Note(clean(note.notes[language], TEXT_LIMIT), language)
+        for language in (self.say.language, self.say.language.split("-")[0], ""):
+            if texts.get(language):
+                return Note(clean(texts[language], TEXT_LIMIT))
+        language = "en" if texts.get("en") else min(texts)
+        return Note(clean(texts[language], TEXT_LIMIT), language)
 
     def business_lines(self, entry: Entry, note: Annotation, level: str | None, kind: str | None) -> tuple[str, ...]:
         say, lines = self.say, []
@@ -222,8 +230,9 @@ class _Writer:
             if effect:
                 lines.append(effect)
         lines += [line for promise in note.promises for line in self.promised(promise)]
-        if note.action:
-            lines.append(say("What you must do: {action}", action=one_line(note.action, DETAIL_LIMIT)))
+        if action := self.chosen(note.actions):
+            mark = f" ({say('in {language}', language=action.language)})" if action.language else ""
+            lines.append(say("What you must do: {action}", action=one_line(action.text, DETAIL_LIMIT)) + mark)
         elif level == "major":
             lines.append(say("If you build on it, speak with the person who answers for it before the date."))
         elif level == "minor":

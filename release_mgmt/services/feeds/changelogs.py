@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from release_mgmt.core.audience import Audience, ChangelogView, SectionView, view
+from release_mgmt.core.audience import Audience, ChangelogView, SectionView
 from release_mgmt.core.errors import NotFound
 from release_mgmt.formats import atom
 from release_mgmt.formats.words import Words
@@ -36,7 +36,7 @@ def atom_page(
         rows = current(session, repository)
         found = published(session, repository, rows)
         times = changed(session, rows, found, audience)
-        shown = view(found.record, audience, say, found.known, yanked=found.yanked)
+        shown = found.shown(audience, say)
         for section in shown.sections:
             if not _takes(section, filters):
                 continue

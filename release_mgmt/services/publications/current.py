@@ -22,11 +22,16 @@ NOTHING = Section(None, None, None, (), None, None, None, None, False, Accountin
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Releases newest first. ``yanked`` holds the reason by (package, version), an empty package for none."""
+    """Releases newest first. ``known`` (what each text says of its changes) and ``yanked`` (the reason) are by package
+    and version, an empty package for none: a change that stands in two texts may be told otherwise in each."""
 
     record: Changelog
-    known: dict[str, Annotation]
+    known: dict[tuple[str, str], dict[str, Annotation]]
     yanked: dict[tuple[str, str], str]
+
+    def shown(self, audience: Audience, say: Words) -> ChangelogView:
+        """The texts as an audience reads them."""
+        return view(self.record, audience, say, own=self.known, yanked=self.yanked)
 
 
 def current(
@@ -55,22 +60,21 @@ def published(session: Session, repository: str, rows: Rows) -> Published:
     """The texts of these rows as one record, with what stands beside a text: links to later backports, what was rolled
     back since, what was measured since."""
     sections = _linked([stored.section_from(text.record) for _, text in rows])
-    known: dict[str, Annotation] = {}
-    for _, text in reversed(rows):
-        known |= stored.annotations_from(text.annotations)
     ids = {entry.id for section in sections for entry in section.entries}
-    for key in publicity.rolled_back(session, ids):
-        known[key] = replace(known.get(key, Annotation()), state="rolled_back")
-    for key, promises in outcomes.promises(session, ids).items():
-        known[key] = replace(known.get(key, Annotation()), promises=promises)
+    back, promised = publicity.rolled_back(session, ids), outcomes.promises(session, ids)
+    known: dict[tuple[str, str], dict[str, Annotation]] = {}
+    for section, (row, text) in zip(sections, rows, strict=True):
+        mine = known[row.package, row.version] = stored.annotations_from(text.annotations)
+        for key in {entry.id for entry in section.entries} & (back.keys() | promised.keys()):
+            told = replace(mine.get(key, Annotation()), promises=promised.get(key, ()))
+            mine[key] = replace(told, state="rolled_back") if key in back else told
     yanked = {(row.package, row.version): row.yanked for row, _ in rows if row.yanked}
     return Published(Changelog(repository, sections, NOTHING), known, yanked)
 
 
 def shown(session: Session, repository: str, rows: Rows, audience: Audience, say: Words) -> ChangelogView:
     """The texts of these rows as an audience reads them."""
-    found = published(session, repository, rows)
-    return view(found.record, audience, say, found.known, yanked=found.yanked)
+    return published(session, repository, rows).shown(audience, say)
 
 
 def changed(session: Session, rows: Rows, found: Published, audience: Audience) -> dict[tuple[str, str], datetime]:
@@ -88,7 +92,10 @@ def changed(session: Session, rows: Rows, found: Published, audience: Audience) 
     for section, (row, text) in zip(sections, rows, strict=True):
         moments = [_text_at(session, row, text, audience)]
         for entry in section.entries:
-            if audience is Audience.BUSINESS and found.known.get(entry.id, Annotation()).internal:
+            if (
+                audience is Audience.BUSINESS
+                and found.known[row.package, row.version].get(entry.id, Annotation()).internal
+            ):
                 continue
             moments += [beside[entry.id]] if entry.id in beside else []
             moments += [first[version] for version in entry.also_in if version in first]

@@ -195,8 +195,13 @@ def _with_people(session: Session, ids: set[str], annotations: Mapping[str, Anno
     for key in ids & (notes.keys() | marks.keys()):
         base = known.get(key, Annotation())
         texts = {note.language: note.text for note in notes.get(key, [])}
-        action = next((note.action for note in notes.get(key, []) if note.action), base.action)
-        known[key] = replace(base, notes={**base.notes, **texts}, action=action, internal=marks.get(key, base.internal))
+        actions = {note.language: note.action for note in notes.get(key, []) if note.action}
+        known[key] = replace(
+            base,
+            notes={**base.notes, **texts},
+            actions={**base.actions, **actions},
+            internal=marks.get(key, base.internal),
+        )
     return known
 
 
@@ -224,7 +229,10 @@ def revise(store: Store, actor: Actor, now: datetime, key: str, *, reason: str) 
         assert latest is not None, "a publication has its revision"
         section = stored.section_from(latest.record)
         ids = {entry.id for entry in section.entries}
-        known = stored.annotations_data(_with_people(session, ids, stored.annotations_from(latest.annotations)))
+        read = {  # what people wrote since takes the place of what they had written, also where it is gone
+            key: replace(one, notes={}, actions={}) for key, one in stored.annotations_from(latest.annotations).items()
+        }
+        known = stored.annotations_data(_with_people(session, ids, read))
         mark = stored.digest(latest.record, known)
         if mark == latest.digest:
             raise Conflict("Nothing differs from the text that is published.", hint="Write a business note first.")

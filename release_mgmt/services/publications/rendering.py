@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from release_mgmt.core.audience import Audience, ChangelogView, SectionView, for_audience, view
+from release_mgmt.core.audience import Audience, ChangelogView, SectionView, for_audience
 from release_mgmt.core.errors import InvalidInput, NotFound
 from release_mgmt.core.permissions import Actor
 from release_mgmt.formats import atom, audience_json, custom, markdown
@@ -35,10 +35,10 @@ def rendered(
 ) -> bytes:
     """The changelog in a form: json, markdown, html, atom; email, github and gitlab need one ``version``."""
     found, times = _read(store, actor, repository, audience, package, version)
-    shown = view(found.record, audience, say, found.known, yanked=found.yanked)
+    shown = found.shown(audience, say)
     own = f"{site}/changelogs/{quote(repository, safe='')}"
     if form == "json":
-        return audience_json.render(for_audience(found.record, audience, found.known), shown)
+        return audience_json.render(for_audience(found.record, audience, {}, found.known), shown)
     if form == "markdown":
         return markdown.render(shown, say).encode()
     if form == "html":
@@ -60,7 +60,7 @@ def with_template(
 ) -> str:
     """What a team's own template writes of what is published."""
     found, _ = _read(store, actor, repository, audience, None, None)
-    shown = view(found.record, audience, say, found.known, yanked=found.yanked)
+    shown = found.shown(audience, say)
     return custom.render(template, shown, say, html=html)
 
 

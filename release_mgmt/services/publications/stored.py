@@ -49,6 +49,7 @@ def annotations_data(annotations: Mapping[str, Annotation]) -> dict[str, Any]:
     plain = {key: asdict(value) for key, value in sorted(annotations.items())}
     for each in plain.values():
         del each["promises"]
+        each["action"] = each.pop("actions") or None  # the name and the nothing that older texts have
     found = _cleaned(plain)
     assert isinstance(found, dict)
     return found
@@ -61,6 +62,8 @@ def annotations_from(data: Mapping[str, Any]) -> dict[str, Annotation]:
 
 def _annotation(data: Mapping[str, Any]) -> Annotation:
     values = dict(data)
+    action = values.pop("action", None)  # once one text, in a language that nobody noted
+    values["actions"] = {"": action} if isinstance(action, str) else action or {}
     verdict = values["classification"]
     if verdict:
         values["classification"] = Classification(

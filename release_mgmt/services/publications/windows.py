@@ -155,7 +155,7 @@ def _record(
         key: Annotation(
             internal=marks.get(key, False),
             notes={note.language: note.text for note in notes.get(key, ())},
-            action=next((note.action for note in notes.get(key, ()) if note.action), None),
+            actions={note.language: note.action for note in notes.get(key, ()) if note.action},
             owner=names.person(change.owner) if actor.signed_in else None,  # names are not public
             teams=tuple(names.team(team) for team in change.teams),
             classification=verdicts.get(key),

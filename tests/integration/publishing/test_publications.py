@@ -81,6 +81,9 @@ def test_a_moved_or_deleted_tag_is_a_conflict_and_the_text_stays(store: Store) -
 
 @pytest.mark.acceptance("CHG-D6")
 def test_an_edit_is_a_revision_with_a_reason_and_a_visible_diff(store: Store) -> None:
+    written = annotations()["c1"]
+    words = {"text": written.notes["en"], "action": written.actions["en"]}
+    publications.set_note(store, OPERATOR, NOW, "c1", language="en", **words)
     ingest(store, record())
     one, _ = publications.of_repository(store, OPERATOR, "risk-models")
     with pytest.raises(Conflict):

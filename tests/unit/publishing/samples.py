@@ -65,7 +65,7 @@ def annotations() -> dict[str, Annotation]:
     return {
         "c1": Annotation(
             notes={"en": "Fraud alerts come about an hour earlier."},
-            action="Check your alert thresholds",
+            actions={"en": "Check your alert thresholds"},
             owner="Alina Krause",
             teams=("Fraud",),
             classification=Classification(
