@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import func, or_, select
 
 from release_mgmt.core.approvals import Slot
 from release_mgmt.core.classification import Level
 from release_mgmt.core.metrics import DateFact, Span
-from release_mgmt.core.windows import Notice, ReleaseCalendar
+from release_mgmt.core.windows import Notice
 from release_mgmt.services import proposals
 from release_mgmt.services.metrics.scope import Scope
 from release_mgmt.services.plan_rows import LANE
@@ -25,7 +27,11 @@ def load(scope: Scope, span: Span) -> Iterable[DateFact]:
     late = {change for change, (start, _) in first.items() if start >= span.since}
     moved_late = select(MoveRow.change_id).where(MoveRow.from_start >= span.since)
     rows = session.execute(
-        select(PlacementRow, Change)
+        select(
+            PlacementRow.change_id, PlacementRow.environment, PlacementRow.calendar_id, PlacementRow.window,
+            PlacementRow.why, PlacementRow.ends_at, PlacementRow.announced_at, PlacementRow.announced_start,
+            PlacementRow.announced_window, PlacementRow.announced_level, Change.level, Change.affected_teams,
+        )
         .join(Change, Change.id == PlacementRow.change_id)
         .where(
             PlacementRow.change_id.in_(scope.changes()),
@@ -33,27 +39,28 @@ def load(scope: Scope, span: Span) -> Iterable[DateFact]:
             PlacementRow.announced_start.is_not(None),
             or_(PlacementRow.announced_start >= span.since, PlacementRow.change_id.in_(moved_late)),
         )
-    ).all()
+    ).all()  # fmt: skip
     shipped = _shipped(scope)
-    agreed = _agreed(scope, span, [(placement, change) for placement, change in rows])
+    agreed = _agreed(scope, span, rows)
     by_id = {row.id: row for row in scope.calendars.values()}
-    for placement, change in rows:
-        start, announced_at = placement.announced_start, placement.announced_at
+    earliest = lru_cache(maxsize=None)(Notice.earliest)  # a plan announces many at one instant
+    for row in rows:
+        start, announced_at = row.announced_start, row.announced_at
         assert start is not None  # the query asks for both
         assert announced_at is not None
-        calendar = scope.calendar_at(by_id[placement.calendar_id], announced_at)
-        level = Level(placement.announced_level or change.level or Level.MAJOR.value)
-        notice = _policy_notice(calendar, placement.announced_window or "", level)
-        teams = calendar.business_days_of(frozenset(change.affected_teams or ()))
+        calendar = scope.calendar_at(by_id[row.calendar_id], announced_at)
+        level = Level(row.announced_level or row.level or Level.MAJOR.value)
+        notice = calendar.policy_of(row.announced_window or "").notice(level)
+        teams = calendar.business_days_of(frozenset(row.affected_teams or ()))
         yield DateFact(
-            change=change.id, level=(change.level or level.value),
-            first_start=first[change.id][0] if change.id in first else start, start=start,
-            end=placement.ends_at or start, announced_at=announced_at,
-            notice_from=notice.earliest(announced_at, teams), agreed=agreed.get(change.id),
-            moved=change.id in first, lane=placement.why == LANE,
-            shipped_at=shipped.get((change.id, placement.environment)),
+            change=row.change_id, level=(row.level or level.value),
+            first_start=first[row.change_id][0] if row.change_id in first else start, start=start,
+            end=row.ends_at or start, announced_at=announced_at,
+            notice_from=earliest(notice, announced_at, teams), agreed=agreed.get(row.change_id),
+            moved=row.change_id in first, lane=row.why == LANE,
+            shipped_at=shipped.get((row.change_id, row.environment)),
         )  # fmt: skip
-    kept = {change.id for _, change in rows}
+    kept = {row.change_id for row in rows}
     for change_id in sorted(late - kept):
         start, level_name = first[change_id]
         yield DateFact(change_id, level_name, start, start, start, None, None, None, moved=True)
@@ -83,22 +90,22 @@ def _shipped(scope: Scope) -> dict[tuple[str, str], datetime]:
     return {(change, environment): at for change, environment, at in rows}
 
 
-def _policy_notice(calendar: ReleaseCalendar, window: str, level: Level) -> Notice:
-    return calendar.policy_of(window).notice(level)
-
-
-def _agreed(scope: Scope, span: Span, rows: list[tuple[PlacementRow, Change]]) -> dict[str, bool | None]:
+def _agreed(scope: Scope, span: Span, rows: Sequence[Any]) -> dict[str, bool | None]:
     """Major change -> whether all that was asked for was given when its window began (None: nothing was asked for).
 
     Votes close when a window begins, so those that stand were given before.
     """
     windows: dict[tuple[str, str, datetime], list[tuple[Change, Slot]]] = {}
     by_id: dict[str, CalendarRow] = {row.id: row for row in scope.calendars.values()}
-    for placement, change in rows:
-        start = placement.announced_start
-        if change.level == Level.MAJOR.value and start is not None and placement.window and span.holds(start):
-            slot = Slot(by_id[placement.calendar_id].slug, placement.window, start, placement.environment)
-            windows.setdefault((placement.calendar_id, placement.window, start), []).append((change, slot))
+    major = [
+        row for row in rows if row.level == Level.MAJOR.value and row.window and span.holds(row.announced_start)
+    ]  # fmt: skip
+    found_changes = scope.session.scalars(select(Change).where(Change.id.in_({row.change_id for row in major})))
+    changes = {change.id: change for change in found_changes}
+    for row in major:
+        start = row.announced_start
+        slot = Slot(by_id[row.calendar_id].slug, row.window, start, row.environment)
+        windows.setdefault((row.calendar_id, row.window, start), []).append((changes[row.change_id], slot))
     found: dict[str, bool | None] = {}
     for (calendar_id, _, start), placed in windows.items():
         calendar = scope.calendar_at(by_id[calendar_id], scope.now)

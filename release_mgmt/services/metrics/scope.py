@@ -45,6 +45,7 @@ class Scope:
         self.session, self.asked, self.now = session, asked, now
         self.calendars = {row.slug: row for row in session.scalars(select(CalendarRow))}
         self._versions: dict[str, list[CalendarVersion]] = {}
+        self._values: dict[tuple[str, int | None, int], ReleaseCalendar] = {}
         self._check(actor)
         self._seen_changes = visibility.changes(actor)
         self._seen_repositories = visibility.repositories(actor)
@@ -106,7 +107,10 @@ class Scope:
             self._versions[row.id] = list(self.session.scalars(kept.order_by(CalendarVersion.version.desc())))
         versions = self._versions[row.id]
         then = next((one for one in versions if one.made_at <= at), versions[-1] if versions else None)
-        return calendar_rows.value(then if then is not None else row, at)
+        kept_at = (row.id, then.version if then is not None else None, at.year)
+        if kept_at not in self._values:
+            self._values[kept_at] = calendar_rows.value(then if then is not None else row, at)
+        return self._values[kept_at]
 
     @cached_property
     def production(self) -> Production:
