@@ -158,9 +158,10 @@ def _assembled(
     history = to_history(request, reading, named, {one.tag: at[one.tag] for one in named}, head, wanted, diagnostics)
     history = _with_every_tag(history, found)
     options = _options(request, reading, history, base)
+    edits = Edits(objects, reading.heads)
     if own:
         reading.forget()
-    assembly = Assembly(history, options, Edits(objects), to_grow=not own)
+    assembly = Assembly(history, options, edits, to_grow=not own)
     record = _selected(assembly.changelog(), request, head, found)
     return Found(record, found, history, assembly.releases, assembly)
 

@@ -11,7 +11,7 @@ from release_mgmt.core.history import Commit
 from release_mgmt.core.text import one_line
 from release_mgmt.sources.git import Repository
 from release_mgmt.sources.git.log import MESSAGE_LIMIT
-from release_mgmt.sources.git.objects import Objects
+from release_mgmt.sources.git.objects import Head, Objects
 
 Progress = Callable[[int], None]
 Paths = Mapping[str, tuple[str, ...]]
@@ -30,6 +30,7 @@ class Reading:
         self.names: dict[str, str] = {}
         self.named: set[str] = set()  # addresses whose name is new since somebody emptied this
         self.tips: tuple[str, ...] = ()
+        self.heads: dict[str, Head] = {}  # of merges without number and their parents, as far as they were just read
         self.mailmap: str | None = None
         self.aliases = Mailmap()
         self.with_files = bool(paths)
@@ -46,8 +47,8 @@ class Reading:
         if self._touching is not None:
             self._touching.take(commit)
 
-    def take_many(self, fields: Sequence[str]) -> list[str]:
-        """Keep commits without files as :meth:`Repository.brief_log` gives them; the ids of their trees."""
+    def take_many(self, fields: Sequence[str]) -> None:
+        """Keep commits without files as :meth:`Repository.brief_log` gives them."""
         people, known = self.people, self._people
         for sha, above, author, email, message in zip(
             fields[0::6], fields[1::6], fields[3::6], fields[4::6], fields[5::6], strict=True
@@ -56,7 +57,13 @@ class Reading:
             signed = (author, email)
             people[sha] = known.get(signed) or self._meet(signed)
             self.facts[sha] = read_message(message[:MESSAGE_LIMIT], merge=len(parents) > 1)
-        return list(fields[2::6])
+
+    def keep_heads(self, trees: Mapping[str, str]) -> None:
+        """Remember the trees that tell whether merges have content of their own; ``trees`` are those just read."""
+        for merge in trees:
+            parents = self.parents[merge]
+            if len(parents) > 1 and self.facts[merge].number is None:
+                self.heads.update({sha: (trees[sha], self.parents[sha]) for sha in (merge, *parents) if sha in trees})
 
     def _meet(self, signed: tuple[str, str]) -> tuple[str, str]:
         """Learn a name; of several under one address the longest is the one that co-authors are given."""
@@ -82,7 +89,7 @@ class Reading:
     def forget(self) -> None:
         """Let go of everything: the history that was made of it has its own."""
         self.parents, self.facts, self.people = {}, {}, {}
-        self.names, self._people = {}, {}
+        self.names, self._people, self.heads = {}, {}, {}
         self.tips = ()
 
     @property
@@ -146,12 +153,13 @@ def read_commits(
     long with a thousand tags.
     """
     told = diagnostics if diagnostics is not None else []
-    trees: list[str] = []
+    trees: dict[str, str] = {}
     asked = wanted if not reading.tips else [sha for sha in wanted if sha not in reading.parents]
     without = reading.tips if beyond is None else beyond
     if also is None and not reading.with_files:
         for fields in repository.brief_log(asked, without):
-            trees += reading.take_many(fields)
+            reading.take_many(fields)
+            trees.update(zip(fields[0::6], fields[2::6], strict=True))
             if progress is not None:
                 progress(len(trees))
     else:
@@ -167,17 +175,18 @@ def read_commits(
             if beyond is not None and commit.sha in reading.parents:
                 continue
             reading.take(commit)
-            trees.append(commit.tree)
+            trees[commit.sha] = commit.tree
             if also is not None:
                 also(commit)
             if progress is not None and count % 1000 == 0:
                 progress(count)
     if trees:
-        missing = objects.missing(list(dict.fromkeys(trees)))
+        missing = objects.missing(list(dict.fromkeys(trees.values())))
         if missing:
             raise RepositoryRefused(
                 f"the repository lacks {len(missing)} trees that its history needs, {min(missing)} among them",
                 code="repository_incomplete",
                 hint="git fetch --refetch --no-filter origin   (or clone again without --filter=tree:0)",
             )
+    reading.keep_heads(trees)
     reading.tips = tuple(dict.fromkeys(wanted))

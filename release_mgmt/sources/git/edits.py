@@ -7,10 +7,10 @@ the lines that both begin and end with is compared, so that a change and its che
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from release_mgmt.sources.git.merges import with_own_content
-from release_mgmt.sources.git.objects import FILE_LIMIT, TREE, Objects, entries, head_of
+from release_mgmt.sources.git.objects import FILE_LIMIT, TREE, Head, Objects, head_of, parted, rows
 
 LINES_LIMIT = 2_000
 AT_ONCE = 25
@@ -27,8 +27,10 @@ Edit = tuple[tuple[bytes, ...], tuple[bytes, ...]]
 class Edits:
     """What single commits changed; of each only the name of its patch is kept."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, heads: Mapping[str, Head] | None = None) -> None:
+        """``heads`` are those of merges and their parents, as far as they are known."""
         self._objects = objects
+        self._heads = heads or {}
         self._named: dict[str, str | None] = {}
         self._touched: dict[str, _Files | None] = {}
         self._parts: dict[tuple[str, str], bool] = {}
@@ -73,7 +75,7 @@ class Edits:
 
     def learn_merges(self, shas: Sequence[str]) -> None:
         """Look at many merges at once, which costs less than one by one."""
-        self._own.update(with_own_content(self._objects, [sha for sha in shas if sha not in self._own]))
+        self._own.update(with_own_content(self._objects, [sha for sha in shas if sha not in self._own], self._heads))
 
     def adds_own(self, merge: str) -> bool:
         """Whether a merge has content that none of its sides had."""
@@ -140,9 +142,9 @@ class Edits:
             if None in sides:
                 found[sha] = None
                 continue
-            ours, theirs = [set(entries(data or b"", sha)) for data in sides]
-            one = {name: (mode, blob.hex()) for mode, name, blob in ours - theirs}
-            other = {name: (mode, blob.hex()) for mode, name, blob in theirs - ours}
+            ours, theirs = [set(rows(data or b"", sha)) for data in sides]
+            one = {name: (mode, blob.hex()) for mode, name, blob in parted(ours - theirs)}
+            other = {name: (mode, blob.hex()) for mode, name, blob in parted(theirs - ours)}
             for name in one.keys() | other.keys():
                 path = f"{prefix}{name.decode('utf-8', 'replace')}"
                 pair = (one.get(name), other.get(name))

@@ -7,13 +7,15 @@ was there on one of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from release_mgmt.sources.git.objects import FILE_LIMIT, TREE, Objects, entries, head_of
+from release_mgmt.sources.git.objects import FILE_LIMIT, TREE, Head, Objects, head_of, parted, rows
 
 AT_ONCE = 25
 """Merges that are looked at together; their trees are in memory at the same time."""
+READ_AT_ONCE = 1_000_000
+"""Bytes of merged files that are compared together; their sides are in memory at the same time."""
 FEW = 30
 """Lines that are looked for in a file one by one; more are compared with all of its lines."""
 ENOUGH = 64
@@ -31,18 +33,27 @@ class _Merge:
     gone: list[str] = field(default_factory=list)
 
 
-def with_own_content(objects: Objects, shas: Sequence[str]) -> dict[str, bool]:
-    """Merge (full id) -> whether it has content of its own; False as well for what cannot be read."""
+def with_own_content(objects: Objects, shas: Sequence[str], heads: Mapping[str, Head]) -> dict[str, bool]:
+    """Merge (full id) -> whether it has content of its own; False as well for what cannot be read.
+
+    ``heads`` are those of merges and their parents that are known already, so that nobody has to ask for them.
+    """
     found: dict[str, bool] = {}
     for start in range(0, len(shas), AT_ONCE):
-        found.update(_looked_at(objects, shas[start : start + AT_ONCE]))
+        found.update(_looked_at(objects, shas[start : start + AT_ONCE], heads))
     return found
 
 
-def _looked_at(objects: Objects, shas: Sequence[str]) -> dict[str, bool]:
-    heads = {sha: head_of(data) for sha, data in objects.read_all(shas).items()}
-    above = {parent for head in heads.values() if head for parent in head[1]}
-    roots = {sha: head_of(data) for sha, data in objects.read_all(above).items()}
+def _heads(objects: Objects, shas: Iterable[str], known: Mapping[str, Head]) -> dict[str, Head | None]:
+    wanted = list(shas)
+    unknown = [sha for sha in wanted if sha not in known]
+    read = objects.read_all(unknown) if unknown else {}
+    return {sha: known[sha] if sha in known else head_of(read[sha]) for sha in wanted}
+
+
+def _looked_at(objects: Objects, shas: Sequence[str], known: Mapping[str, Head]) -> dict[str, bool]:
+    heads = _heads(objects, shas, known)
+    roots = _heads(objects, {parent for head in heads.values() if head for parent in head[1]}, known)
     merges = {sha: _Merge() for sha in shas}
     level: list[tuple[str, str, list[str | None]]] = []
     for sha, head in heads.items():
@@ -67,15 +78,19 @@ def _below(
         data = [b"" if tree is None else trees[tree] for tree in (result, *sides)]
         if any(one is None for one in data):
             continue
-        here, *others = [set(entries(one or b"", sha)) for one in data]
-        names = {name for _, name, _ in here}
-        lacking = [{name: (mode, blob) for mode, name, blob in other - here if name not in names} for other in others]
-        if set.intersection(*[set(one) for one in lacking]):
+        here, *others = [set(rows(one or b"", sha)) for one in data]
+        # Nearly all rows are those of some side; only what differs is taken apart.
+        changed = [{name: (mode, blob) for mode, name, blob in parted(here - other)} for other in others]
+        before = [{name: (mode, blob) for mode, name, blob in parted(other - here)} for other in others]
+        lacking = [was.keys() - now.keys() for was, now in zip(before, changed, strict=True)]
+        if set.intersection(*lacking):
             merge.own = True  # taken away though all sides have it
             continue
-        merge.gone += [blob.hex() for one in lacking for mode, blob in one.values() if mode != TREE]
-        for mode, name, blob in here.difference(*others):
-            theirs = [(that, other_blob.hex()) for other in others for that, one, other_blob in other if one == name]
+        for was, names in zip(before, lacking, strict=True):
+            merge.gone += [was[name][1].hex() for name in sorted(names) if was[name][0] != TREE]
+        for name in sorted(set.intersection(*[set(now) for now in changed])):
+            mode, blob = changed[0][name]
+            theirs = [(was[name][0], was[name][1].hex()) for was in before if name in was]
             if not theirs:
                 merge.own = True  # put in though none has it
             elif mode == TREE:
@@ -87,11 +102,28 @@ def _below(
 
 def _compare_files(objects: Objects, merges: Sequence[_Merge]) -> None:
     """A file of both sides is the merge's own when it is binary or has a line that no side has."""
+    sizes = objects.sizes([own for merge in merges for own, _ in merge.files])
+    portion: list[_Merge] = []
+    left = READ_AT_ONCE
     for merge in merges:
-        blobs = objects.read_all({blob for own, sides in merge.files for blob in (own, *sides)})
+        # Of what is missing or too large nothing is read.
+        merge.files = [file for file in merge.files if sizes.get(file[0], FILE_LIMIT + 1) <= FILE_LIMIT]
+        if not merge.files:
+            continue
+        portion.append(merge)
+        left -= sum([sizes[own] for own, _ in merge.files])
+        if left < 0:
+            _compare_portion(objects, portion)
+            portion, left = [], READ_AT_ONCE
+    _compare_portion(objects, portion)
+
+
+def _compare_portion(objects: Objects, merges: Sequence[_Merge]) -> None:
+    blobs = objects.read_all({blob for merge in merges for own, sides in merge.files for blob in (own, *sides)})
+    for merge in merges:
         for own, sides in merge.files:
             data = blobs[own]
-            if data is None or len(data) > FILE_LIMIT or any(blobs[side] is None for side in sides):
+            if data is None or any(blobs[side] is None for side in sides):
                 continue
             left = _beyond(data, [blobs[side] or b"" for side in sides])
             if left and merge.gone:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from release_mgmt.core.errors import BrokenInvariant
@@ -48,10 +48,27 @@ class Objects:
     def missing(self, shas: Sequence[str]) -> set[str]:
         """Those of ``shas`` (full ids) that the repository does not hold."""
         found: set[str] = set()
-        process = self._running()
+        for part, answers in self._described(shas):
+            if b" missing\n" in answers:
+                lines = answers.split(b"\n")
+                found.update(sha for sha, line in zip(part, lines, strict=False) if line.endswith(b" missing"))
+        return found
+
+    def sizes(self, shas: Sequence[str]) -> dict[str, int]:
+        """The bytes that objects given by their full ids have, without those that are missing."""
+        found: dict[str, int] = {}
+        for part, answers in self._described(shas):
+            for sha, line in zip(part, answers.split(b"\n"), strict=False):
+                words = line.split()
+                if len(words) == 3:
+                    found[sha] = int(words[2])
+        return found
+
+    def _described(self, shas: Sequence[str]) -> Iterator[tuple[Sequence[str], bytes]]:
+        """What git says of objects without giving them: so many ids, and a line for each."""
         for begin in range(0, len(shas), BATCH):
-            part = shas[begin : begin + BATCH]
-            process.stdin.write("".join(f"info {sha}\n" for sha in part).encode() + b"flush\n")
+            process, part = self._running(), shas[begin : begin + BATCH]
+            process.stdin.write("".join([f"info {sha}\n" for sha in part]).encode() + b"flush\n")
             process.stdin.flush()
             answers = b""
             while answers.count(b"\n") < len(part):
@@ -59,10 +76,7 @@ class Objects:
                 if not more:
                     break
                 answers += more
-            if b" missing\n" in answers:
-                lines = answers.split(b"\n")
-                found.update(sha for sha, line in zip(part, lines, strict=False) if line.endswith(b" missing"))
-        return found
+            yield part, answers
 
     def read(self, sha: str) -> bytes | None:
         """The bytes of any object given by its full id; None when it is missing."""
@@ -78,9 +92,14 @@ class Objects:
                 raise BrokenInvariant(f"not object ids: {part!r}")
             process.stdin.write("".join([f"contents {sha}\n" for sha in part]).encode() + b"flush\n")
             process.stdin.flush()
+            readline, read = process.stdout.readline, process.stdout.read
             for sha in part:
-                header = process.stdout.readline().split()
-                found[sha] = process.stdout.read(int(header[2]) + 1)[:-1] if len(header) == 3 else None
+                header = readline().split()
+                if len(header) == 3:
+                    found[sha] = read(int(header[2]))
+                    read(1)
+                else:
+                    found[sha] = None
         return found
 
     def at_root(self, commit: str, name: bytes) -> str | None:
@@ -89,18 +108,26 @@ class Objects:
         if data is None or not data.startswith(b"tree "):
             return None
         root = data[5 : data.index(b"\n")].decode()
-        return next((sha.hex() for _, one, sha in entries(self.read(root) or b"", root) if one == name), None)
+        return next((sha.hex() for _, one, sha in parted(rows(self.read(root) or b"", root)) if one == name), None)
 
 
 Found = tuple[bytes, bytes, bytes]
 """An entry of a tree: its mode, its name and the id of what stands there, in bytes."""
 
-_ENTRIES = {size: re.compile(rb"([0-7]+) ([^\0]+)\0(.{%d})" % size, re.DOTALL) for size in (20, 32)}
+_ROW = {size: re.compile(rb"[0-7]+ [^\0]+\0.{%d}" % size, re.DOTALL) for size in (20, 32)}
 
 
-def entries(tree: bytes, like: str) -> list[Found]:
-    """What stands in a tree, in a repository whose full ids look ``like`` this one."""
-    return _ENTRIES[len(like) // 2].findall(tree)
+def rows(tree: bytes, like: str) -> list[bytes]:
+    """The entries of a tree as they are written, in a repository whose full ids look ``like`` this one."""
+    return _ROW[len(like) // 2].findall(tree)
+
+
+def parted(written: Iterable[bytes]) -> Iterator[Found]:
+    """The parts of what :func:`rows` gives."""
+    for row in written:
+        mode, _, rest = row.partition(b" ")
+        name, _, blob = rest.partition(b"\0")
+        yield mode, name, blob
 
 
 @contextmanager
@@ -113,7 +140,11 @@ def objects_of(repository: Repository) -> Iterator[Objects]:
         objects.close()
 
 
-def head_of(data: bytes | None) -> tuple[str, list[str]] | None:
+Head = tuple[str, Sequence[str]]
+"""Of a commit the id of its tree and those of its parents."""
+
+
+def head_of(data: bytes | None) -> Head | None:
     """The tree and the parents of a commit."""
     if data is None or not data.startswith(b"tree "):
         return None
