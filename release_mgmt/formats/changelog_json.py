@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -75,15 +75,15 @@ class _Writer:
     def _joined(self, entries: Sequence[Entry]) -> bytes:
         kept = self._kept
         assert kept is not None
-        found = []
-        for entry in entries:
-            data = kept.get(id(entry))
-            if data is None:
-                data = orjson.dumps(entry_json(entry))
-                if not entry.also_in:  # those are made for one section each
-                    kept[id(entry)] = bytes(memoryview(data))  # a copy of just its size
-            found.append(data)
-        return b",".join(found)
+        found = [kept.get(id(entry)) for entry in entries]
+        if not all(found):
+            for at, entry in enumerate(entries):
+                if found[at] is None:
+                    data = bytes(memoryview(orjson.dumps(entry_json(entry))))  # a copy of just its size
+                    found[at] = data
+                    if not entry.also_in:  # those are made for one section each
+                        kept[id(entry)] = data
+        return b",".join(cast("list[bytes]", found))
 
 
 def pieces(record: Changelog) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from release_mgmt.core.changelog.first_timers import FirstTimers
 from release_mgmt.core.changelog.record import Accounting, Changelog, Entry, Previous, PullRequestRef, Section
@@ -224,10 +225,10 @@ class Assembly:
         tip = self.graph.head if release is None else release.commit
         size = self.releases.shipped_to_head if release is None else release.range_size
         entries = self._entries(part, twins)
-        names = {name for entry in entries for name in entry.authors}
+        names = set[str]().union(*[entry.authors for entry in entries])
         old = None if before is None else before.commit
         mask = 0 if before_place is None else self.releases.ancestors[before_place]
-        newcomers = self.firsts.among(names, old, lambda one: inside[one] >= 0 and bool(mask >> inside[one] & 1))
+        newcomers = self.firsts.among(names, old, mask, inside)
         previous = None if before is None else Previous(before.version.text, shas[before.commit])
         sha = None if tip is None else shas[tip]
         cancelled = tuple(
@@ -278,16 +279,16 @@ class Assembly:
         release = part.release
         known = self.plain[release is None]
         special = {*part.settled.links, *twins.at(part.place), *(release.first_in if release is not None else ())}
-        found = []
-        for change in part.settled.shown:
-            if change.commits[0] in special:
-                found.append(self._entry(change, part, twins))
-                continue
-            entry = known.get(id(change))
-            if entry is None:
-                entry = known[id(change)] = self._entry(change, part, twins)
-            found.append(entry)
-        return tuple(found)
+        shown = part.settled.shown
+        found = [known.get(id(change)) for change in shown]
+        if special:
+            for at in [at for at, change in enumerate(shown) if change.commits[0] in special]:
+                found[at] = self._entry(shown[at], part, twins)
+        if not all(found):
+            for at, change in enumerate(shown):
+                if found[at] is None:
+                    found[at] = known[id(change)] = self._entry(change, part, twins)
+        return tuple(cast("list[Entry]", found))
 
     def _entry(self, change: Change, part: Part, twins: Twins) -> Entry:
         newest, release = change.commits[0], part.release

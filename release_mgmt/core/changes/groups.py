@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
+from release_mgmt.core.changes.alone import ALONE, PLAIN, Kinds
 from release_mgmt.core.changes.mailmap import Mailmap
 from release_mgmt.core.changes.merged import Merged, by_key
 from release_mgmt.core.changes.messages import Facts, PrKey, title_key
 from release_mgmt.core.changes.model import Provider, PullRequest
+from release_mgmt.core.changes.ordinals import Ordinals
 from release_mgmt.core.history.graph import Graph
 
 BOTS = frozenset({
@@ -92,7 +94,9 @@ class ChangeBook:
         self.title_keys = TitleKeys()
         self._alone: dict[str, tuple[str, ...]] = {}
         self._made: dict[tuple[int, ...], Change] = {}
-        self._ordinals: dict[int, int] | None = None
+        self._kinds: Kinds | None = None
+        self._alone_at: list[Change | None] = []  # by commit: the change that it is by itself
+        self._ordinals: Ordinals | None = None
         self._titles: dict[str, list[int]] | None = None
         self._numbers: dict[PrKey, list[int]] | None = None
         self.undoing = frozenset(number for number, one in enumerate(self.facts) if one.undo is not None)
@@ -128,6 +132,7 @@ class ChangeBook:
         if min(self._merged.place(concerned, self.find), default=first) < first:
             return None
         self._own(())
+        self._sort_out_more(facts, told=bool(others))
         for commit in range(first, len(self.facts)):
             self._learn(commit)
         fresh = range(first, len(self.facts))
@@ -153,7 +158,7 @@ class ChangeBook:
         same = self._titles.setdefault(self.title_keys[facts.title], [])
         same.append(commit)
         if self._ordinals is not None and len(same) > 1:
-            self._count_one(same, self._ordinals)
+            self._ordinals.add(same)
 
     def titles(self) -> dict[str, list[int]]:
         """Commits by the form in which titles are compared, oldest first."""
@@ -216,16 +221,51 @@ class ChangeBook:
         merges = [commit for commit, parents in enumerate(self.graph.parents) if len(parents) > 1]
         return [commit for commit in merges if facts[commit].number is None and owner[commit] < 0]
 
+    @property
+    def kinds(self) -> Kinds:
+        """What each commit is in whatever section; told when the first section is asked for."""
+        if self._kinds is None:
+            self._kinds = Kinds(self.graph, self.facts, self.owner, self.adds_own)
+            self._alone_at = [None] * len(self.facts)
+        return self._kinds
+
+    def _sort_out_more(self, facts: Sequence[Facts], *, told: bool) -> None:
+        """Take more commits into the kinds; ``told`` that the forge has other words now for some that were known."""
+        if self._kinds is None:
+            return
+        if told:
+            self._alone_at = [None] * len(self._alone_at)
+        for commit in self._kinds.grow(facts):
+            change = self._alone_at[commit]
+            self._alone_at[commit] = None
+            if change is not None:
+                self._made[change.commits] = change  # kept, since others know it by its id()
+        self._alone_at.extend([None] * len(facts))
+
     def gather(self, commits: Sequence[int], inside: Sequence[int], place: int) -> tuple[list[Change], int]:
         """The changes of a section and how many of its commits belong to none: merges without number and own content.
 
         ``commits`` come newest first; ``inside[c] == place`` says that commit c is in the section.
         """
-        facts, owner, parents = self.facts, self.owner, self.graph.parents
+        kinds = self.kinds.of
+        facts, owner, parents, alone = self.facts, self.owner, self.graph.parents, self._alone_at
+        changes = [alone[commit] for commit in commits]
+        if all(changes):
+            return cast("list[Change]", changes), 0
         groups: dict[PrKey | int, list[int]] = {}
+        begun: list[int] = []  # where the groups stand among the changes
         plain = 0
-        for commit in commits:
+        for at, known in enumerate(changes):
+            if known is not None:
+                continue
+            commit = commits[at]
             key: PrKey | int | None = facts[commit].number
+            if kinds[commit] == ALONE:
+                changes[at] = alone[commit] = self._make((commit,), facts[commit].number)
+                continue
+            if kinds[commit] == PLAIN:
+                plain += 1
+                continue
             if key is None:
                 by = owner[commit]
                 while by >= 0 and inside[by] != place:
@@ -241,9 +281,12 @@ class ChangeBook:
             members = groups.get(key)
             if members is None:
                 groups[key] = [commit]
+                begun.append(at)
             else:
                 members.append(commit)
-        return [self._change(tuple(members), key) for key, members in groups.items()], plain
+        for at, (key, members) in zip(begun, groups.items(), strict=True):
+            changes[at] = self._change(tuple(members), key)
+        return [change for change in changes if change is not None], plain
 
     def _change(self, commits: tuple[int, ...], key: PrKey | int) -> Change:
         change = self._made.get(commits)
@@ -309,49 +352,10 @@ class ChangeBook:
         if len(self.graph.parents[commit]) > 1:
             return "c-" + hashlib.sha256(self.graph.shas[commit].encode()).hexdigest()[:16]
         if self._ordinals is None:
-            self._ordinals = self._count_titles()
+            self._ordinals = Ordinals(self.graph, self.authors, self.titles().values())
         title = self.title_keys[self.facts[commit].title]
-        text = "\0".join((self.authors[commit], title, str(self._ordinals.get(commit, 0))))
+        text = "\0".join((self.authors[commit], title, str(self._ordinals.of(commit))))
         return "c-" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
-
-    def _count_titles(self) -> dict[int, int]:
-        """For commits whose author wrote the same title before: how many of those are among their ancestors, in a row.
-
-        Ancestors never change, so neither does the number; a cherry-pick on another line gets that of its original.
-        """
-        ordinals: dict[int, int] = {}
-        for commits in self.titles().values():
-            if len(commits) == 1:
-                continue  # nearly all
-            by_author: dict[str, list[int]] = {}
-            for commit in commits:
-                if len(self.graph.parents[commit]) < 2:
-                    by_author.setdefault(self.authors[commit], []).append(commit)
-            for own in by_author.values():
-                if len(own) > 1:
-                    highest = 0
-                    for place, commit in enumerate(own):
-                        ordinals[commit] = self._count(own[:place], commit, highest, ordinals)
-                        highest = max(highest, ordinals[commit])
-        return ordinals
-
-    def _count_one(self, same: Sequence[int], ordinals: dict[int, int]) -> None:
-        """Count the last of some commits of one title."""
-        *earlier, commit = same
-        author, parents = self.authors[commit], self.graph.parents
-        own = [one for one in earlier if self.authors[one] == author and len(parents[one]) < 2]
-        if own and len(parents[commit]) < 2:
-            highest = max(ordinals.get(one, 0) for one in own)
-            ordinals[commit] = self._count(own, commit, highest, ordinals)
-
-    def _count(self, earlier: Sequence[int], commit: int, highest: int, ordinals: Mapping[int, int]) -> int:
-        best = -1
-        for before in reversed(earlier):
-            if ordinals.get(before, 0) > best and self.graph.contains(commit, before):
-                best = ordinals.get(before, 0)
-                if best == highest:
-                    break
-        return best + 1
 
 
 def _provider(word: str) -> Provider:

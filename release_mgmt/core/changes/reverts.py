@@ -38,7 +38,7 @@ class Settled:
         if not self.cancelled:
             return 0
         both = {change.newest: change for pair in self.cancelled for change in pair}
-        hidden = both.keys() - {change.newest for change in self.shown}
+        hidden = both.keys() - {change.newest for change in self.shown if change.commits[0] in both}
         return sum(len(both[newest].commits) for newest in hidden)
 
 
@@ -73,19 +73,20 @@ class Reverts:
     def settle(self, changes: list[Change], commits: Sequence[int]) -> Settled:
         """Cancel what a section itself takes back and link what it takes back of earlier ones; order is kept.
 
-        ``commits`` are all of the section's.
+        ``changes`` come newest first; ``commits`` are all of the section's.
         """
         if self.undoing.isdisjoint(commits):
             return Settled(changes)
         settled = Settled(changes)
-        oldest_first = sorted(changes, key=lambda change: change.commits[0])
+        oldest_first = changes[::-1]
         by_commit = {commit: change for change in changes for commit in change.commits}
         reverters: dict[int, list[Change]] = {}
         shipped: dict[int, Link] = {}
         has_targets: set[int] = set()
         may_undo = {by_commit[commit].newest for commit in self.undoing.intersection(commits) if commit in by_commit}
-        for at, change in enumerate(oldest_first):
-            undo = self._undo(change) if change.commits[0] in may_undo else None
+        for at in [at for at, change in enumerate(oldest_first) if change.commits[0] in may_undo]:
+            change = oldest_first[at]
+            undo = self._undo(change)
             if undo is None or undo.part:
                 continue
             inside, link = self._targets(change, undo, oldest_first[:at], by_commit)
@@ -117,10 +118,9 @@ class Reverts:
         changes, shipped = settled.shown, settled.links
         effective: dict[int, bool] = {}  # of what is taken back; all else stands
         hidden: set[int] = set()
-        for change in reversed(oldest_first):
-            takers = reverters.get(change.commits[0])
-            if takers is None:
-                continue
+        taken_back = [change for change in reversed(oldest_first) if change.commits[0] in reverters]
+        for change in taken_back:
+            takers = reverters[change.newest]
             by = next((r for r in reversed(takers) if effective.get(r.newest, True)), None)
             effective[change.newest] = by is None
             if by is not None:
@@ -133,8 +133,8 @@ class Reverts:
         # A second revert of what is gone already goes with it: hidden, so it needs its pair too.
         settled.cancelled += [
             (target, by)
-            for target in reversed(oldest_first)
-            for by in reverters.get(target.commits[0], ())
+            for target in taken_back
+            for by in reverters[target.newest]
             if by.newest in hidden and by.newest not in paired
         ]
         settled.cancelled.reverse()

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from release_mgmt.core.changes.groups import Change, ChangeBook
+from release_mgmt.core.changes.groups import Change, ChangeBook, TitleKeys
 from release_mgmt.core.changes.messages import PrKey, title_key
 
 Item = tuple[int, Change]
@@ -63,6 +63,30 @@ class Budget:
     left: int = PATCH_LIMIT
 
 
+class _Alone:
+    """The changes of one commit of a place that nothing was joined with, found by their people and titles."""
+
+    def __init__(self, items: Sequence[Item], keys: TitleKeys) -> None:
+        self.items = items
+        self._keys = keys
+        self._by_author: dict[str, list[int]] = {}
+        self._by_title: dict[str, list[int]] = {}
+
+    def likely(self, of: Sequence[Item]) -> list[Item]:
+        """Those by the same people or under the same titles."""
+        if not self._by_title:
+            for at, (_, change) in enumerate(self.items):
+                self._by_title.setdefault(self._keys[change.title], []).append(at)
+                for name in change.authors:
+                    self._by_author.setdefault(name, []).append(at)
+        found: set[int] = set()
+        for name in {name for _, change in of for name in change.authors}:
+            found.update(self._by_author.get(name, ()))
+        for _, change in of:
+            found.update(self._by_title.get(self._keys[change.title], ()))
+        return [self.items[at] for at in sorted(found)]
+
+
 class Joiner:
     """Finds the twins among the sections of one package.
 
@@ -89,13 +113,6 @@ class Joiner:
         self._cut = False  # whether some of what is unreleased was not
         self._class: dict[tuple[int, int], list[Item]] = {}
         self._by_commit: dict[int, dict[int, Change]] = {}
-
-    def _likely(self, items: Sequence[Item], of: Sequence[Item]) -> list[Item]:
-        """Those by the same people or under the same titles."""
-        people = {name for _, change in of for name in change.authors}
-        keys = self._book.title_keys
-        titles = {keys[change.title] for _, change in of}
-        return [item for item in items if keys[item[1].title] in titles or not people.isdisjoint(item[1].authors)]
 
     def _item(self, commit: int) -> Item | None:
         """The place and the change that show a commit."""
@@ -126,10 +143,13 @@ class Joiner:
         return found
 
     def _numbers(self) -> None:
-        by_number: dict[tuple[str, int], list[Item]] = {}
+        wanted = self._book.kinds.several() | {
+            ("#", number) for commit in self._book.renumbered for number in self._book.facts[commit].others
+        }
+        by_number: dict[PrKey, list[Item]] = {}
         for place, changes in self._shown.items():
             for change in changes:
-                if change.number is not None:
+                if change.number in wanted:
                     by_number.setdefault(change.number, []).append((place, change))
         for items in by_number.values():
             if len(items) == 1:
@@ -199,22 +219,22 @@ class Joiner:
         unreleased the oldest are compared and not counted, so that new commits change nothing of what was found before.
         """
         skipped = 0
-        left: dict[int, list[Item]] = {}  # places that several lines are compared with
+        left: dict[int, _Alone] = {}  # places that several lines are compared with
         for place in sorted(side, reverse=True):
             alone = self._single(place)
             near = self._neighbours(place, side) if alone else []
             if not near:
                 continue
-            others = left.get(near[0])
-            if others is None:
-                others = left[near[0]] = self._single(near[0])
-            beyond = False
+            beside = left.get(near[0])
+            if beside is None:
+                beside = left[near[0]] = _Alone(self._single(near[0]), self._book.title_keys)
+            others, beyond = beside.items, False
             if near == [self._open]:
                 beyond = len(others) > PATCH_LIMIT
                 others, counted = self._oldest(others), len(alone)
             else:
                 if len(alone) + len(others) > budget.left:
-                    others = self._likely(others, alone)
+                    others = beside.likely(alone)
                 if not others:
                     continue
                 counted = len(alone) + len(others)
@@ -240,7 +260,7 @@ class Joiner:
                 f"maintenance lines: too many; of others, backports with another title and no number are listed twice"
             )
 
-    def _oldest(self, items: Sequence[Item]) -> list[Item]:
+    def _oldest(self, items: Sequence[Item]) -> Sequence[Item]:
         return sorted(items, key=lambda item: item[1].newest)[:PATCH_LIMIT]
 
     def _equal(self, others: Sequence[Item], alone: Sequence[Item], patches: Patches) -> None:

@@ -1,0 +1,57 @@
+"""Commits of one author under one title, told apart by how many of them each was built on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from release_mgmt.core.history.graph import Graph
+
+
+class Ordinals:
+    """For commits whose author wrote the same title before: how many of those are among their ancestors, in a row.
+
+    Ancestors never change, so neither does the number; a cherry-pick on another line gets that of its original.
+    """
+
+    def __init__(self, graph: Graph, authors: Sequence[str], titled: Iterable[Sequence[int]]) -> None:
+        """``titled`` are the commits of each title, oldest first."""
+        self._graph = graph
+        self._authors = authors
+        self._of: dict[int, int] = {}
+        for commits in titled:
+            if len(commits) == 1:
+                continue  # nearly all
+            by_author: dict[str, list[int]] = {}
+            for commit in commits:
+                if len(graph.parents[commit]) < 2:
+                    by_author.setdefault(authors[commit], []).append(commit)
+            for own in by_author.values():
+                if len(own) > 1:
+                    self._count_all(own)
+
+    def of(self, commit: int) -> int:
+        """The number of one commit."""
+        return self._of.get(commit, 0)
+
+    def add(self, same: Sequence[int]) -> None:
+        """Count the last of some commits of one title."""
+        *earlier, commit = same
+        author, parents = self._authors[commit], self._graph.parents
+        own = [one for one in earlier if self._authors[one] == author and len(parents[one]) < 2]
+        if own and len(parents[commit]) < 2:
+            self._of[commit] = self._count(own, commit, max(self.of(one) for one in own))
+
+    def _count_all(self, own: Sequence[int]) -> None:
+        highest = 0
+        for place, commit in enumerate(own):
+            self._of[commit] = self._count(own[:place], commit, highest)
+            highest = max(highest, self._of[commit])
+
+    def _count(self, earlier: Sequence[int], commit: int, highest: int) -> int:
+        best = -1
+        for before in reversed(earlier):
+            if self.of(before) > best and self._graph.contains(commit, before):
+                best = self.of(before)
+                if best == highest:
+                    break
+        return best + 1
