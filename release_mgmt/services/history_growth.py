@@ -14,9 +14,10 @@ from release_mgmt.core.changelog import Entry, Section
 from release_mgmt.core.changelog.growth import Growth
 from release_mgmt.core.history import Commit as GitCommit
 from release_mgmt.core.permissions import Actor
+from release_mgmt.services.commit_rows import add_commits
 from release_mgmt.services.history import Found, Request
 from release_mgmt.services.history_reading import Reading
-from release_mgmt.services.history_rows import Synced, Writer, add_commits
+from release_mgmt.services.history_rows import Synced, Writer
 from release_mgmt.services.mirrored import entry_with, section_with
 from release_mgmt.services.stored_history import entries_of, instant, record_of, section_of
 from release_mgmt.sources.git import Refs

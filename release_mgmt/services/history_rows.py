@@ -1,4 +1,4 @@
-"""Rows of a repository's history: written where they differ, tags that moved or went told and kept."""
+"""Rows of a repository's releases, changes and tags, written where they differ; tags that moved or went are told."""
 
 from __future__ import annotations
 
@@ -10,18 +10,15 @@ from typing import Any, cast
 from sqlalchemy import Table, bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from release_mgmt.core.changelog import Assembly, Entry, Section
-from release_mgmt.core.history import Commit as GitCommit
+from release_mgmt.core.changelog import Entry, Section
 from release_mgmt.core.permissions import Action, Actor
 from release_mgmt.core.text import clean
 from release_mgmt.services import audit, forges, mirrored
+from release_mgmt.services.commit_rows import BATCH
 from release_mgmt.services.history import Found
 from release_mgmt.services.stored_history import entries_of, instant, record_of, release_id, section_of
 from release_mgmt.store.models.repositories import FLAG, Change, ChangeCommit, Commit, Release, Repository, Tag
-from release_mgmt.store.session import Store
 
-BATCH = 2_000
-SUBJECT = 500
 _WRITTEN = ("title", "summary", "author", "provider", "number", "ready", "base_sha", "head_sha", "merged_at",
             "happened_at", "release_id", "rank", "record")  # fmt: skip
 
@@ -41,63 +38,11 @@ class Synced:
     gone_tags: tuple[str, ...] = ()
 
 
-def store_commits(
-    store: Store, repository_id: str, found: Found, fresh: Mapping[str, GitCommit], known: set[str]
-) -> None:
-    """New commits, in batches of their own: they mean nothing until changes name them, so others need not wait.
-
-    New commits are never ancestors of known ones, so counting on keeps parents first.
-    """
-    ordered = [sha for sha in found.history.graph.shas if sha in fresh]
-    for start in range(0, len(ordered), BATCH):
-        part = [fresh[sha] for sha in ordered[start : start + BATCH]]
-        with store.write() as session:
-            query = select(Commit.sha).where(
-                Commit.repository_id == repository_id, Commit.sha.in_([c.sha for c in part])
-            )
-            present = set(session.scalars(query))
-            missing = [commit for commit in part if commit.sha not in present]
-            add_commits(session, repository_id, missing, len(known) + start, found.made)
-
-
-def add_commits(
-    session: Session, repository_id: str, commits: Sequence[GitCommit], position: int, made: Assembly
-) -> None:
-    """Commits that are not stored yet; the first of them gets the ``position``."""
-    authors, number = made.book.authors, made.graph.number
-    rows = [
-        _commit_row(repository_id, commit, position + at, authors[number[commit.sha]])
-        for at, commit in enumerate(commits)
-    ]
-    if rows:
-        session.execute(_NEW_COMMITS, rows)
-
-
-def _commit_row(repository_id: str, commit: GitCommit, position: int, author: str) -> dict[str, Any]:
-    subject, _, body = commit.message.strip().partition("\n")
-    return {
-        "repository_id": repository_id,
-        "sha": commit.sha,
-        "position": position,
-        "parents": " ".join(commit.parents),
-        "tree": commit.tree,
-        "author": author,
-        "author_key": clean(commit.author_email.lower(), 200) or None,
-        "authored_at": instant(commit.authored_at),
-        "committed_at": instant(commit.committed_at),
-        "subject": clean(subject, SUBJECT),
-        "body": clean(body.strip()) or None,
-        "patch_id": None,
-        "release_id": None,
-    }
-
-
 # Made once: SQLAlchemy takes longer to build and to recognise a statement than SQLite to run it.
 _OWN = [Change.__table__.c[name] for name in ("id", "state", *_WRITTEN)]
 _FROM_GIT = or_(Change.__table__.c.kind.is_(None), Change.__table__.c.kind != FLAG)  # flags are reported, not read
 _STORED = select(*_OWN).where(Change.__table__.c.repository_id == bindparam("repository"), _FROM_GIT)
 _STORED_SOME = _STORED.where(Change.__table__.c.id.in_(bindparam("ids", expanding=True)))
-_NEW_COMMITS = insert(cast("Table", Commit.__table__))
 _NEW_CHANGES = insert(cast("Table", Change.__table__))
 _NEW_CHANGE_COMMITS = insert(cast("Table", ChangeCommit.__table__))
 

@@ -19,10 +19,11 @@ from release_mgmt.core.errors import Conflict, NotFound
 from release_mgmt.core.history import Commit as GitCommit
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.services import mirrored, pull_requests
+from release_mgmt.services.commit_rows import store_commits
 from release_mgmt.services.history import Request, read_with
 from release_mgmt.services.history_growth import GROWTH_LIMIT, GrowthWriter, Readings, Standing
 from release_mgmt.services.history_reading import Progress, Reading, read_aliases, read_commits
-from release_mgmt.services.history_rows import Synced, Writer, store_commits
+from release_mgmt.services.history_rows import Synced, Writer
 from release_mgmt.services.mirrored import Sources
 from release_mgmt.services.stored_history import digest, plain
 from release_mgmt.sources.git import Refs
