@@ -14,6 +14,7 @@ from release_mgmt.store.models.repositories import Change, PullRequestRow
 from release_mgmt.store.models.scheduling import StageRow
 
 _CHUNK = 500  # SQLite takes a limited number of values in one statement
+_FEW = 2_000
 
 
 def marks(session: Session, changes: Collection[str]) -> dict[str, bool]:
@@ -33,14 +34,17 @@ def marks(session: Session, changes: Collection[str]) -> dict[str, bool]:
     return found
 
 
-def labelled(session: Session) -> frozenset[str]:
-    """The changes that a label of their pull request keeps from the business; the database reads the labels."""
+def labelled(session: Session, changes: Collection[str]) -> frozenset[str]:
+    """Those of the changes that a label of their pull request keeps from the business (the database reads labels)."""
     labels = PullRequestRow.record["labels"].as_string()
     same = and_(PullRequestRow.repository_id == Change.repository_id, PullRequestRow.number == Change.number)
-    found = session.execute(
-        select(Change.id, PullRequestRow.record["labels"]).join(PullRequestRow, same).where(labels.ilike("%internal%"))
+    statement = select(Change.id, PullRequestRow.record["labels"]).join(PullRequestRow, same)
+    if len(changes) <= _FEW:  # of many, all are read in one go and the others left out
+        statement = statement.where(Change.id.in_(sorted(changes)))
+    found = session.execute(statement.where(labels.ilike("%internal%")))
+    return frozenset(
+        change for change, names in found if change in changes and is_internal(str(name) for name in names or ())
     )
-    return frozenset(change for change, names in found if is_internal(str(name) for name in names or ()))
 
 
 def rolled_back(session: Session, changes: Collection[str]) -> dict[str, datetime]:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from release_mgmt.core.audience import Audience
 from release_mgmt.core.calendar import (
+    ChangeFact,
     FreezeFact,
     Kept,
     Shown,
@@ -77,11 +78,13 @@ def refresh(
     place = _Calendar(calendar, name, time_zone, identity or calendar)
     facts: dict[tuple[str, str], Fact] = {("window", fact.identity): fact for fact in windows}
     facts |= {("freeze", fact.identity): fact for fact in freezes}
-    labelled = publicity.labelled(session)
-    # A plain statement, not entities: ten thousand rows are read for each plan.
+    labelled = publicity.labelled(session, {change.id for fact in facts.values() for change in _changes(fact)})
+    # A plain statement, not entities: ten thousand rows may be read for a plan. What ended before all that it holds is
+    # history that it tells nothing of.
     table = inspect(FeedEventRow).local_table.c
+    since = min([now, *(_day(fact.end) for fact in facts.values())])
     statement = select(table.kind, table.key, table.uid, table.told, table.ends_at > now).where(
-        table.audience == Audience.RELEASE_MANAGER.value, table.calendar == calendar
+        table.audience == Audience.RELEASE_MANAGER.value, table.calendar == calendar, table.ends_at >= since
     )
     stored = {(kind, key): (uid, last, ahead) for kind, key, uid, last, ahead in session.execute(statement)}
     told: list[_Told] = []
@@ -122,12 +125,16 @@ def _is_plain(change: str) -> bool:
     return change.isascii() and change.isprintable() and not set(change) & set('"\\')
 
 
+def _changes(fact: Fact) -> tuple[ChangeFact, ...]:
+    return fact.changes if isinstance(fact, WindowFact) else ()
+
+
 def _digest(fact: Fact, labelled: Collection[str]) -> str:
     """Of what a plan tells of an event, and of the labels that keep its changes from the business. Notes and marks of
     people are not in it: whoever writes one calls ``rejoin``."""
     kept = []
-    if labelled and isinstance(fact, WindowFact):
-        kept = [change.id for change in fact.changes if change.id in labelled]
+    if labelled:
+        kept = [change.id for change in _changes(fact) if change.id in labelled]
     try:
         content = orjson.dumps((fact, kept))
     except TypeError:  # half a surrogate pair, which UTF-8 cannot say
@@ -218,6 +225,8 @@ def _kept(row: FeedEventRow) -> Kept:
 
 
 def _instant(text: str) -> datetime:
-    if "T" in text:
-        return datetime.fromisoformat(text)
-    return datetime.combine(date.fromisoformat(text), time(), UTC)
+    return datetime.fromisoformat(text) if "T" in text else _day(date.fromisoformat(text))
+
+
+def _day(value: datetime | date) -> datetime:
+    return value if isinstance(value, datetime) else datetime.combine(value, time(), UTC)

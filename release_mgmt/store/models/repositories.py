@@ -147,6 +147,7 @@ class PullRequestRow(Base):
     __table_args__ = (
         Index(None, "repository_id", "merge_sha"),
         Index(None, "repository_id", "head_sha"),
+        Index(None, "repository_id", "number"),  # a change names its number, and a provider that may be unknown
     )
 
 
