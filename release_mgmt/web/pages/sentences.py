@@ -19,7 +19,8 @@ from release_mgmt.core.planning.model import MESSAGES
 from release_mgmt.services import directory
 from release_mgmt.services.directory import Directory
 from release_mgmt.web.context import context
-from release_mgmt.web.pages.language import mark, say, term, words
+from release_mgmt.web.pages import refusals
+from release_mgmt.web.pages.language import listing, mark, say, term, words
 
 FORMS = (
     # the gate
@@ -143,7 +144,7 @@ def planned(reason: Mapping[str, Any]) -> str:
 @lru_cache(maxsize=1)
 def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
     found = []
-    for form in FORMS:
+    for form in (*FORMS, *refusals.FORMS):
         parts = re.split(r"{(\w+)}", form)
         pattern = "".join(f"(?P<{part}>.+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
         found.append((form, re.compile(pattern, re.DOTALL)))
@@ -153,8 +154,10 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
 def _value(name: str, value: str, names: Directory | None) -> str:
     if name == "team":
         return (names or _names()).team(value)
-    if name == "role":
+    if name in {"role", "level"}:
         return term(value)
+    if name == "roles":
+        return listing(term(each) for each in value.split(", "))
     if name == "window":
         return _window(value)
     return again(value, names) if name == "first" else value
