@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from release_mgmt.web.pages import grids
+from release_mgmt.web.pages import grids, schedule
 from release_mgmt.web.pages.moment import Wall, relative, zone_or_none
-from release_mgmt.web.pages.parts import FreezeBand, Meter, Person, WindowCard
+from release_mgmt.web.pages.parts import ChangeLine, FreezeBand, Meter, Person, Team, WindowCard
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -122,3 +123,18 @@ def test_a_freeze_of_whole_days_shades_only_the_days_of_its_own_calendar_for_eve
         cells = [cell for week in grid.weeks for cell in week]
         assert [cell.day.day for cell in cells if cell.freezes] == [24, 27, 28], zone
         assert [cell.day.day for cell in cells if cell.frozen] == [27, 28], zone
+
+
+def test_a_window_for_teams_counts_what_affects_them_and_what_was_left_out():
+    """A change that names no team affects everybody; a window that holds changes of others alone is not empty."""
+    pricing, fraud = Team("pricing", "Pricing"), Team("fraud", "Fraud")
+    lines = tuple(
+        ChangeLine(name, name, level, "/c", "r", teams=teams)
+        for name, level, teams in (("a", "minor", (pricing,)), ("b", "major", (fraud,)), ("c", "minor", ()))
+    )
+    held = replace(window(NOW), changes=lines, total=None)
+    mine = schedule.for_teams(held, frozenset({"pricing"}))
+    assert ([one.id for one in mine.changes], mine.count, mine.majors, mine.others) == (["a", "c"], 2, 0, 1)
+    others = schedule.for_teams(replace(held, changes=lines[1:2]), frozenset({"pricing"}))
+    assert (others.count, others.others) == (0, 1)
+    assert schedule.for_teams(held, frozenset()) is held

@@ -62,8 +62,9 @@ def _page() -> HomePage:
     last = first + timedelta(days=34)
     start, end = grids.bounds(first, last, wall.zone)
     seen = schedule.picture(start, max(end, wall.now + FAR))
-    ahead = [card for card in seen.windows if card.end > wall.now and card.state not in {"cancelled", "released"}]
-    coming = [one for one in (schedule.for_teams(card, mine) for card in ahead) if one.count]
+    shown = [schedule.for_teams(card, mine) for card in seen.windows]
+    ahead = [card for card in shown if card.end > wall.now and card.state not in {"cancelled", "released"}]
+    coming = [card for card in ahead if card.count]
     soon = [card for card in coming if card.start < wall.now + SOON]
     count = sum(card.count for card in soon)
     who = listing(seen.team_name(slug) for slug in sorted(mine)) if mine else say("all teams")
@@ -80,7 +81,7 @@ def _page() -> HomePage:
         who=who,
         next=coming[0] if coming else None,
         groups=(addresses.group(say("Team"), "team", [(one.slug, one.name) for one in seen.teams]),),
-        month=grids.weeks_grid(wall, first, last, seen.windows, seen.freezes, seen.holidays),
+        month=grids.weeks_grid(wall, first, last, shown, seen.freezes, seen.holidays),
         coming=schedule.with_facts(coming[:6], listed=8),
         moved=schedule.recent_moves(mine, wall.now - SOON),
         empty=not seen.calendars,

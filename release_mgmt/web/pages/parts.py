@@ -155,7 +155,7 @@ class ChangeLine:
 
 @dataclass(frozen=True, slots=True)
 class WindowCard:
-    """One window; ``flags`` are the clock-change flags in words."""
+    """One window; ``flags`` are the clock-change flags in words, ``others`` counts changes left out of ``changes``."""
 
     title: str
     href: str
@@ -171,6 +171,7 @@ class WindowCard:
     conflicts: tuple[Reason, ...] = ()
     total: int | None = None
     reason: str | None = None
+    others: int = 0
 
     @property
     def count(self) -> int:

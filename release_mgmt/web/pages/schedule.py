@@ -230,7 +230,7 @@ def for_teams(found: WindowCard, mine: frozenset[str]) -> WindowCard:
     if not mine:
         return found
     kept = tuple(one for one in found.changes if not one.teams or {team.slug for team in one.teams} & mine)
-    return replace(found, changes=kept)
+    return replace(found, changes=kept, others=len(found.changes) - len(kept))
 
 
 def plan_move(found: MoveView, names: Directory) -> PlanMove:
