@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from release_mgmt.core.errors import Forbidden, InvalidInput, NotFound, ReleaseMgmtError, TooMany, Unauthenticated
 from release_mgmt.core.permissions import EVERYWHERE, Action, Scope, Via
 from release_mgmt.formats.words import languages
-from release_mgmt.services import people, signin, tokens
+from release_mgmt.services import directory, people, signin, tokens
 from release_mgmt.web import auth
 from release_mgmt.web.auth import needs, safe_next
 from release_mgmt.web.context import context
@@ -150,7 +150,9 @@ def _sentence(person: people.PersonView) -> str:
         for one in person.grants
     )
     if person.teams:
-        return say("You are {roles} here, in {teams}.", roles=roles, teams=listing(person.teams))
+        names = directory.look_up(context.store, context.actor)
+        teams = listing(names.team(one) for one in person.teams)
+        return say("You are {roles} here, in {teams}.", roles=roles, teams=teams)
     return say("You are {roles} here.", roles=roles)
 
 

@@ -9,13 +9,13 @@ from werkzeug.wrappers import Response
 
 from release_mgmt.core.errors import ReleaseMgmtError
 from release_mgmt.core.permissions import EVERYWHERE, Action, Role
-from release_mgmt.services import jobs, people, repositories, signin
+from release_mgmt.services import directory, jobs, people, repositories, signin
 from release_mgmt.services.people import Grant, PersonView
 from release_mgmt.settings import settings_fields
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses, forms
-from release_mgmt.web.pages.language import many, mark, say
+from release_mgmt.web.pages.language import listing, many, mark, say
 from release_mgmt.web.pages.parts import Problem
 from release_mgmt.web.pages.site import blueprint, draw
 
@@ -71,10 +71,11 @@ def admin() -> str:
 
 @dataclass(frozen=True, slots=True)
 class PeoplePage:
-    """People and a form for a new one."""
+    """People and a form for a new one; ``teams`` are the names of each one's teams, by id."""
 
     sentence: str
     people: tuple[PersonView, ...]
+    teams: dict[str, str]
     next: str | None
     text: str
     roles: tuple[tuple[str, str], ...]
@@ -93,11 +94,13 @@ def admin_people() -> str:
 def _people_page(problem: Problem | None = None, link: str | None = None, link_for: str | None = None) -> str:
     text = request.args.get("text", "").strip()
     found, after = people.search(context.store, context.actor, text=text or None, after=request.args.get("cursor"))
+    names = directory.look_up(context.store, context.actor)
     view = PeoplePage(
         many("{count} person matches.", "{count} people match.", len(found))
         if text
         else many("{count} person.", "{count} people.", len(found)),
         tuple(found),
+        {one.id: listing(names.team(slug) for slug in one.teams) for one in found},
         addresses.next_page(after),
         text,
         ROLES,
