@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
@@ -50,7 +51,10 @@ class Change(NamedTuple):
 
 
 class TitleKeys(dict[str, str]):
-    """Titles and the form in which they are compared, made once each: packages of one history share their changes."""
+    """Titles and the form in which they are compared, made once each: packages of one history share their changes.
+
+    Those of all changes that were made are among them.
+    """
 
     def __missing__(self, title: str) -> str:
         key = self[title] = title_key(title)
@@ -163,9 +167,11 @@ class ChangeBook:
     def titles(self) -> dict[str, list[int]]:
         """Commits by the form in which titles are compared, oldest first."""
         if self._titles is None:
-            self._titles, keys = {}, self.title_keys
+            keys = self.title_keys
+            found: dict[str, list[int]] = defaultdict(list)
             for commit, facts in enumerate(self.facts):
-                self._titles.setdefault(keys[facts.title], []).append(commit)
+                found[keys[facts.title]].append(commit)
+            self._titles = dict(found)
         return self._titles
 
     def numbered(self, number: PrKey) -> Sequence[int]:
@@ -296,14 +302,16 @@ class ChangeBook:
         return change
 
     def _make(self, commits: tuple[int, ...], number: PrKey | None) -> Change:
-        lead = self.lead(commits, number)
+        lead = commits[0] if len(commits) == 1 else self.lead(commits, number)
         facts = self.facts[lead]
         title, provider = facts.title or "(no message)", facts.provider
+        self.title_keys[title]  # learns it
         if number is None:
             return Change(self._direct_key(lead), title, None, "unknown", commits, self._people(commits), facts.details)
         pull = self._pulls.get(number)
         if pull is not None:
             title = pull.title or title
+            self.title_keys[title]
             provider = _provider(pull.provider)
         elif provider in {"unknown", "github"} and self._forge != "unknown":
             provider = self._forge

@@ -148,9 +148,9 @@ class Joiner:
         }
         by_number: dict[PrKey, list[Item]] = {}
         for place, changes in self._shown.items():
-            for change in changes:
-                if change.number in wanted:
-                    by_number.setdefault(change.number, []).append((place, change))
+            for change in [one for one in changes if one.number in wanted]:
+                assert change.number is not None
+                by_number.setdefault(change.number, []).append((place, change))
         for items in by_number.values():
             if len(items) == 1:
                 continue  # nearly all
@@ -187,12 +187,11 @@ class Joiner:
             wanted.update(change.title for change in self._shown.get(place, ()))
         keys = self._book.title_keys
         known = {keys[title] for title in wanted}
+        same = {title for title, key in keys.items() if key in known}
         by_title: dict[str, list[Item]] = {}
         for place, changes in self._shown.items():
-            for change in changes:
-                key = keys[change.title]
-                if key in known:
-                    by_title.setdefault(key, []).append((place, change))
+            for change in [one for one in changes if one.title in same]:
+                by_title.setdefault(keys[change.title], []).append((place, change))
         for items in by_title.values():
             if len(items) == 1:
                 continue

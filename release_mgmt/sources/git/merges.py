@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from release_mgmt.sources.git.objects import FILE_LIMIT, TREE, Head, Objects, head_of, parted, rows
 
-AT_ONCE = 25
+AT_ONCE = 100
 """Merges that are looked at together; their trees are in memory at the same time."""
 READ_AT_ONCE = 1_000_000
 """Bytes of merged files that are compared together; their sides are in memory at the same time."""
@@ -72,13 +72,13 @@ def _below(
     """Sort out one level of trees; the trees of the next that differ from those of every side."""
     level = [one for one in level if not merges[one[0]].own]
     trees = objects.read_all({tree for _, result, sides in level for tree in (result, *sides) if tree})
+    written = {tree: None if data is None else set(rows(data, tree)) for tree, data in trees.items()}
     following = []
     for sha, result, sides in level:
-        merge = merges[sha]
-        data = [b"" if tree is None else trees[tree] for tree in (result, *sides)]
-        if any(one is None for one in data):
-            continue
-        here, *others = [set(rows(one or b"", sha)) for one in data]
+        merge, here = merges[sha], written[result]
+        others = [side for tree in sides if (side := written[tree] if tree else set[bytes]()) is not None]
+        if here is None or len(others) < len(sides):
+            continue  # what cannot be read is no evidence
         # Nearly all rows are those of some side; only what differs is taken apart.
         changed = [{name: (mode, blob) for mode, name, blob in parted(here - other)} for other in others]
         before = [{name: (mode, blob) for mode, name, blob in parted(other - here)} for other in others]
