@@ -62,11 +62,13 @@ def set_note(
                 session.delete(row)
             row = None
         elif row is None:
-            row = NoteRow(change_id=change, language=language, text=words, updated_at=now)
+            row = NoteRow(change_id=change, language=language, text="", updated_at=now)
             session.add(row)
         if row is not None:
-            row.text, row.action = words, one_line(action, 500) if action else None
-            row.person, row.updated_at = actor.person, now
+            told = (words, one_line(action, 500) if action else None)
+            if (row.text, row.action) != told:  # a note that says the same moves no text
+                row.person, row.updated_at = actor.person, now
+            row.text, row.action = told
         session.flush()
         audit.record(
             session, actor, now, action="note.set", subject=f"change:{change}", before=before,

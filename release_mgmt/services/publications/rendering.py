@@ -44,7 +44,7 @@ def rendered(
     if form == "html":
         return pages.page(shown, say).encode()
     if form == "atom":
-        return _atom(shown, say, own, site, repository, times, page)
+        return _atom(shown, say, own, site, repository, {"package": package, "version": version}, times, page)
     if len(shown.sections) != 1:
         raise InvalidInput.at("version", "is needed: this form is the text of one release")
     section = shown.sections[0]
@@ -89,6 +89,7 @@ def _atom(
     own: str,
     site: str,
     repository: str,
+    narrowed: dict[str, str | None],
     times: dict[tuple[str, str], datetime],
     page: int,
 ) -> bytes:
@@ -98,8 +99,17 @@ def _atom(
     def updated(section: SectionView) -> datetime:
         return times.get((section.package or "", section.version or ""), _EPOCH)
 
-    base = (
-        f"{site}/api/v1/repositories/{quote(repository, safe='')}/changelog?format=atom&audience={shown.audience.value}"
-    )
+    asked = {"audience": shown.audience.value, "language": shown.language} | narrowed
+    query = "".join(f"&{name}={quote(value, safe='')}" for name, value in asked.items() if value is not None)
+    base = f"{site}/api/v1/repositories/{quote(repository, safe='')}/changelog?format=atom{query}"
     address = atom.Address(lambda number: f"{base}&page={number}", own, lambda section: f"{own}#{section.anchor}")
-    return atom.render(shown, say, address, updated=updated, number=page)
+    chosen = [f"{name}={value}" for name, value in narrowed.items() if value is not None]
+    return atom.render(
+        shown,
+        say,
+        address,
+        identity="/".join((repository, *chosen)),
+        updated=updated,
+        number=page,
+        entry_names=lambda section: (repository, section.package or "", section.version or "unreleased"),
+    )

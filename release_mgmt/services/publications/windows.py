@@ -151,6 +151,10 @@ def _record(
             )
         )
         changed = {key: at for key, at in touched}  # noqa: C416 - rows are not plain pairs
+    for one, changes in found:  # what must be done is in no event
+        read = (key.id for key in changes if audience is not Audience.BUSINESS or not marks.get(key.id))
+        written = [note.updated_at for key in read for note in notes.get(key, ())]
+        changed[one.key] = max((changed.get(one.key, _EPOCH), *written))
     known = {
         key: Annotation(
             internal=marks.get(key, False),

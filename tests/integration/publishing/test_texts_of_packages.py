@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import feedparser
 import pytest
 
 from release_mgmt.core.audience import Annotation, Audience
+from release_mgmt.core.permissions import Actor, Role, Via
 from release_mgmt.formats.words import Words
 from release_mgmt.services import publications
 from release_mgmt.services.publications import stored
@@ -109,6 +111,13 @@ def test_a_note_that_was_taken_back_leaves_the_text_with_the_next_revision(store
         assert "Stop selling" not in body(store, form), form
 
 
+def test_who_wrote_a_note_is_kept_also_of_one_without_an_action(store: Store) -> None:
+    ada = Actor("p_ada", "Ada", roles=frozenset({Role.ENGINEER}), via=Via.SESSION)
+    made = publications.set_note(store, ada, NOW, "c2", language="en", text="Fewer alarms.")
+    assert made is not None
+    assert made.person == "p_ada"
+
+
 def test_a_text_from_before_actions_had_a_language_is_read_without_a_mark(store: Store) -> None:
     ingest(store, record().releases)
     with store.write() as session:
@@ -117,3 +126,27 @@ def test_a_text_from_before_actions_had_a_language_is_read_without_a_mark(store:
     assert "What you must do: Call us\n" in body(store, "markdown")
     assert stored.annotations_from(stored.annotations_data({"a": Annotation()})) == {"a": Annotation()}
     assert stored.annotations_data({"a": Annotation()})["a"]["action"] is None
+
+
+@pytest.mark.acceptance("CHG-D3")
+def test_the_pages_of_a_package_s_atom_feed_stay_with_it_and_its_language(store: Store) -> None:
+    """Links stay within what was asked for; a feed of one package is not the feed of all, its entries are the same."""
+    one = record().releases[0]
+    releases = tuple(
+        replace(one, package=name, version=f"1.{minor}", entries=one.entries[1:2])
+        for minor in range(30, 0, -1)
+        for name in ("fraud", "prices & co")
+    )
+    ingest(store, releases)
+    narrow, whole = (feedparser.parse(body(store, "atom", package, "de")) for package in ("prices & co", None))
+    links = {link.rel: link.href for link in narrow.feed.links}
+    for rel, number in (("self", 1), ("next", 2), ("last", 2)):
+        asked = parse_qs(urlsplit(links[rel]).query)
+        assert asked == {
+            "format": ["atom"], "audience": ["business"], "language": ["de"], "package": ["prices & co"],
+            "page": [str(number)],
+        }  # fmt: skip
+    assert len(narrow.entries) == 25
+    assert {entry.title.rpartition(" ")[0] for entry in narrow.entries} == {"prices & co"}
+    assert narrow.feed.id != whole.feed.id
+    assert {entry.id for entry in whole.entries} & {entry.id for entry in narrow.entries}

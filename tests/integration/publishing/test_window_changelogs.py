@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 import feedparser
@@ -202,3 +203,34 @@ def test_everybody_reads_of_a_public_calendar_what_the_business_reads(settings: 
     seen = windows_service.detail(store, ANONYMOUS, "releases", window)
     assert seen.used == len(seen.changes), "nor does a count tell of them"
     assert "m1" not in str(seen)
+
+
+@pytest.mark.acceptance("CHG-D3")
+@pytest.mark.acceptance("CHG-D4")
+def test_updated_of_a_window_moves_with_what_must_be_done_alone_and_not_with_a_note_that_says_the_same(
+    store: Store,
+) -> None:
+    windows = planned(store)
+    key = windows["m1"]
+
+    def updated(audience: str = "business") -> str:
+        found = feedparser.parse(text(store, "atom", audience).encode())
+        (entry,) = (one for one in found.entries if one.id.endswith(quote(key, safe="")))
+        return str(entry.updated)
+
+    def write(hour: int, action: str | None) -> str:
+        at = NOW + timedelta(hours=hour)
+        set_note(store, OPERATOR, at, "m1", language="en", text="Alerts come earlier.", action=action)
+        return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+    first = write(1, None)
+    assert updated() == first
+    second = write(2, "Check your limits")
+    assert updated() == updated("engineering") == second
+    write(3, "Check your limits")
+    assert updated() == second
+    set_internal(store, OPERATOR, NOW + timedelta(hours=4), "m1", internal=True, reason="A customer is named")
+    hidden = updated()
+    fifth = write(5, "Something secret")
+    assert updated() == hidden
+    assert updated("engineering") == fifth
