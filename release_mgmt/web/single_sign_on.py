@@ -10,9 +10,10 @@ import structlog
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.flask_client import OAuth
 from flask import Flask, redirect, request, session
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, MissingClaimError
 from werkzeug.wrappers import Response
 
+from release_mgmt import resources
 from release_mgmt.core.errors import NotFound, Unauthenticated, Unavailable
 from release_mgmt.core.permissions import Action
 from release_mgmt.services import federation
@@ -26,6 +27,8 @@ log = structlog.get_logger(__name__)
 START, BACK = "/sign-in/single", "/sign-in/single/callback"
 _NEXT = "next_after_sign_in"
 _OAUTH = "release_mgmt.oauth"
+_ALGORITHMS = "id_token_signing_alg_values_supported"
+_PUBLIC = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
 
 
 def register(app: Flask) -> None:
@@ -42,7 +45,12 @@ def register(app: Flask) -> None:
         server_metadata_url=settings.oidc_issuer.rstrip("/") + "/.well-known/openid-configuration",
         client_id=settings.oidc_client_id,
         client_secret=settings.oidc_client_secret or None,
-        client_kwargs={"scope": settings.oidc_scopes, "code_challenge_method": "S256", "timeout": 10},
+        client_kwargs={
+            "scope": settings.oidc_scopes,
+            "code_challenge_method": "S256",
+            "timeout": 10,
+            "verify": resources.authorities() or True,
+        },
     )
     app.extensions[_OAUTH] = oauth
 
@@ -74,8 +82,11 @@ def back() -> Response:
     provider, settings = _provider(), context.settings
     target = safe_next(session.get(_NEXT))
     try:
-        token: Mapping[str, Any] = provider.authorize_access_token()
+        _sign_as_public_keys_do(provider)
+        token: Mapping[str, Any] = provider.authorize_access_token(claims_options=_expected(settings))
         claims: dict[str, object] = dict(token.get("userinfo") or {})
+        if not claims:
+            raise MissingClaimError("sub")  # there was no id token
         if settings.oidc_groups_claim not in claims:  # many providers put groups into the userinfo answer only
             told = dict(provider.userinfo(token=token))
             if told.get("sub") == claims.get("sub"):
@@ -96,6 +107,27 @@ def back() -> Response:
     answer = redirect(target, 303)
     auth.remember(answer, done)
     return answer
+
+
+def _expected(settings: Settings) -> dict[str, dict[str, Any]]:
+    """What an id token must say, beside what Authlib checks (times, nonce, ``azp``, hash of the access token).
+
+    It must be of the issuer of the settings, whatever the document found there calls itself, and for us: Authlib alone
+    takes a token for somebody else when its ``azp`` names us.
+    """
+    issuer = settings.oidc_issuer.rstrip("/")
+    return {
+        "iss": {"essential": True, "values": [issuer, issuer + "/"]},
+        "sub": {"essential": True, "allow_blank": False},
+        "aud": {"essential": True, "allow_blank": False, "value": settings.oidc_client_id},
+    }
+
+
+def _sign_as_public_keys_do(provider: Any) -> None:
+    """Leave of the algorithms that the provider names those of public keys: no ``none``, no shared secret."""
+    metadata = provider.load_server_metadata()
+    named = metadata.get(_ALGORITHMS) or ()
+    metadata[_ALGORITHMS] = [one for one in named if one in _PUBLIC] or ["RS256"]
 
 
 def _unavailable(error: Exception) -> Unavailable:
