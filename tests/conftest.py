@@ -7,6 +7,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,11 +21,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, text
 
+from release_mgmt import clock
 from release_mgmt.bootstrap import create_app
 from release_mgmt.settings import Settings
 from release_mgmt.store import migrate
 from release_mgmt.store.session import Store
 from tests.support.ports import free_port
+from tests.support.steady import steady
 from tests.support.waiting import LIMIT
 
 # An example that was found once is found always, and a busy machine fails nothing; to look for new ones:
@@ -81,6 +84,12 @@ def plain_logs() -> None:
 def now() -> datetime:
     """The instant at which tests happen."""
     return NOW
+
+
+@pytest.fixture
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock of this process begins at noon of the day of ``now``: for what is read of fixed dates by today's."""
+    monkeypatch.setattr(clock, "now", steady(time.monotonic()))
 
 
 # --- databases ---------------------------------------------------------------------------------------------------

@@ -17,8 +17,9 @@ from release_mgmt.store.session import Store
 from tests.functional.test_approvals_api import Api
 from tests.functional.test_every_write_at_work_is_recorded import WALKED
 from tests.integration.test_approvals import DOCUMENT, KEY
+from tests.support.steady import NOON
 
-SOON = {"since": clock.now().isoformat(), "until": (clock.now() + timedelta(days=3)).isoformat()}
+SOON = {"since": NOON.isoformat(), "until": (NOON + timedelta(days=3)).isoformat()}
 WHY = {"reason": "because it is needed"}
 HOOK = {"channel": "webhook", "name": "CI", "address": "https://example.org/hook"}
 FREEZE = {"days": ["2027-12-24", "2027-12-26"], "reason": "year's end"}
@@ -132,6 +133,7 @@ def last(store: Store) -> int:
 
 
 @pytest.mark.acceptance("SCH-A10")
+@pytest.mark.usefixtures("noon")
 def test_every_success_of_a_writing_route_leaves_an_audit_row(app: Flask, one_store: Store) -> None:
     api = Api(app, one_store)
     api.place("c1", author="author@example.org")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -16,9 +15,10 @@ from release_mgmt.services import publications, tokens
 from release_mgmt.store.models.people import Person, RoleRow
 from release_mgmt.store.session import Store
 from tests.integration.publishing.conftest import OPERATOR, put
-from tests.support.steady import steady
 from tests.unit.publishing.samples import annotations, record
 from tests.unit.publishing.test_calendar import change, freeze, window
+
+pytestmark = pytest.mark.usefixtures("noon")  # shortly before the windows of the samples
 
 
 class Api:
@@ -37,12 +37,6 @@ class Api:
     def __call__(self, method: str, path: str, json: Any = None, **headers: str) -> TestResponse:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self._client.open(f"/api/v1{path}", method=method, json=json, headers={**self.headers, **named})
-
-
-@pytest.fixture(autouse=True)
-def noon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A day shortly before the windows of these tests, whenever they run."""
-    monkeypatch.setattr(clock, "now", steady(time.monotonic()))
 
 
 @pytest.fixture

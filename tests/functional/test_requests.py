@@ -18,7 +18,7 @@ from release_mgmt.store.session import Store
 from tests.functional.conftest import client_as
 from tests.functional.test_approvals_api import Api
 
-pytestmark = pytest.mark.acceptance("11.3")
+pytestmark = [pytest.mark.acceptance("11.3"), pytest.mark.usefixtures("noon")]
 OPERATOR = trusted("operator", Via.CLI)
 ASKED = {
     "title": "Fewer false alarms", "metric": "recall", "expected_from": "0.80", "expected_to": "0.90",

@@ -168,6 +168,7 @@ def test_it_is_served_in_every_form_with_a_tag_to_ask_again_by(site: Site) -> No
 
 
 @pytest.mark.acceptance("CHG-D4")
+@pytest.mark.usefixtures("noon")
 def test_everybody_reads_of_a_public_calendar_what_the_business_reads(settings: Settings, store: Store) -> None:
     planned(store)
     set_internal(store, OPERATOR, NOW, "m1", internal=True, reason="Security")
