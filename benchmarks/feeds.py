@@ -304,6 +304,20 @@ def rendering_costs() -> None:
         print(f"the whole answer, head, tag and sharing with other processes too: {_middle(answers)} of own time")
         print(f"before it, stored: a note on one change of 10,000 windows {_middle(noted)}")
         print(f"before it, stored: a plan of 10,000 windows with one changed {_middle(plans)}")
+        history = _middle(_short(store, many))
+        print(f"before it, stored: a plan of 400 windows with one changed, 9,600 of history {history}")
+
+
+def _short(store: Store, many: list[WindowFact]) -> list[float]:
+    """What a plan costs that holds the last 400 of these windows, the others being over."""
+    plan, at, took = many[-400:], many[-401].end, []
+    for number in range(6):
+        first = replace(plan[number].changes[0], title=f"A title of its own {number}")
+        plan[number] = replace(plan[number], changes=(first, *plan[number].changes[1:]))
+        began = time.process_time()
+        assert put(store, plan, at) == 3, "one for each audience"
+        took.append(time.process_time() - began)
+    return took[1:]
 
 
 def _middle(seconds: list[float]) -> str:
