@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, not_, or_, select
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.permissions import Actor
-from release_mgmt.core.planning import Plan
+from release_mgmt.core.planning import Plan, Reason
 from release_mgmt.formats import plan_json
 from release_mgmt.services import secret
 from release_mgmt.services.candidates import DONE, Loaded
-from release_mgmt.store.models.repositories import Change
+from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, MoveRow, PlacementRow, WindowRow
 
 LANE = "minor_lane"
@@ -93,6 +93,38 @@ def save_moves(session: Session, actor: Actor, now: datetime, row: CalendarRow, 
                 reasons=[plan_json.reason(one) for one in move.reasons], actor=actor.person or "planner", at=now,
             )
         )  # fmt: skip
+
+
+def hand_over(session: Session, actor: Actor, now: datetime, row: CalendarRow, loaded: Loaded) -> None:
+    """End the placements of changes whose repository went over to another calendar: those here, and those elsewhere of
+    changes that are planned here. Whichever calendar is planned first keeps the announced date as a move away."""
+    ours = Change.repository_id.in_(loaded.repositories)
+    mine = PlacementRow.calendar_id == row.id
+    found = session.execute(
+        select(PlacementRow, CalendarRow.plan_version)
+        .join(CalendarRow, CalendarRow.id == PlacementRow.calendar_id)
+        .join(Change, Change.id == PlacementRow.change_id)
+        .join(Repository, Repository.id == Change.repository_id)
+        .where(
+            or_(and_(mine, not_(ours)), and_(not_(mine), ours)),
+            Repository.archived_at.is_(None),
+            Change.state.not_in(DONE),
+        )
+        .order_by(PlacementRow.change_id, PlacementRow.environment)
+    ).all()
+    for left, version in found:
+        if left.announced_window is not None:
+            window = left.announced_window
+            session.add(
+                MoveRow(
+                    id=secret.identifier("mv"), calendar_id=left.calendar_id, plan_version=version,
+                    change_id=left.change_id, from_window=window, from_start=left.announced_start, to_window=None,
+                    to_start=None, reasons=[plan_json.reason(Reason("other_calendar", row.slug, window, window))],
+                    actor=actor.person or "planner", at=now,
+                )
+            )  # fmt: skip
+        session.delete(left)
+    session.flush()
 
 
 def save_placements(

@@ -209,6 +209,7 @@ def make(
     before = plan_messages.places(session, row)
     plan_rows.save_windows(session, now, row, made)
     plan_rows.save_moves(session, actor, now, row, made)
+    plan_rows.hand_over(session, actor, now, row, loaded)
     plan_rows.save_placements(session, now, row, made, loaded, announce=announce)
     session.flush()
     settling.settle_calendar(session, now, row, calendar)

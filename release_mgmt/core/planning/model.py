@@ -32,6 +32,7 @@ MESSAGES = {
     "flag_switched": "a feature flag was switched outside a window of its own",
     "minor_lane": "minor changes are approved in advance, and it shipped outside that window",
     "tzdata": "the rules of the time zone changed",
+    "other_calendar": "its repository goes by another calendar now, or by none",
 }
 
 

@@ -133,3 +133,26 @@ def test_a_move_tells_what_was_ready_too_late(two: Store) -> None:
         placing.move(two, OPERATOR, late, "m1", W1, reason="it suits")
     assert [each["code"] for each in early.value.details["checks"]] == ["not_ready"]
     placing.move(two, OPERATOR, late, "m1", W1, reason="agreed with all", override=True)
+
+
+@pytest.mark.parametrize("first", ["releases", "other"])
+def test_a_repository_that_goes_over_to_another_calendar_takes_its_changes_along(one_store: Store, first: str) -> None:
+    """Whichever calendar is planned first, each change stands once, and its announced date ends with a reason."""
+    seed(one_store, "m1 m2")
+    calendars.apply(one_store, OPERATOR, NOW, document())
+    calendars.apply(one_store, OPERATOR, NOW, document(calendar="Other"))
+    with one_store.write() as session:
+        session.get_one(Repository, "r_pricing").calendar = "releases"
+    plans.replan(one_store, OPERATOR, NOW, "releases")
+    assert {one.calendar for one in windows.of_change(one_store, OPERATOR, "m1")} == {"releases"}
+    with one_store.write() as session:
+        session.get_one(Repository, "r_pricing").calendar = "other"
+    for slug in (first, *({"releases", "other"} - {first})):
+        plans.replan(one_store, OPERATOR, NOW, slug)
+    for change in ("m1", "m2"):
+        assert [one.calendar for one in windows.of_change(one_store, OPERATOR, change)] == ["other"]
+    found = windows.moves(one_store, OPERATOR)
+    assert sorted((one.change, one.calendar, one.to_window) for one in found) == [
+        ("m1", "releases", None), ("m2", "releases", None)
+    ]  # fmt: skip
+    assert {each["code"] for one in found for each in one.reasons} == {"other_calendar"}
