@@ -93,14 +93,12 @@ def _of_subject(subject: str, body: str) -> Facts:
         found = _of_merge(subject, body)
         if found is not None:
             return found
-    if not subject.endswith(")"):
-        return Facts(subject, undo=_undone(subject))
-    number = _TRAILING.search(subject)
+    number = _TRAILING.search(subject) if subject.endswith(")") else None
     if number is None:
-        return Facts(subject, undo=_undone(subject))
+        return Facts(subject, undo=_undone(subject)) if '"' in subject else Facts(subject)
     title = subject[: number.start()]
     others = []
-    earlier = _TRAILING.search(title)
+    earlier = _TRAILING.search(title) if title.endswith(")") else None
     while earlier is not None:
         others.append(int(earlier[1]))
         earlier = _TRAILING.search(title[: earlier.start()])
