@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from release_mgmt import resources
 from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError, Unavailable
 
 ALLOW, DENY, WARN, CANNOT_TELL = 0, 1, 2, 3
@@ -108,7 +109,13 @@ def _ask(address: str, query: list[tuple[str, str]], token: str) -> dict[str, An
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
     try:
         with requests.get(
-            address, params=query, headers=headers, timeout=_TIMEOUT, allow_redirects=False, stream=True
+            address,
+            params=query,
+            headers=headers,
+            timeout=_TIMEOUT,
+            allow_redirects=False,
+            stream=True,
+            verify=resources.authorities() or True,
         ) as answer:
             body = answer.raw.read(_LARGEST, decode_content=True)
             status = answer.status_code

@@ -7,6 +7,7 @@ and one that fails long is shown as degraded and never stops the others.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -20,10 +21,11 @@ from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import one_line
 from release_mgmt.services import audit, pull_requests, visibility
 from release_mgmt.services.classification import rules_of
-from release_mgmt.sources.addresses import AddressPolicy, parse, resolve
+from release_mgmt.sources.addresses import AddressPolicy, Resolver, parse, resolve
 from release_mgmt.sources.forge import PUBLIC_API, PUBLIC_HOSTS, auth_headers, forge
 from release_mgmt.sources.forge.limits import Patience
 from release_mgmt.sources.forge.transport import RateLimited, Transport
+from release_mgmt.sources.outgoing import HeldSession
 from release_mgmt.sources.pull_requests import from_json
 from release_mgmt.store.models.ingest import ForgeSource, ForgeValidator, PullRequestAges
 from release_mgmt.store.models.repositories import PullRequestRow, Repository
@@ -75,11 +77,12 @@ class Line:
     every: timedelta = timedelta(minutes=5)
     policy: AddressPolicy = field(default_factory=AddressPolicy)
     patience: Patience = field(default_factory=Patience)
+    resolver: Resolver = socket.getaddrinfo
 
     def to(self, store: Store, provider: str, api_url: str) -> Transport:
         """A transport to one forge. InvalidInput when its address is none we may call."""
         address = parse(api_url, self.policy)
-        resolve(address, self.policy)
+        resolve(address, self.policy, self.resolver)
         token = self.tokens.get(provider)
         if token and address.host != PUBLIC_HOSTS.get(provider) and address.host not in self.policy.allowed_hosts:
             raise InvalidInput.at(
@@ -88,7 +91,8 @@ class Line:
                 "the forge's public host, or one that the operator named in repository_hosts",
             )
         headers = auth_headers(provider, token)
-        return Transport(api_url, headers, self.now, self.sleep, StoredValidators(store), self.patience)
+        session = HeldSession(self.policy, self.resolver)
+        return Transport(api_url, headers, self.now, self.sleep, StoredValidators(store), self.patience, session)
 
 
 class StoredValidators:

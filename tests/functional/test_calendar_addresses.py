@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import ssl
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +25,7 @@ from release_mgmt.store.session import Store
 from tests.functional.conftest import client_as
 from tests.integration.scheduling.builders import NOW, OPERATOR, apply, seed
 from tests.loopback import Server
+from tests.support.certificates import certificate, secured
 
 ICS = (
     b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t//t//EN\r\nBEGIN:VEVENT\r\nUID:a\r\nDTSTAMP:20260101T000000Z\r\n"
@@ -145,19 +144,12 @@ def test_what_is_no_whole_calendar_changes_nothing(planned: Store, bank: Server)
 
 def test_the_certificate_is_that_of_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection goes to the address that was judged, and still asks for the name's certificate."""
-    made = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
-    subprocess.run(
-        [*made.split(), "-keyout", "key.pem", "-out", "cert.pem"], cwd=tmp_path, check=True, capture_output=True
-    )
-    server = Server(answer)
-    held = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    held.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
-    server.http.socket = held.wrap_socket(server.http.socket, server_side=True)
-    port = server.url.rpartition(":")[2]
+    held, server = certificate(tmp_path, "localhost"), Server(answer)
+    port = secured(server, held, "localhost").rpartition(":")[2]
     try:
         with pytest.raises(Unavailable, match="SSLError"):
             remote.fetch(f"https://localhost:{port}/bank.ics", OURS)
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "cert.pem"))
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(held))
         assert remote.fetch(f"webcal://localhost:{port}/bank.ics", OURS) == ICS
         with pytest.raises(Unavailable, match="SSLError"):
             remote.fetch(f"https://127.0.0.1:{port}/bank.ics", OURS)

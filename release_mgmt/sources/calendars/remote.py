@@ -7,37 +7,19 @@ were judged, so a second look-up of the name cannot lead elsewhere, and every re
 from __future__ import annotations
 
 import time
-from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from release_mgmt.core.errors import InvalidInput, Unavailable
-from release_mgmt.sources.addresses import AddressPolicy, parse, resolve
+from release_mgmt.sources.addresses import AddressPolicy, parse
 from release_mgmt.sources.calendars.ics import MOST_BYTES
+from release_mgmt.sources.outgoing import HeldSession
 
 LONGEST = 60.0  # seconds for the whole answer
 TIMEOUT = (5.0, 15.0)  # seconds to connect, and between two bytes
 MOST_REDIRECTS = 3
 _CHUNK = 64 * 1024
-
-
-class _Pinned(HTTPAdapter):
-    """Connections to an IP address that show and expect the certificate of a host name."""
-
-    def __init__(self, host: str | None) -> None:
-        self._host = host
-        super().__init__()
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **more: Any) -> None:
-        super().init_poolmanager(connections, maxsize, block, **more, **self._held())
-
-    def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
-        return super().proxy_manager_for(proxy, **more, **self._held())
-
-    def _held(self) -> dict[str, Any]:
-        return {"server_hostname": self._host, "assert_hostname": self._host} if self._host is not None else {}
 
 
 def fetch(url: str, policy: AddressPolicy) -> bytes:
@@ -66,26 +48,20 @@ def _once(url: str, policy: AddressPolicy, until: float) -> tuple[int, str | Non
     if parts.scheme.lower() not in {"https", "http"}:
         raise InvalidInput.at("url", "addresses of this kind are not read", "https://...")
     try:
-        address = parse(urlunsplit((parts.scheme, parts.netloc, parts.path or "/", "", "")), policy)
-        ips = resolve(address, policy)
+        parse(urlunsplit((parts.scheme, parts.netloc, parts.path or "/", "", "")), policy)
+        with (
+            HeldSession(policy) as session,
+            session.get(
+                url, headers={"Accept": "text/calendar, */*;q=0.1"}, timeout=TIMEOUT, stream=True, allow_redirects=False
+            ) as answer,
+        ):
+            whole = _read(answer, until) if answer.status_code == 200 else b""
+            return answer.status_code, answer.headers.get("Location"), whole
     except InvalidInput as error:
         one = error.errors[0]
         raise InvalidInput.at("url", one.message, one.allowed) from None
-    shown = f"[{ips[0]}]" if ":" in ips[0] else ips[0]
-    pinned = urlunsplit((address.kind, f"{shown}:{address.port}", parts.path or "/", parts.query, ""))
-    with requests.Session() as session:
-        session.mount(f"{address.kind}://", _Pinned(address.host if address.kind == "https" else None))
-        try:
-            with session.get(
-                pinned, headers={"Host": parts.netloc, "Accept": "text/calendar, */*;q=0.1"}, timeout=TIMEOUT,
-                stream=True, allow_redirects=False,
-            ) as answer:  # fmt: skip
-                whole = _read(answer, until) if answer.status_code == 200 else b""
-                return answer.status_code, answer.headers.get("Location"), whole
-        except (requests.RequestException, OSError) as error:
-            raise Unavailable(
-                f"The address cannot be read: {type(error).__name__}.", code="calendar_unavailable"
-            ) from None
+    except (requests.RequestException, OSError) as error:
+        raise Unavailable(f"The address cannot be read: {type(error).__name__}.", code="calendar_unavailable") from None
 
 
 def _read(answer: requests.Response, until: float) -> bytes:

@@ -18,6 +18,7 @@ from release_mgmt.core.errors import InvalidInput, Unavailable
 from release_mgmt.core.text import one_line
 from release_mgmt.sources.addresses import Address, AddressPolicy, Resolver, resolve
 from release_mgmt.sources.channels.model import Outcome
+from release_mgmt.sources.outgoing import held
 
 _KINDS = (
     "slack msteams workflow workflows matrix matrixs irc ircs xmpp xmpps mmost mmosts rocket rockets discord tgram "
@@ -104,7 +105,8 @@ def send(
         except InvalidInput as error:
             return Outcome(False, error=one_line(error.errors[0].message, 300), final=True)
     try:
-        taken = chat.notify(title=subject, body=text, body_format=apprise.NotifyFormat.TEXT)
+        with held(AddressPolicy(allowed_hosts=frozenset(hosts)), resolver):
+            taken = chat.notify(title=subject, body=text, body_format=apprise.NotifyFormat.TEXT)
     except Exception as error:  # noqa: BLE001 - a hundred plugins raise what they like; it must not stop the others
         return Outcome(False, error=one_line(f"{kind} failed ({type(error).__name__})", 200))
     return Outcome(True) if taken else Outcome(False, error=f"{kind} did not take it")

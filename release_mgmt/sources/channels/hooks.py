@@ -1,7 +1,6 @@
 """Outgoing webhooks, signed as the Standard Webhooks specification says; never to a machine of a private network.
 
-The name is looked up once, every address behind it is judged, and the connection is made to one of those that were
-judged: a second look-up cannot answer differently. Redirects are not followed.
+The connection is made to an address that was judged (:mod:`release_mgmt.sources.outgoing`). Redirects are not followed.
 """
 
 from __future__ import annotations
@@ -19,12 +18,14 @@ from urllib.parse import urlsplit
 import certifi
 import urllib3
 
+from release_mgmt import resources
 from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError
 from release_mgmt.core.text import one_line
 from release_mgmt.sources import addresses
 from release_mgmt.sources.addresses import Address, AddressPolicy, Resolver
 from release_mgmt.sources.channels.model import Outcome
 from release_mgmt.sources.forge.limits import retry_after
+from release_mgmt.sources.outgoing import held
 
 TIMEOUT = urllib3.Timeout(connect=5.0, read=15.0)
 LONGEST_ANSWER = 4096
@@ -79,26 +80,22 @@ def post(hook: Hook, now: datetime, hosts: Sequence[str] = (), resolver: Resolve
     """Send one delivery. Anything but 2xx is to be tried again; 410 says that nobody wants them any more."""
     try:
         address = judged(hook.url, hosts)
-        found = addresses.resolve(address, AddressPolicy(allowed_hosts=frozenset(hosts)), resolver)
+        with held(AddressPolicy(allowed_hosts=frozenset(hosts)), resolver), _pool(address) as pool:
+            return _exchange(pool, hook, address, now)
     except InvalidInput as error:
         return Outcome(False, error=one_line(error.message, 300), final=True)
     except ReleaseMgmtError as error:
         return Outcome(False, error=one_line(error.message, 300))
-    try:
-        with _pool(address, found[0]) as pool:
-            return _exchange(pool, hook, address, now)
     except (urllib3.exceptions.HTTPError, OSError) as error:
         return Outcome(False, error=one_line(f"{address.host} did not answer ({_name(error)})", 200))
 
 
-def _pool(address: Address, ip: str) -> urllib3.HTTPConnectionPool:
-    port = address.port or 443
+def _pool(address: Address) -> urllib3.HTTPConnectionPool:
+    host, port = address.host or "", address.port or 443
     if address.kind == "http":
-        return urllib3.HTTPConnectionPool(ip, port)
-    return urllib3.HTTPSConnectionPool(
-        ip, port, cert_reqs="CERT_REQUIRED", ca_certs=certifi.where(), server_hostname=address.host,
-        assert_hostname=address.host,
-    )  # fmt: skip
+        return urllib3.HTTPConnectionPool(host, port)
+    trusted = resources.authorities() or certifi.where()
+    return urllib3.HTTPSConnectionPool(host, port, cert_reqs="CERT_REQUIRED", ca_certs=trusted)
 
 
 def _exchange(pool: urllib3.HTTPConnectionPool, hook: Hook, address: Address, now: datetime) -> Outcome:

@@ -13,6 +13,7 @@ from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from typing import Self
 
+from release_mgmt import resources
 from release_mgmt.core.errors import InvalidInput
 from release_mgmt.core.text import one_line
 from release_mgmt.sources.channels.model import Outcome
@@ -139,7 +140,7 @@ class Mailer:
     def _connected(self) -> smtplib.SMTP:
         if self._line is not None:
             return self._line
-        server, context = self.server, ssl.create_default_context()
+        server, context = self.server, ssl.create_default_context(cafile=resources.authorities())
         if server.security == "tls":
             line: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT, context=context)
         else:

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from release_mgmt import resources
 from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError, RepositoryRefused, TooLarge, Unavailable
 from release_mgmt.sources.addresses import Address, pin
 from release_mgmt.sources.git.copies import copy_objects, write_refs
@@ -171,6 +172,9 @@ def _environment(folder: Path, address: Address, ips: Sequence[str], token: str 
     settings = {"fetch.writeCommitGraph": "true", "fetch.recurseSubmodules": "false"}
     if ips and address.kind in {"https", "http"}:
         settings["http.curloptResolve"] = pin(address, ips)
+    trusted = resources.authorities()
+    if trusted is not None:
+        settings["http.sslCAInfo"] = str(Path(trusted).resolve())
     if token and address.kind == "https":
         # By the environment and for this host only: arguments and URLs are seen by other users of the machine.
         basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
