@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 
 from release_mgmt.core.errors import InvalidInput, Unavailable
 from release_mgmt.services.forges import Line
+from release_mgmt.services.messages import delivery
 from release_mgmt.sources.addresses import AddressPolicy
 from release_mgmt.sources.channels import chat, hooks
 from release_mgmt.sources.channels.model import Outcome
@@ -19,6 +23,7 @@ from release_mgmt.sources.outgoing import HeldSession
 from release_mgmt.store.session import Store
 from tests.loopback import Server
 from tests.support.certificates import certificate, secured
+from tests.support.waiting import LIMIT
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NAME = "rebound.example"  # a name that no look-up of ours ever finds
@@ -130,6 +135,52 @@ def test_the_operators_authorities_are_trusted(
     monkeypatch.setenv(variable, str(held))
     assert read() == [{"number": 1}]
     assert post(url, Names(OWN)).taken
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nX-Slow: ", b""])
+def test_a_receiver_that_drips_is_cut_off_in_time(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes in good time and the answer never: a claim of two minutes must outlast it."""
+    monkeypatch.setattr(hooks, "LONGEST", 0.5)
+    stop = threading.Event()
+    with socket.create_server((OWN, 0)) as listening:
+
+        def drip() -> None:
+            line, _ = listening.accept()
+            with line, suppress(OSError):
+                line.sendall(head)
+                while not stop.wait(0.02):
+                    line.sendall(b"x" if head else b"H")
+
+        dripping = threading.Thread(target=drip, daemon=True)
+        dripping.start()
+        try:
+            told = post(f"http://{NAME}:{listening.getsockname()[1]}/x", Names(OWN))
+        finally:
+            stop.set()
+            dripping.join(LIMIT)
+    assert (told.taken, told.final) == (False, False)
+    assert "did not answer" in (told.error or "")
+    assert timedelta(seconds=60) < delivery.LEASE
+
+
+def test_an_answer_whose_body_never_ends_is_an_answer() -> None:
+    """The status decides; what follows is not waited for."""
+    stop = threading.Event()
+    with socket.create_server((OWN, 0)) as listening:
+
+        def drip() -> None:
+            line, _ = listening.accept()
+            with line, suppress(OSError):
+                line.sendall(b"HTTP/1.1 200 Taken\r\nContent-Length: 4096\r\n\r\n")
+                while not stop.wait(0.02):
+                    line.sendall(b"x")
+
+        dripping = threading.Thread(target=drip, daemon=True)
+        dripping.start()
+        told = post(f"http://{NAME}:{listening.getsockname()[1]}/x", Names(OWN))
+        stop.set()
+        dripping.join(LIMIT)
+    assert (told.taken, told.status) == (True, 200)
 
 
 def test_no_proxy_of_the_environment_is_asked(

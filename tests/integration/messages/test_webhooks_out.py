@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import urllib3
 from sqlalchemy import func, select, update
 
 from release_mgmt import clock
@@ -287,7 +286,8 @@ def test_a_receiver_beyond_patience_is_asked_again_under_the_same_id(
     log.test(store, OPERATOR, NOW, made.id, OFFICE)
     receiver.open.clear()
     with monkeypatch.context() as impatient:
-        impatient.setattr(hooks, "TIMEOUT", urllib3.Timeout(connect=LIMIT, read=0.2))
+        impatient.setattr(hooks, "CONNECT", LIMIT)
+        impatient.setattr(hooks, "TIMEOUT", 0.2)
         delivery.deliver(store, lambda: NOW, made.id, POST)
     until(lambda: receiver.asked)
     receiver.open.set()
