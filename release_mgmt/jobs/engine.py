@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from dbos import DBOS, DBOSConfig, SetWorkflowID
+from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowStatus
 from sqlalchemy import Engine as DatabaseEngine
 from sqlalchemy import event
 
@@ -39,6 +39,8 @@ class Plan:
 
 
 _plan: Plan | None = None
+_running: set[str] = set()
+"""The jobs that this process carries out just now."""
 
 
 def _planned() -> Plan:
@@ -64,10 +66,14 @@ def _finish(job: str) -> None:
 @DBOS.workflow(name="carry_out", max_recovery_attempts=MOST_RECOVERIES)
 def carry_out(job: str) -> None:
     """Run a job's steps in order; steps that were finished before a crash are not run again."""
-    for step in _steps_of(job):
-        if not _run_step(job, step):
-            return
-    _finish(job)
+    _running.add(job)
+    try:
+        for step in _steps_of(job):
+            if not _run_step(job, step):
+                return
+        _finish(job)
+    finally:
+        _running.discard(job)
 
 
 def _teach_unixepoch(connection: object, _record: object) -> None:
@@ -93,12 +99,25 @@ def _prepare_sqlite(url: str) -> None:
         connection.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A job as the engine has it: its state, and whether this worker is said to run it and does not.
+
+    That is so for a moment while a job is taken from the queue or ends. It stays so where the database broke off while
+    the engine took the job: the server had kept that, the engine was told of an error, and would not look again.
+    """
+
+    state: str
+    dropped: bool
+
+
 class Engine:
     """The worker's side of the engine. ``close`` waits for what runs, at most ``wait`` seconds."""
 
     def __init__(self, url: str, *, worker: str, threads: int, plan: Plan) -> None:
         global _plan  # noqa: PLW0603 - DBOS finds workflows by name in the process, so there is one plan a process
         _plan = plan
+        self._worker = worker
         if url.startswith("sqlite"):
             _prepare_sqlite(url)
         settings: DBOSConfig = {
@@ -114,13 +133,17 @@ class Engine:
         DBOS.launch()
         DBOS.register_queue(QUEUE, worker_concurrency=threads, polling_interval_sec=0.5, on_conflict="always_update")
 
-    def states(self, jobs: Iterable[str]) -> dict[str, str]:
+    def states(self, jobs: Iterable[str]) -> dict[str, Seen]:
         """What the engine says of these jobs; those it does not know are missing."""
         wanted = list(jobs)
         if not wanted:
             return {}
         found = DBOS.list_workflows(workflow_ids=wanted, load_input=False, load_output=False)
-        return {one.workflow_id: one.status for one in found}
+        return {one.workflow_id: Seen(one.status, dropped=self._dropped(one)) for one in found}
+
+    def _dropped(self, workflow: WorkflowStatus) -> bool:
+        mine = workflow.status == "PENDING" and workflow.executor_id == self._worker
+        return mine and workflow.workflow_id not in _running
 
     def ended(self, state: str) -> bool:
         """Whether the engine will do nothing more for a job in this state."""
@@ -137,9 +160,13 @@ class Engine:
         for worker in workers:
             found = DBOS.list_workflows(executor_id=worker, status="PENDING", load_input=False, load_output=False)
             for one in found:
-                DBOS.resume_workflow(one.workflow_id, queue_name=QUEUE)
+                self.queue_again(one.workflow_id)
                 taken.append(one.workflow_id)
         return taken
+
+    def queue_again(self, job: str) -> None:
+        """Let any worker take up a job that one had begun, after its last step that was finished."""
+        DBOS.resume_workflow(job, queue_name=QUEUE)
 
     def forget_before(self, instant: datetime) -> int:
         """Delete the engine's rows of jobs that ended before ``instant``, at most a thousand; how many."""

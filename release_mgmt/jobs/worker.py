@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 BEAT = 5.0
 SILENCE = 30.0
 LONG_SILENT = 3 * BEAT
+DROPPED = 3 * BEAT
 HOUR = timedelta(hours=1)
 
 
@@ -95,8 +96,22 @@ def run_here(store: Store, settings: Settings, job: str, tell: Callable[[str], N
     runner.finish(job)
 
 
-def reconcile(store: Store, engine: Engine, settings: Settings) -> int:
-    """One look: make jobs of what is due, give the engine what it does not know, end what it gave up.
+@dataclass(slots=True)
+class Dropped:
+    """Jobs that the engine says this worker runs, and it does not (:class:`release_mgmt.jobs.engine.Seen`)."""
+
+    steady: Callable[[], float] = time.monotonic
+    since: dict[str, float] = field(default_factory=dict)
+
+    def for_long(self, jobs: Iterable[str]) -> list[str]:
+        """Those among ``jobs``, the dropped ones of this look, that were so at every look of a while."""
+        at = self.steady()
+        self.since = {job: self.since.get(job, at) for job in jobs}
+        return [job for job, since in self.since.items() if at - since >= DROPPED]
+
+
+def reconcile(store: Store, engine: Engine, settings: Settings, dropped: Dropped) -> int:
+    """One look: make jobs of what is due, give the engine what it does not know or dropped, end what it gave up.
 
     Returns how many jobs were put in the engine's queue.
     """
@@ -114,9 +129,13 @@ def reconcile(store: Store, engine: Engine, settings: Settings) -> int:
         if seen is None:
             engine.enqueue(job)
             sent += 1
-        elif engine.ended(seen):
-            message = f"The job engine gave up ({seen.lower()}) while the job was {state}."
+        elif engine.ended(seen.state):
+            message = f"The job engine gave up ({seen.state.lower()}) while the job was {state}."
             services.fail(store, clock.now(), job, message, passing=False)
+    for job in dropped.for_long(job for job, seen in known.items() if seen.dropped):
+        log.warning("queued a job again that nobody ran", job_id=job)
+        engine.queue_again(job)
+        sent += 1
     return sent
 
 
@@ -168,20 +187,29 @@ def _beat(store: Store, worker: str, stop: threading.Event) -> None:
 
 
 def work(settings: Settings, store: Store, stop: threading.Event, handlers: dict[str, Handler] | None = None) -> None:
-    """Work until ``stop`` is set; then let running jobs end."""
+    """Work until ``stop`` is set; then let running jobs end.
+
+    :raises Unavailable: when the engine cannot start, because its database went away just now.
+    """
     runner = Runner(store, settings, HANDLERS if handlers is None else handlers)
     plan = Plan(runner.steps, runner.run, runner.finish)
     beating = threading.Thread(target=_beat, args=(store, settings.worker_id, stop), name="heartbeat", daemon=True)
     beating.start()
-    engine = Engine(settings.jobs_database, worker=settings.worker_id, threads=settings.worker_threads, plan=plan)
+    try:
+        engine = Engine(settings.jobs_database, worker=settings.worker_id, threads=settings.worker_threads, plan=plan)
+    except DBAPIError as error:
+        raise Unavailable(
+            "The job engine cannot start: its database cannot be reached.",
+            hint="Check that it runs and that jobs_database_url is right; then start the worker again.",
+        ) from error
     log.info("worker started", worker=settings.worker_id)
-    watch = Watch()
+    watch, dropped = Watch(), Dropped()
     cleaned = clock.now() - HOUR
     try:
         while not stop.is_set():
             try:
                 take_over(store, engine, watch)
-                reconcile(store, engine, settings)
+                reconcile(store, engine, settings, dropped)
                 if abs(clock.now() - cleaned) >= HOUR:
                     cleaned = clock.now()
                     engine.forget_before(cleaned - timedelta(days=settings.keep_jobs_days))

@@ -16,7 +16,7 @@ from sqlalchemy import func, select, update
 from release_mgmt import clock
 from release_mgmt.core import pipeline
 from release_mgmt.core.permissions import Via, trusted
-from release_mgmt.jobs.worker import Watch
+from release_mgmt.jobs.worker import DROPPED, Dropped, Watch
 from release_mgmt.services import jobs
 from release_mgmt.store.models.jobs import Job, Worker
 from release_mgmt.store.models.repositories import Repository
@@ -217,6 +217,19 @@ def test_who_is_silent_is_judged_by_a_steady_clock() -> None:
 
 
 @pytest.mark.sqlite("the engine's file is lost; on PostgreSQL the engine's tables go with the domain's")
+def test_a_job_is_dropped_when_it_was_so_at_every_look_of_a_while() -> None:
+    """A job that is begun or ends just now is between two states for a moment: that counts from anew each time."""
+    at = 0.0
+    dropped = Dropped(lambda: at)
+    assert dropped.for_long(["a", "b"]) == []
+    at = DROPPED - 1
+    assert dropped.for_long(["a"]) == []
+    at = DROPPED
+    assert dropped.for_long(["a", "b"]) == ["a"]
+    at = 2 * DROPPED
+    assert dropped.for_long(["b"]) == ["b"]
+
+
 def test_losing_the_engines_tables_loses_nothing(one_store: Store, tmp_path: Path) -> None:
     """With the engine's file deleted, jobs that waited are enqueued again from the domain rows."""
     add_repositories(one_store, 3)

@@ -8,26 +8,23 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import text
 
-from release_mgmt import clock
-from release_mgmt.core import pipeline
-from release_mgmt.services import audit, jobs, repositories, teams
+from release_mgmt.services import audit, teams
 from release_mgmt.store import migrate
-from release_mgmt.store.models.jobs import Job
 from release_mgmt.store.session import Store
 from tests.conftest import GitRepo, PostgresCluster
-from tests.integration.faults.town import OPERATOR, Town, settle
+from tests.integration.faults.town import OPERATOR, Town, settle, works
 from tests.support.ports import free_port
 from tests.support.served import Installation, Reply
 from tests.support.waiting import LIMIT, until
 
 WINDOW_CLOSED, CANNOT_TELL = 1, 3
+DURABLE = "-c synchronous_commit=on"
 
 
 def gate(installation: Installation, town: Town) -> int:
@@ -109,17 +106,6 @@ class Askers:
             one.join(LIMIT)
 
 
-@pytest.fixture
-def cluster() -> Iterator[PostgresCluster]:
-    """A PostgreSQL of the test's own, to be crashed."""
-    made = PostgresCluster.make()
-    try:
-        made.start("-c synchronous_commit=on")
-        yield made
-    finally:
-        made.remove()
-
-
 @pytest.mark.slow
 @pytest.mark.postgres
 def test_a_database_that_crashes_in_mid_request_costs_no_answer_that_was_given(
@@ -127,6 +113,7 @@ def test_a_database_that_crashes_in_mid_request_costs_no_answer_that_was_given(
 ) -> None:
     """PostgreSQL crashes twice under reads, writes, feeds and a worker: what was confirmed is there, the rest was
     refused, the gate's pipeline is told nothing it could take for a yes, and web processes go on without a restart."""
+    cluster.start(DURABLE)
     url = f"{cluster.url}/postgres"
     migrate.upgrade(url)
     store = Store(url)
@@ -136,7 +123,7 @@ def test_a_database_that_crashes_in_mid_request_costs_no_answer_that_was_given(
     try:
         installation.serve("--no-worker")
         worker = installation.start("worker", "--id", "w1")
-        until(lambda: jobs.a_worker_lives(store, clock.now()), lambda: installation.log[-3000:])
+        works(store, town, worker, installation)
         assert gate(installation, town) == WINDOW_CLOSED
         with Askers(installation, town) as askers:
             for _ in range(2):
@@ -146,7 +133,7 @@ def test_a_database_that_crashes_in_mid_request_costs_no_answer_that_was_given(
                 assert gate(installation, town) == CANNOT_TELL
                 assert installation.ask("/healthz").status == 200
                 assert installation.ask("/readyz").status == 503
-                cluster.start("-c synchronous_commit=on")
+                cluster.start(DURABLE)
             askers.answered(201, 200, 200)
         assert askers.faults == [], installation.failures
         assert installation.ask("/readyz").status == 200
@@ -156,40 +143,6 @@ def test_a_database_that_crashes_in_mid_request_costs_no_answer_that_was_given(
         assert len(askers.made) > 10
         assert audit.verify_chain(store, OPERATOR).fault is None
         assert worker.poll() is None, installation.log[-6000:]
-    finally:
-        installation.stop()
-        store.close()
-
-
-@pytest.mark.long
-@pytest.mark.slow
-@pytest.mark.postgres
-def test_a_worker_goes_on_after_the_database_crashed(
-    cluster: PostgresCluster, git_repo: GitRepo, tmp_path: Path
-) -> None:
-    """PostgreSQL crashes twice under a worker, which reads what comes later without a restart."""
-    url = f"{cluster.url}/postgres"
-    migrate.upgrade(url)
-    store = Store(url)
-    (tmp_path / "data").mkdir()
-    town = settle(store, git_repo, tmp_path / "data")
-    installation = Installation(tmp_path / "data", url, token=town.token)
-    try:
-        worker = installation.start("worker", "--id", "w1")
-        until(lambda: jobs.a_worker_lives(store, clock.now()), lambda: installation.log[-3000:])
-        for _ in range(2):
-            cluster.stop()
-            cluster.start("-c synchronous_commit=on")
-        head = git_repo.commit("Later. (#3)", {"train.py": "rate = 0.3\n"})
-
-        def read() -> bool:  # asked again: a job that a crash interrupted may end as failed
-            jobs.enqueue(store, OPERATOR, clock.now(), pipeline.REFRESH, town.repository)
-            return repositories.get(store, OPERATOR, "repo").head_sha == head
-
-        until(read, lambda: installation.log[-3000:], pause=1)
-        assert worker.poll() is None
-        with store.read() as session:
-            assert session.scalar(select(func.count()).where(Job.state == "dead")) == 0
     finally:
         installation.stop()
         store.close()

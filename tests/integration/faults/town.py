@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +19,8 @@ from release_mgmt.sources.calendars.files import load_yaml, read_file
 from release_mgmt.store.models.scheduling import PlacementRow
 from release_mgmt.store.session import Store
 from tests.conftest import GitRepo
-from tests.support.served import ROOT
+from tests.support.served import ROOT, Installation
+from tests.support.waiting import until
 
 OPERATOR = trusted("operator", Via.CLI)
 
@@ -57,3 +59,10 @@ def settle(store: Store, repo: GitRepo, data: Path) -> Town:
     assert change is not None
     feed = feeds.create(store, OPERATOR, now, name="All", audience="engineering").token
     return Town(token, f"/feeds/{feed}/calendar.ics", change, made)
+
+
+def works(store: Store, town: Town, worker: subprocess.Popen[bytes], installation: Installation) -> None:
+    """Wait until a worker that was just started has done a job: it says that it lives before its engine has started."""
+    job = jobs.enqueue(store, OPERATOR, clock.now(), pipeline.REFRESH, town.repository)
+    until(lambda: worker.poll() is not None or job not in jobs.active(store), lambda: installation.log[-3000:])
+    assert worker.poll() is None, installation.log
