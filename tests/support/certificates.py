@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
+from datetime import timedelta
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from release_mgmt import clock
 from tests.loopback import Server
 
 
 def certificate(folder: Path, name: str) -> Path:
     """A certificate for ``name`` that nobody else knows, with its key, in one file."""
-    made = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={name} -addext subjectAltName=DNS:{name}"
-    key, shown = folder / f"{name}.key", folder / f"{name}.crt"
-    subprocess.run([*made.split(), "-keyout", str(key), "-out", str(shown)], check=True, capture_output=True)
+    key = ec.generate_private_key(ec.SECP256R1())
+    who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = clock.now()  # TLS asks this machine's clock
+    made = (
+        x509.CertificateBuilder(issuer_name=who, subject_name=who, public_key=key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=2))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     whole = folder / f"{name}.pem"
-    whole.write_bytes(shown.read_bytes() + key.read_bytes())
+    whole.write_bytes(made.public_bytes(serialization.Encoding.PEM) + secret)
     return whole
 
 
