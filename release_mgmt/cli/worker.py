@@ -17,11 +17,11 @@ from release_mgmt.cli.installation import config_option, opened
 @click.option("--id", "name", help="The worker's name; each that lives at the same time needs its own.")
 @click.option("--with-parent", is_flag=True, hidden=True, help="Stop when the process that started this one is gone.")
 def worker(config: Path | None, name: str | None, *, with_parent: bool) -> None:
-    """Run jobs until told to stop (SIGTERM or Ctrl-C: what runs is finished first)."""
+    """Run jobs until told to stop (SIGTERM or Ctrl-C: what runs is finished first, within 20 seconds)."""
     from dataclasses import replace
 
     from release_mgmt import logs
-    from release_mgmt.jobs.worker import work
+    from release_mgmt.jobs.worker import leave, work
 
     installation = opened(config)
     settings = replace(installation.settings, worker_id=name) if name else installation.settings
@@ -39,7 +39,9 @@ def worker(config: Path | None, name: str | None, *, with_parent: bool) -> None:
         from release_mgmt.jobs import meters
 
         meters.tell(settings.host, settings.worker_metrics_port)
-    work(settings, installation.store, stop)
+    left = work(settings, installation.store, stop)
+    if left:
+        leave(left)
 
 
 def _watch(parent: int, stop: threading.Event) -> None:

@@ -176,6 +176,7 @@ class Engine:
         DBOS.delete_workflows([one.workflow_id for one in ended])
         return len(ended)
 
-    def close(self, wait: int = 20) -> None:
-        """Stop taking jobs, let what runs end, give the connections back."""
+    def close(self, wait: int) -> set[str]:
+        """Stop taking jobs, let what runs end, give the connections back; the jobs that run on all the same."""
         DBOS.destroy(workflow_completion_timeout_sec=wait)
+        return set(_running)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -27,6 +30,7 @@ BEAT = 5.0
 SILENCE = 30.0
 LONG_SILENT = 3 * BEAT
 DROPPED = 3 * BEAT
+PATIENCE = 20  # seconds: less than what stops services (30 and more) gives before it kills
 HOUR = timedelta(hours=1)
 
 
@@ -175,25 +179,30 @@ def take_over(store: Store, engine: Engine, watch: Watch) -> None:
         log.warning("took over from silent workers", workers=silent, jobs=taken)
 
 
-def _beat(store: Store, worker: str, stop: threading.Event) -> None:
+def _beat(store: Store, worker: str, ended: threading.Event) -> None:
     """Say every few seconds that this worker lives; a busy database is no reason to stop saying so."""
     while True:
         try:
             services.heartbeat(store, clock.now(), worker, __version__)
         except ReleaseMgmtError as error:
             log.warning("no heartbeat", error=error.message)
-        if stop.wait(BEAT):
+        if ended.wait(BEAT):
             return
 
 
-def work(settings: Settings, store: Store, stop: threading.Event, handlers: dict[str, Handler] | None = None) -> None:
-    """Work until ``stop`` is set; then let running jobs end.
+def work(
+    settings: Settings, store: Store, stop: threading.Event, handlers: dict[str, Handler] | None = None
+) -> set[str]:
+    """Work until ``stop`` is set; then let running jobs end, and say until then that this worker lives.
+
+    Returns the jobs that still ran after :data:`PATIENCE` seconds; :func:`leave` with them.
 
     :raises Unavailable: when the engine cannot start, because its database went away just now.
     """
     runner = Runner(store, settings, HANDLERS if handlers is None else handlers)
     plan = Plan(runner.steps, runner.run, runner.finish)
-    beating = threading.Thread(target=_beat, args=(store, settings.worker_id, stop), name="heartbeat", daemon=True)
+    ended = threading.Event()
+    beating = threading.Thread(target=_beat, args=(store, settings.worker_id, ended), name="heartbeat", daemon=True)
     beating.start()
     try:
         engine = Engine(settings.jobs_database, worker=settings.worker_id, threads=settings.worker_threads, plan=plan)
@@ -204,6 +213,7 @@ def work(settings: Settings, store: Store, stop: threading.Event, handlers: dict
         ) from error
     log.info("worker started", worker=settings.worker_id)
     watch, dropped = Watch(), Dropped()
+    left: set[str] = set()
     cleaned = clock.now() - HOUR
     try:
         while not stop.is_set():
@@ -217,6 +227,17 @@ def work(settings: Settings, store: Store, stop: threading.Event, handlers: dict
                 log.warning("cannot look for work", error=type(error).__name__)
             stop.wait(settings.reconcile_every)
     finally:
-        engine.close()
+        left = engine.close(PATIENCE)
+        ended.set()
         beating.join(timeout=BEAT)
         log.info("worker stopped", worker=settings.worker_id)
+    return left
+
+
+def leave(jobs: set[str]) -> NoReturn:
+    """End this process in the midst of ``jobs``, as a crash would: whoever works next takes them up after their last
+    step. Python alone would wait for their threads, silent, while another worker does the same again."""
+    log.warning("left in the midst of jobs", jobs=sorted(jobs))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
