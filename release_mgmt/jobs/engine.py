@@ -149,6 +149,11 @@ class Engine:
         """Whether the engine will do nothing more for a job in this state."""
         return state in _ENDED
 
+    def broke_off(self, state: str) -> bool:
+        """Whether a job in this state ended by an error that left a step. Steps keep in the job's row what goes wrong
+        in them, so it is that of a database that could not be told."""
+        return state == "ERROR"
+
     def enqueue(self, job: str) -> None:
         """Put a job in the engine's queue; the same job twice is one."""
         with SetWorkflowID(job):

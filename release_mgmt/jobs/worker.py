@@ -135,7 +135,7 @@ def reconcile(store: Store, engine: Engine, settings: Settings, dropped: Dropped
             sent += 1
         elif engine.ended(seen.state):
             message = f"The job engine gave up ({seen.state.lower()}) while the job was {state}."
-            services.fail(store, clock.now(), job, message, passing=False)
+            services.fail(store, clock.now(), job, message, passing=engine.broke_off(seen.state))
     for job in dropped.for_long(job for job, seen in known.items() if seen.dropped):
         log.warning("queued a job again that nobody ran", job_id=job)
         engine.queue_again(job)

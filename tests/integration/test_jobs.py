@@ -31,6 +31,7 @@ WORKER = """
 import itertools, signal, sys, threading, time
 from datetime import timedelta
 from sqlalchemy import update
+from release_mgmt.core.errors import Unavailable
 from release_mgmt.jobs.worker import leave, work
 from release_mgmt.settings import Settings
 from release_mgmt.store.models.repositories import Repository
@@ -75,6 +76,11 @@ def slow(task):
         time.sleep(float(pause))
     return {}
 
+def away(*_):
+    raise Unavailable("The database is away.")
+
+if worker == "away":
+    module.services.finish = away
 settings = Settings(database_url=database, jobs_database_url=engine, worker_id=worker, worker_threads=4)
 begin = {"slow": slow, "touch": touch}.get(worker, once if step != "0" else touch)
 left = work(settings, store, stop, {"sync": begin, "classify": touch})
@@ -197,6 +203,21 @@ def test_who_is_told_to_stop_ends_in_the_midst_of_a_long_job_and_leaves_it_to_ot
         wait_for(store, "done", 1)
     finally:
         stop(other)
+
+
+def test_a_job_whose_end_the_database_could_not_be_told_is_tried_for_ever(one_store: Store, tmp_path: Path) -> None:
+    """That a database is away passes by itself: no person need look, however often it was so."""
+    add_repositories(one_store, 1)
+    (job,) = jobs.take_due(one_store, clock.now(), timedelta(hours=1))
+    with one_store.write() as session:
+        session.get_one(Job, job).attempts = 100
+    process = start(one_store, f"sqlite:///{tmp_path / 'jobs.db'}", "away")
+    try:
+        wait_for(one_store, "failed", 1)
+    finally:
+        stop(process)
+    message = jobs.get(one_store, OPERATOR, job).message
+    assert message == "The job engine gave up (error) while the job was running."
 
 
 @pytest.mark.slow
