@@ -141,13 +141,15 @@ class Mailer:
         if self._line is not None:
             return self._line
         server, context = self.server, ssl.create_default_context(cafile=resources.authorities())
+        if server.user and server.security not in {"starttls", "tls"}:
+            raise smtplib.SMTPNotSupportedError("no password is sent over an open line: set smtp_security")
         if server.security == "tls":
             line: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT, context=context)
         else:
             line = smtplib.SMTP(server.host, server.port, timeout=TIMEOUT)
         try:
             if server.security == "starttls":
-                line.starttls(context=context)  # raises when the server does not offer it: never in the clear
+                _secure(line, context)
             if server.user:
                 line.login(server.user, server.password)
         except BaseException:
@@ -155,6 +157,14 @@ class Mailer:
             raise
         self._line = line
         return line
+
+
+def _secure(line: smtplib.SMTP, context: ssl.SSLContext) -> None:
+    """Go over to TLS, or raise: never in the clear."""
+    line.ehlo_or_helo_if_needed()
+    if not line.has_extn("starttls"):
+        raise smtplib.SMTPNotSupportedError("the mail server offers no STARTTLS; nothing was sent")
+    line.starttls(context=context)
 
 
 def _failed(error: Exception) -> Outcome:
@@ -169,8 +179,11 @@ def _failed(error: Exception) -> Outcome:
         return Outcome(
             False, error.smtp_code, _told("refused", error.smtp_error), final=data and 500 <= error.smtp_code < 600
         )
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return Outcome(False, error=one_line(str(error), 200))
     if isinstance(error, ssl.SSLError):
-        return Outcome(False, error=one_line(f"the line cannot be made safe: {error.reason or 'TLS'}", 200))
+        why = getattr(error, "verify_message", None) or error.reason or "TLS"
+        return Outcome(False, error=one_line(f"the line cannot be made safe: {why}", 200))
     return Outcome(False, error=one_line(f"the mail server cannot be reached ({type(error).__name__})", 200))
 
 
