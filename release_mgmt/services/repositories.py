@@ -17,12 +17,12 @@ from sqlalchemy.orm import Session
 from release_mgmt.core.errors import Conflict, InvalidInput, NotFound, StaleVersion
 from release_mgmt.core.permissions import Action, Actor, Via, require
 from release_mgmt.core.text import one_line
-from release_mgmt.services import Store, audit, visibility
+from release_mgmt.services import Store, audit, plans, refresh, visibility
+from release_mgmt.services.feed_events import repositories as told_repositories
 from release_mgmt.services.paging import Page, bounded, page, values
 from release_mgmt.sources.addresses import AddressPolicy, parse
 from release_mgmt.sources.git.repository import open_repository
 from release_mgmt.store.models.ingest import ForgeSource
-from release_mgmt.store.models.publishing import PublicationRow
 from release_mgmt.store.models.repositories import Change, Release, Repository
 
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?\Z")
@@ -251,12 +251,9 @@ def edit(
         if "tag_pattern" in given:
             _pattern(given["tag_pattern"])
             given["sync_due_at"] = now
-        if "name" in given:
-            session.execute(
-                update(PublicationRow).where(PublicationRow.repository == before.name).values(repository=given["name"])
-            )
         _update(session, before, version, {**given, "updated_at": now})
         after = _load(session, Repository.id == before.id)
+        told_repositories.moved(session, now, _standing(before), _standing(after))
         audit.record(
             session,
             actor,
@@ -266,7 +263,13 @@ def edit(
             before={one: getattr(before, one) for one in values},
             after={one: getattr(after, one) for one in values},
         )
+    if _standing(before) != _standing(after):
+        plans.follow(store, now, refresh.calendars_of(store, after.id), "repositories")
     return after
+
+
+def _standing(one: RepositoryView) -> told_repositories.Standing:
+    return told_repositories.Standing.of(one.name, one.settings, one.owner_team)
 
 
 def _update(session: Session, seen: RepositoryView, version: int | None, given: Mapping[str, Any]) -> None:
@@ -324,13 +327,18 @@ def move(
 def remove(store: Store, actor: Actor, now: datetime, name: str) -> None:
     """Delete an archived repository with its changes and history; what was published of it stays readable.
 
-    :raises Conflict: while it is not archived.
+    :raises Conflict: while it is not archived, or kept for its teams: nobody would know any more whose its texts are.
     """
     require(actor, Action.MANAGE_REPOSITORIES)
     with store.write("repositories") as session:
         before = _load(session, Repository.name == name)
         if before.archived_at is None:
             raise Conflict("Only an archived repository is deleted.", hint="Archive it first.")
+        if _standing(before).kept and told_repositories.is_told(session, before.name):
+            raise Conflict(
+                "What was published of it is kept for its teams, and would be open to everybody without it.",
+                hint="Leave it archived, or open it to everybody first.",
+            )
         session.execute(delete(Repository).where(Repository.id == before.id))
         audit.record(
             session, actor, now, action="repository.delete", subject=f"repository:{before.id}",

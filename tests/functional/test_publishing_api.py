@@ -130,6 +130,32 @@ def test_changelogs_for_readers_and_managers(one_store: Store, reader: Api, mana
     assert reader("GET", f"{path}?version=9").status_code == 404
 
 
+@pytest.mark.acceptance("CHG-D3")
+def test_atom_tells_when_its_texts_last_changed_to_who_asks_by_date(
+    one_store: Store, reader: Api, manager: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = clock.now()
+    with one_store.write() as session:
+        publications.ingest(session, OPERATOR, began, record(), annotations())
+    path = "/repositories/risk-models/changelog?format=atom"
+    first = reader("GET", path)
+    assert first.last_modified == began.replace(microsecond=0)
+    told = first.headers["Last-Modified"]
+    asked = reader("GET", path, If_Modified_Since=told)
+    assert (asked.status_code, asked.data) == (304, b"")
+    assert reader("GET", path, If_Modified_Since=told, If_None_Match='"nope"').status_code == 200
+    assert reader("HEAD", path).headers["Last-Modified"] == told
+    later = began + timedelta(minutes=5)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    manager("PUT", "/changes/c2/note", {"text": "Fewer alarms."})
+    one = manager("GET", "/repositories/risk-models/publications").json["items"][0]["id"]
+    assert reader("GET", path, If_Modified_Since=told).status_code == 304, "a note alone is no text yet"
+    assert manager("POST", f"/publications/{one}/revisions", {"reason": "Asked for"}).status_code == 201
+    assert reader("GET", path, If_Modified_Since=told).last_modified == later.replace(microsecond=0)
+    older = reader("GET", f"{path}&version=1.0")
+    assert older.last_modified == began.replace(microsecond=0), "the other release's text is what it was"
+
+
 @pytest.mark.acceptance("CHG-D6")
 def test_notes_revisions_and_yanking(one_store: Store, reader: Api, manager: Api) -> None:
     with one_store.write() as session:

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 
 from release_mgmt.core.errors import NotFound
 from release_mgmt.core.permissions import Actor, Role, Scope, Via
-from release_mgmt.services import federation, feeds, people, plans, publications, teams
+from release_mgmt.services import federation, feeds, people, plans, publications, repositories, teams
 from release_mgmt.services.actors import SessionLimits, by_login
 from release_mgmt.services.feed_events import teams as team_events
 from release_mgmt.services.feeds import Feeds, rendering
@@ -165,14 +165,24 @@ def test_who_left_a_team_never_gets_its_events_again_when_rendering_fails(
 
 def test_what_is_no_longer_kept_is_told_to_all_and_called_off_in_the_teams_own_events(world: Store) -> None:
     eve, ada = feed(world, "eve"), feed(world, "ada")
-    with world.write() as session:
-        session.get_one(Repository, "r_hush").settings = {}
-    plans.replan(world, OPERATOR, NOW + timedelta(minutes=1), "releases")
+    repositories.edit(world, OPERATOR, NOW + timedelta(minutes=1), "hush", version=None, values={"settings": {}})
     assert titles(world, eve) == {"m1", "k1", "k2"}
     assert read(world, ada).count("STATUS:CANCELLED") == 1
     with world.read() as session:
         rows = session.scalars(select(FeedEventRow).where(FeedEventRow.calendar.contains(team_events.MARK)))
         assert {row.sequence for row in rows if row.cancelled_at} == {1}
+
+
+@pytest.mark.acceptance("CHG-D4")
+def test_what_is_kept_from_now_on_leaves_everybody_s_calendar_at_once(world: Store) -> None:
+    eve, ada, at = feed(world, "eve"), feed(world, "ada"), NOW + timedelta(minutes=1)
+    one = feed(world, "eve", repositories=["hush"])
+    repositories.edit(world, OPERATOR, at, "hush", version=None, values={"settings": {}})
+    assert titles(world, one) >= {"k1", "k2"}
+    repositories.edit(world, OPERATOR, at, "hush", version=None, values={"name": "quiet"})
+    assert titles(world, one) >= {"k1", "k2"}, "what was chosen by the old name is chosen by the new one"
+    repositories.edit(world, OPERATOR, at, "quiet", version=None, values={"settings": {"teams_only": True}})
+    assert (titles(world, eve), titles(world, ada)) == ({"m1"}, {"m1", "k1"})
 
 
 def test_the_events_of_a_team_are_asked_for_by_no_other_door(world: Store) -> None:

@@ -31,33 +31,36 @@ def atom_page(
     if row is None:
         raise NotFound("There is no such feed.")
     filters, say, audience = Filters.of(row.filters), Words(row.language), Audience(row.audience)
-    sections: list[tuple[datetime, str, SectionView]] = []
+    sections: list[tuple[datetime, str, str, SectionView]] = []
     for repository in _repositories(session, filters, teams):
         rows = current(session, repository)
         found = published(session, repository, rows)
         times = changed(session, rows, found, audience)
         shown = found.shown(audience, say)
+        keys = {(one.package, one.version): one.id for one, _ in rows}
         for section in shown.sections:
             if not _takes(section, filters):
                 continue
-            at = times.get((section.package or "", section.version or ""), heads.START)
-            sections.append((at, repository, section))
+            name = (section.package or "", section.version or "")
+            sections.append((times.get(name, heads.START), repository, keys[name], section))
     # Newest release first over all repositories, of one moment in their own order; those without a date stand last.
-    sections.sort(key=lambda item: _released(item[2]), reverse=True)
+    sections.sort(key=lambda item: _released(item[3]), reverse=True)
     named = [
         (
             at,
             replace(section, title=f"{repository} {section.title}", anchor=f"{repository}-{section.anchor}"),
             repository,
+            key,
         )
-        for at, repository, section in sections
+        for at, repository, key, section in sections
     ]
-    moments = {id(section): at for at, section, _ in named}
-    places = {id(section): repository for _, section, repository in named}
+    moments = {id(section): at for at, section, _, _ in named}
+    places = {id(section): repository for _, section, repository, _ in named}
+    ids = {id(section): key for _, section, _, key in named}
     feed = ChangelogView(
         row.name, audience, row.language, row.name,
         say("What changes for you, when, and who answers for it."),
-        tuple(section for _, section, _ in named),
+        tuple(section for _, section, _, _ in named),
     )  # fmt: skip
     if page > 1 and (page - 1) * atom.PAGE_SIZE >= len(named):
         raise NotFound("There is no such page.")
@@ -73,9 +76,9 @@ def atom_page(
         identity=row.id,
         updated=lambda section: moments[id(section)],
         number=page,
-        entry_names=lambda section: (places[id(section)], section.package or "", section.version or ""),
+        entry_names=lambda section: (ids[id(section)],),  # whatever its repository is called
     )
-    return body, max((row.edited_at or heads.START, *(at for at, _, _ in named)))
+    return body, max((row.edited_at or heads.START, *(at for at, _, _, _ in named)))
 
 
 def _repositories(session: Session, filters: Filters, teams: Collection[str]) -> list[str]:

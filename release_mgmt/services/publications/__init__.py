@@ -23,9 +23,10 @@ from release_mgmt.services.publications.publishing import (
     view_of,
     yank,
 )
-from release_mgmt.services.publications.rendering import rendered, with_template
+from release_mgmt.services.publications.rendering import Document, rendered, with_template
 
 __all__ = [
+    "Document",
     "NoteView",
     "PublicationView",
     "RevisionView",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import quote
 
 from release_mgmt.core.audience import Audience, ChangelogView, SectionView, for_audience
@@ -20,6 +21,15 @@ from release_mgmt.store.session import Store
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A changelog in a form. ``changed``: when its texts last changed for the audience; told of Atom alone, since the
+    other forms also tell counts that have no date."""
+
+    content: bytes
+    changed: datetime | None = None
+
+
 def rendered(
     store: Store,
     actor: Actor,
@@ -32,41 +42,44 @@ def rendered(
     package: str | None = None,
     version: str | None = None,
     page: int = 1,
-) -> bytes:
+) -> Document:
     """The changelog in a form: json, markdown, html, atom; email, github and gitlab need one ``version``."""
-    found, times = _read(store, actor, repository, audience, package, version)
+    found, times, keys = _read(store, actor, repository, audience, package, version)
     shown = found.shown(audience, say)
     own = f"{site}/changelogs/{quote(repository, safe='')}"
     if form == "json":
-        return audience_json.render(for_audience(found.record, audience, {}, found.known), shown)
+        return Document(audience_json.render(for_audience(found.record, audience, {}, found.known), shown))
     if form == "markdown":
-        return markdown.render(shown, say).encode()
+        return Document(markdown.render(shown, say).encode())
     if form == "html":
-        return pages.page(shown, say).encode()
+        return Document(pages.page(shown, say).encode())
     if form == "atom":
-        return _atom(shown, say, own, site, repository, {"package": package, "version": version}, times, page)
+        narrowed = {"package": package, "version": version}
+        content = _atom(shown, say, own, site, repository, narrowed, times, keys, page)
+        return Document(content, max((_changed(times, section) for section in shown.sections), default=_EPOCH))
     if len(shown.sections) != 1:
         raise InvalidInput.at("version", "is needed: this form is the text of one release")
     section = shown.sections[0]
     link = f"{own}#{section.anchor}"
     if form == "email":
-        return pages.email(section, say, url=link).encode()
+        return Document(pages.email(section, say, url=link).encode())
     limit = markdown.GITLAB_LIMIT if form == "gitlab" else markdown.GITHUB_LIMIT
-    return markdown.release_text(section, say, limit=limit, more=link).encode()
+    return Document(markdown.release_text(section, say, limit=limit, more=link).encode())
 
 
 def with_template(
     store: Store, actor: Actor, repository: str, *, template: str, audience: Audience, say: Words, html: bool = True
 ) -> str:
     """What a team's own template writes of what is published."""
-    found, _ = _read(store, actor, repository, audience, None, None)
+    found, *_ = _read(store, actor, repository, audience, None, None)
     shown = found.shown(audience, say)
     return custom.render(template, shown, say, html=html)
 
 
 def _read(
     store: Store, actor: Actor, repository: str, audience: Audience, package: str | None, version: str | None
-) -> tuple[Published, dict[tuple[str, str], datetime]]:
+) -> tuple[Published, dict[tuple[str, str], datetime], dict[tuple[str, str], str]]:
+    """What is published; when each text last changed, and its publication's id, by package and version."""
     require_audience(actor, audience)
     with store.read() as session:
         visibility.require_there(session, actor, repository)
@@ -80,7 +93,8 @@ def _read(
     )
     if not chosen and (version is not None or package is not None):
         raise NotFound("There is no such release.")
-    return replace(found, record=replace(found.record, releases=chosen)), times
+    keys = {(row.package, row.version): row.id for row, _ in rows}
+    return replace(found, record=replace(found.record, releases=chosen)), times, keys
 
 
 def _atom(
@@ -91,14 +105,11 @@ def _atom(
     repository: str,
     narrowed: dict[str, str | None],
     times: dict[tuple[str, str], datetime],
+    keys: dict[tuple[str, str], str],
     page: int,
 ) -> bytes:
     if page > 1 and (page - 1) * atom.PAGE_SIZE >= len(shown.sections):
         raise NotFound("There is no such page.")
-
-    def updated(section: SectionView) -> datetime:
-        return times.get((section.package or "", section.version or ""), _EPOCH)
-
     asked = {"audience": shown.audience.value, "language": shown.language} | narrowed
     query = "".join(f"&{name}={quote(value, safe='')}" for name, value in asked.items() if value is not None)
     base = f"{site}/api/v1/repositories/{quote(repository, safe='')}/changelog?format=atom{query}"
@@ -109,7 +120,11 @@ def _atom(
         say,
         address,
         identity="/".join((repository, *chosen)),
-        updated=updated,
+        updated=partial(_changed, times),
         number=page,
-        entry_names=lambda section: (repository, section.package or "", section.version or "unreleased"),
+        entry_names=lambda section: (keys[section.package or "", section.version or ""],),  # a name may change
     )
+
+
+def _changed(times: dict[tuple[str, str], datetime], section: SectionView) -> datetime:
+    return times.get((section.package or "", section.version or ""), _EPOCH)

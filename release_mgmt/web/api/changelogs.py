@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from flask import Response, request
@@ -46,7 +47,7 @@ blueprint = Blueprint("api_changelogs", __name__, url_prefix="/api/v1", descript
 def changelog(query: dict[str, Any], repository: str) -> Response:
     """What is published of a repository, in the form and language asked for (else by ``Accept-Language``)."""
     say = Words(query.get("language") or negotiate(request.headers.get("Accept-Language")))
-    content = publications.rendered(
+    document = publications.rendered(
         context.store,
         context.actor,
         repository,
@@ -58,7 +59,7 @@ def changelog(query: dict[str, Any], repository: str) -> Response:
         version=query.get("version"),
         page=query["page"],
     )
-    return _answer(content, query["format"], say)
+    return _answer(document.content, query["format"], say, document.changed)
 
 
 @blueprint.route("/calendars/<calendar>/changelog")
@@ -79,11 +80,12 @@ def of_calendar(query: dict[str, Any], calendar: str) -> Response:
     return _answer(content, query["format"], say)
 
 
-def _answer(content: bytes, form: str, say: Words) -> Response:
+def _answer(content: bytes, form: str, say: Words, changed: datetime | None = None) -> Response:
     response = Response(content, content_type=TYPES[form])
     response.headers["Content-Language"] = say.language
     response.headers["Vary"] = "Accept-Language"
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response.last_modified = changed
     response.add_etag()
     response.make_conditional(request)
     return response

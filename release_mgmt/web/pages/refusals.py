@@ -111,6 +111,8 @@ FORMS = (
     mark("Send it again from the forge."),
     mark("Only an archived repository is deleted."),
     mark("Archive it first."),
+    mark("What was published of it is kept for its teams, and would be open to everybody without it."),
+    mark("Leave it archived, or open it to everybody first."),
     mark("The repository {name} is archived."),
     mark("Restore it first."),
     mark("This repository has no forge to read."),

@@ -38,7 +38,9 @@ def ingest(
 
 def body(store: Store, form: str = "markdown", audience: Audience = Audience.BUSINESS, **more: object) -> str:
     values: dict[str, object] = {"say": Words("en"), "site": "https://r.example"} | more
-    return publications.rendered(store, OPERATOR, "risk-models", audience=audience, form=form, **values).decode()  # type: ignore[arg-type]
+    return publications.rendered(
+        store, OPERATOR, "risk-models", audience=audience, form=form, **values
+    ).content.decode()  # type: ignore[arg-type]
 
 
 def edited(made: Changelog, **changes: object) -> Changelog:

@@ -46,7 +46,7 @@ def body(
     return publications.rendered(
         store, OPERATOR, "risk-models", audience=audience, form=form, say=Words(language), site="https://r.example",
         package=package,
-    ).decode()  # fmt: skip
+    ).content.decode()  # fmt: skip
 
 
 def key_of(store: Store, package: str | None) -> str:
