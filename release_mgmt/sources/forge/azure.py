@@ -11,6 +11,7 @@ from urllib.parse import quote
 from release_mgmt.core.changes import Labelling, Provider, PullRequest, Review, WorkItem
 from release_mgmt.core.errors import InvalidInput, NotFound
 from release_mgmt.sources.forge import fields
+from release_mgmt.sources.forge.counting import Counted
 from release_mgmt.sources.forge.fields import Json
 from release_mgmt.sources.forge.github import require_number
 from release_mgmt.sources.forge.model import (
@@ -41,6 +42,11 @@ def _vote(vote: int | None) -> str | None:
     if vote is None or vote == 0:
         return None
     return "approved" if vote >= 5 else "changes_requested"
+
+
+def _after(page: Json, start: int) -> int | None:
+    count = len(fields.children(page, "value") or ())
+    return start + count if count == PAGE else None
 
 
 class Azure:
@@ -160,14 +166,7 @@ class Azure:
         if since is not None:
             query["searchCriteria.queryTimeRangeType"] = "closed"
             query["searchCriteria.minTime"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        seen = 0
-
-        def following(page: Json) -> Mapping[str, str] | None:
-            nonlocal seen
-            count = len(fields.children(page, "value") or ())
-            seen += count
-            return {"$skip": str(seen)} if count == PAGE else None
-
+        following = Counted("$skip", "value", "pullRequestId", _after)  # one that changes its status leaves the list
         for page in transport.body_pages(f"{self._path(repository)}/pullrequests", query, following):
             for pull in transport.readable(self.parse, fields.children(page, "value") or ()):
                 # Lists cut a description at 400 characters: such a text is not the whole one.

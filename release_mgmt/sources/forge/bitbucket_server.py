@@ -9,6 +9,7 @@ from typing import Literal
 from release_mgmt.core.changes import Labelling, Provider, PullRequest, Review
 from release_mgmt.core.errors import InvalidInput
 from release_mgmt.sources.forge import fields
+from release_mgmt.sources.forge.counting import Counted
 from release_mgmt.sources.forge.fields import Json
 from release_mgmt.sources.forge.github import require_number
 from release_mgmt.sources.forge.model import (
@@ -32,6 +33,10 @@ _STATUS = {"success": "SUCCESSFUL", "pending": "INPROGRESS", "failure": "FAILED"
 def _next(page: Json) -> Mapping[str, str] | None:
     start = fields.whole(page, "nextPageStart")
     return None if page.get("isLastPage") is not False or start is None else {"start": str(start)}
+
+
+def _after(page: Json, start: int) -> int | None:  # noqa: ARG001 - the page tells where it ends
+    return None if page.get("isLastPage") is not False else fields.whole(page, "nextPageStart")
 
 
 class BitbucketServer:
@@ -120,7 +125,8 @@ class BitbucketServer:
 
     def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
         query = {"state": "ALL", "order": "NEWEST", "limit": "100"}
-        for page in transport.body_pages(f"{self._path(repository)}/pull-requests", query, _next):
+        following = Counted("start", "values", "id", _after)  # one that is deleted moves the others up
+        for page in transport.body_pages(f"{self._path(repository)}/pull-requests", query, following):
             for pull in transport.readable(self.parse, fields.children(page, "values") or ()):
                 # The list is ordered by creation, so an old update says nothing of those below it.
                 if since is None or pull.updated_at is None or pull.updated_at >= since:
