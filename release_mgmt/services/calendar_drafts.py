@@ -50,7 +50,7 @@ def look(
     """
     require(actor, Action.READ_CALENDAR)
     with store.read() as session:
-        known = calendar_rows.known_names(session)
+        known = calendar_rows.known_names(session, calendar_rows.named(session, document), now)
     calendar = read_document(document, now.year, known)
     until = now + timedelta(days=days)
     found = expand(calendar, now, until)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,12 +19,19 @@ from release_mgmt.store.models.repositories import Repository
 from release_mgmt.store.models.scheduling import CalendarRow, CalendarVersion
 
 
-def known_names(session: Session) -> Known:
-    """The names that a freeze's scope may hold."""
-    return Known(
-        repositories=frozenset(session.scalars(select(Repository.name))),
-        teams=frozenset(session.scalars(select(Team.slug))),
-    )
+def known_names(session: Session, row: CalendarRow | None, now: datetime) -> Known:
+    """The names that scopes may hold: those that are registered, and those that the stored calendar ``row`` holds
+    already: what was removed since must not stand in the way of the next freeze."""
+    repositories = set(session.scalars(select(Repository.name)))
+    teams = set(session.scalars(select(Team.slug)))
+    if row is not None:
+        held = value(row, now)
+        scopes = [part for each in held.freezes for part in (each.scope, each.scope.exceptions)]
+        repositories.update(name for each in (*held.series, *scopes) for name in each.repositories)
+        teams.update(name for each in scopes for name in each.teams)
+        teams.update(name for name, _ in held.team_business_days)
+        repositories.discard("*")
+    return Known(frozenset(repositories), frozenset(teams))
 
 
 def find(session: Session, slug: str) -> CalendarRow:
@@ -31,6 +40,12 @@ def find(session: Session, slug: str) -> CalendarRow:
     if row is None:
         raise NotFound("There is no such calendar.")
     return row
+
+
+def named(session: Session, document: Mapping[str, Any]) -> CalendarRow | None:
+    """The row of the calendar that a document is about, by its name; None when there is none yet."""
+    slug = ReleaseCalendar(str(document.get("calendar"))).slug
+    return session.scalar(select(CalendarRow).where(CalendarRow.slug == slug))
 
 
 def value(row: CalendarRow | CalendarVersion, now: datetime, language: str = "en") -> ReleaseCalendar:

@@ -17,7 +17,7 @@ from release_mgmt.core.permissions import Action, Actor, Via, allows, require
 from release_mgmt.core.text import clean
 from release_mgmt.core.windows import ReleaseCalendar, periods
 from release_mgmt.services import Store, audit, calendar_rows, outbox, plans, secret
-from release_mgmt.services.calendar_rows import find, known_names
+from release_mgmt.services.calendar_rows import find, known_names, named
 from release_mgmt.services.plans import Difference
 from release_mgmt.sources.calendars import keep_identities, read_document
 from release_mgmt.store.models.scheduling import CalendarRow, CalendarVersion
@@ -132,10 +132,9 @@ def apply(
     """
     plain = json.loads(json.dumps(document, default=str))
     with store.write(lock=plans.LOCK) as session:
-        calendar = read_document(plain, now.year, known_names(session))
-        row = session.scalar(select(CalendarRow).where(CalendarRow.slug == (slug or calendar.slug)))
-        if row is None and slug is not None:
-            raise NotFound("There is no such calendar.")
+        row = find(session, slug) if slug is not None else named(session, plain)
+        known = known_names(session, row, now)
+        calendar = read_document(plain, now.year, known)
         if row is None:
             require(actor, Action.CREATE_CALENDAR)
         else:
@@ -145,7 +144,7 @@ def apply(
         before = row.document if row is not None else {}
         if row is not None and before != plain:
             plain = keep_identities(calendar_rows.value(row, now), plain, calendar, now)
-            calendar = read_document(plain, now.year, known_names(session))
+            calendar = read_document(plain, now.year, known)
         edits = tuple(difference(before, plain))
         if dry_run:
             effects = plans.effects(session, now, row, calendar) if row is not None else Difference()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 
 from release_mgmt.core.errors import FieldError, InvalidInput
+from release_mgmt.core.text import one_line
 from release_mgmt.core.windows import (
     BOTH_LEVELS,
     BusinessDays,
@@ -23,7 +24,14 @@ from release_mgmt.core.windows import (
 from release_mgmt.sources.calendars.fields import Fields, local_day, local_time
 from release_mgmt.sources.calendars.idle import idle
 from release_mgmt.sources.calendars.policies import POLICY_KEYS, read_policy
-from release_mgmt.sources.calendars.stops import FREEZE_KEYS, Known, read_freeze, read_levels
+from release_mgmt.sources.calendars.stops import (
+    FREEZE_KEYS,
+    Known,
+    read_freeze,
+    read_levels,
+    read_repositories,
+    unknown,
+)
 
 Holidays = Callable[[str, str | None], Mapping[date, str]]
 """(country or market, subdivision) -> its holidays by day; raises InvalidInput for an unknown one."""
@@ -57,6 +65,7 @@ def read(data: object, holidays: Holidays, known: Known | None = None, *, stored
     without effect, see :mod:`release_mgmt.sources.calendars.idle`. Raises InvalidInput with every fault.
     """
     errors: list[FieldError] = []
+    known = known or Known()
     fields = Fields(data, "", errors, _CALENDAR_KEYS)
     name = fields.text("calendar", required=True, limit=120)
     place = _place(fields)
@@ -65,7 +74,7 @@ def read(data: object, holidays: Holidays, known: Known | None = None, *, stored
     series = tuple(
         each
         for part in fields.parts("series", (*_SERIES_KEYS, *POLICY_KEYS))
-        if (each := _series(part, place, policy)) is not None
+        if (each := _series(part, place, policy, known)) is not None
     )
     calendar = ReleaseCalendar(
         name=name or "calendar",
@@ -76,9 +85,9 @@ def read(data: object, holidays: Holidays, known: Known | None = None, *, stored
         series=series,
         environments=fields.names("environments"),
         horizon_days=fields.number("horizon_days", 182, 1, 1100) or 182,
-        team_business_days=_teams(fields, place, business, holidays),
+        team_business_days=_teams(fields, place, business, holidays, known),
     )
-    names = replace(known or Known(), environments=calendar.known_environments() or None)
+    names = replace(known, environments=calendar.known_environments() or None)
     freezes = [
         freeze
         for part in fields.parts("freezes", FREEZE_KEYS)
@@ -165,7 +174,7 @@ def _holidays(fields: Fields, holidays: Holidays) -> Mapping[date, str]:
 
 
 def _teams(
-    fields: Fields, place: _Place, business: BusinessDays, holidays: Holidays
+    fields: Fields, place: _Place, business: BusinessDays, holidays: Holidays, known: Known
 ) -> tuple[tuple[str, BusinessDays], ...]:
     data = fields.data.get("teams")
     if data is None:
@@ -175,6 +184,8 @@ def _teams(
         return ()
     found: list[tuple[str, BusinessDays]] = []
     for name, value in data.items():
+        if known.teams is not None and str(name) not in known.teams:
+            fields.fault(f"teams.{one_line(str(name), 60)}", *unknown(str(name), known.teams))
         part = Fields(value, f"teams.{name}", fields.errors, ("business_days",))
         own = part.part("business_days", _BUSINESS_KEYS)
         days = _business_days(own, place.zone_name, holidays)
@@ -188,12 +199,13 @@ def _teams(
     return tuple(sorted(found, key=lambda each: each[0]))
 
 
-def _series(fields: Fields, place: _Place, policy: Policy) -> WindowSeries | None:
+def _series(fields: Fields, place: _Place, policy: Policy, known: Known) -> WindowSeries | None:
     before = len(fields.errors)
     identity = fields.text("id", required=True, limit=64)
     if identity and not _ID.fullmatch(identity):
         fields.fault("id", f"{identity!r} is not a name", "letters, digits, dot, dash and underscore")
     levels = read_levels(fields)
+    repositories = read_repositories(fields, known, ("*",))
     start, end, length = fields.times()
     own = read_policy(fields.part("policy", POLICY_KEYS), policy) if fields.has("policy") else policy
     own = read_policy(fields, own) if any(fields.has(key) for key in POLICY_KEYS) else own
@@ -207,7 +219,7 @@ def _series(fields: Fields, place: _Place, policy: Policy) -> WindowSeries | Non
         title=fields.text("title", limit=200),
         levels=levels or BOTH_LEVELS,
         environments=fields.names("environments", ("prod",)),
-        repositories=fields.names("repositories", ("*",)),
+        repositories=repositories,
         min_duration=fields.duration("min_duration") or timedelta(0),
         policy=own if own is not policy else None,
     )

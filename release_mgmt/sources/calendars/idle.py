@@ -46,6 +46,10 @@ def _series(path: str, item: Mapping[str, Any], series: WindowSeries) -> Iterato
     for key in ("environments", "repositories"):
         if not getattr(series, key):
             yield FieldError(f"{path}.{key}", "is empty, so no change could go there", "a name, or leave it out")
+    for number, name in enumerate(series.environments):
+        if set("*?[") & set(name):
+            said = f"{name[:60]!r} is a pattern, which an environment never matches"
+            yield FieldError(f"{path}.environments[{number}]", said, "a name such as prod")
     if series.min_duration > series.length and not series.retimings:
         said = "is longer than the windows, so that none would be left"
         yield FieldError(f"{path}.min_duration", said, f"at most {series.length}")

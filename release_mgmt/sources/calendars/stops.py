@@ -23,7 +23,10 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The names that a scope may hold; None where they cannot be told (a calendar file without a server)."""
+    """The names that a scope may hold; None where they cannot be told (a calendar file without a server).
+
+    Repositories may be given by a pattern too, which must match one of them.
+    """
 
     repositories: frozenset[str] | None = None
     teams: frozenset[str] | None = None
@@ -121,35 +124,57 @@ def _scope(fields: Fields, known: Known) -> Scope:
     part = fields.part("scope", (*_SCOPE_KEYS, "except"))
     own = part.part("except", _SCOPE_KEYS)
     return Scope(
-        repositories=_known(part, "repositories", known.repositories, ("*",)),
-        teams=_known(part, "teams", known.teams),
-        environments=_known(part, "environments", known.environments),
+        repositories=read_repositories(part, known, ("*",)),
+        teams=_any_of(part, "teams", known.teams),
+        environments=_any_of(part, "environments", known.environments),
         levels=read_levels(part),
         exceptions=Exceptions(
-            repositories=_known(own, "repositories", known.repositories),
+            repositories=read_repositories(own, known),
             teams=_known(own, "teams", known.teams),
             environments=_known(own, "environments", known.environments),
-            levels=read_levels(own),
+            levels=tuple(Level(each) for each in _known(own, "levels", frozenset(Level))),
         ),
     )
 
 
 def read_levels(fields: Fields) -> tuple[Level, ...]:
-    """The field ``levels``: minor, major or both."""
-    return tuple(Level(each) for each in _known(fields, "levels", frozenset(Level)))
+    """The field ``levels``: minor, major or both; nothing when it asks for all."""
+    return tuple(Level(each) for each in _any_of(fields, "levels", frozenset(Level)))
 
 
-def _known(fields: Fields, key: str, known: frozenset[str] | None, default: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Names, each of which must be known (a pattern must match one): an unknown one would silently match nothing."""
+def read_repositories(fields: Fields, known: Known, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The field ``repositories``: names and patterns."""
+    return _known(fields, "repositories", known.repositories, default, patterns=True)
+
+
+def _any_of(fields: Fields, key: str, known: frozenset[str] | None) -> tuple[str, ...]:
+    """Names of a part in which ``*`` means all, as leaving it out does."""
+    return () if "*" in fields.names(key) else _known(fields, key, known)
+
+
+def _known(
+    fields: Fields, key: str, known: frozenset[str] | None, default: tuple[str, ...] = (), *, patterns: bool = False
+) -> tuple[str, ...]:
+    """Names, each of which must be known: an unknown one, or a pattern without a match, would hold nothing."""
     names = fields.names(key, default)
     if known is None:
         return names
     good: list[str] = []
     for index, name in enumerate(names):
-        if name == "*" or any(matches((name,), each) for each in known):
+        if name in known or (patterns and (name == "*" or any(matches((name,), each) for each in known))):
             good.append(name)
-            continue
-        near = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
-        hint = f"did you mean {near[0]}?" if near else "one of " + ", ".join(sorted(known)[:20])
-        fields.fault(f"{key}[{index}]", f"{name[:60]!r} is not known", hint)
+        else:
+            fields.fault(f"{key}[{index}]", *unknown(name, known))
     return tuple(good)
+
+
+def unknown(name: str, known: frozenset[str]) -> tuple[str, str]:
+    """What is wrong with a name that is not known, and what is allowed instead."""
+    near = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    if near:
+        allowed = f"did you mean {near[0]}?"
+    elif known:
+        allowed = "one of " + ", ".join(sorted(known)[:20])
+    else:
+        allowed = "none is known yet: add it before the calendar that names it"
+    return f"{name[:60]!r} is not known", allowed

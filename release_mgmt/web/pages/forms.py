@@ -68,7 +68,7 @@ def errors_of(error: ReleaseMgmtError | None) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for one in getattr(error, "errors", ()):
         told = again(one.message)
-        message = f"{told} ({one.allowed})" if one.allowed else told
+        message = f"{told} ({again(one.allowed)})" if one.allowed else told
         found.setdefault(one.path.rsplit(".", 1)[-1], message)
     return found
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from release_mgmt.core.errors import InvalidInput, StaleVersion
 from release_mgmt.services import calendars, plans, terms, windows
 from release_mgmt.store.models.publishing import FeedEventRow
-from release_mgmt.store.models.repositories import Change
+from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import DependencyRow, PlanRow
 from release_mgmt.store.session import Store
 from tests.integration.scheduling.builders import NOW, OPERATOR, apply, at, document, freeze, seed, where
@@ -98,6 +98,18 @@ def test_an_unknown_name_in_a_scope_is_refused_by_its_own_path(planned: Store):
         calendars.edit(planned, OPERATOR, NOW, "releases", "freezes", item, identity="F1")
     assert caught.value.errors[0].path == "scope.repositories[0]"
     assert caught.value.errors[0].allowed == "did you mean pricing?"
+
+
+@pytest.mark.acceptance("SCH-F5")
+def test_a_name_that_was_removed_since_does_not_stand_in_the_way_of_the_next_freeze(planned: Store):
+    item = freeze("F1", "2026-12-01", scope={"repositories": ["pricing"], "teams": ["fraud"]})
+    calendars.edit(planned, OPERATOR, NOW, "releases", "freezes", item, identity="F1")
+    with planned.write() as session:
+        session.scalars(select(Repository)).one().name = "prices"
+    calendars.edit(planned, OPERATOR, NOW, "releases", "freezes", freeze("F2", "2026-12-08"), identity="F2")
+    with pytest.raises(InvalidInput) as caught:
+        apply(planned, teams={"frud": {"business_days": {"weekend": ["sun"]}}})
+    assert [each.path for each in caught.value.errors] == ["teams.frud"]
 
 
 def test_two_edits_at_once_are_told_apart(planned: Store):
