@@ -79,7 +79,7 @@ def entities(store: Store) -> bytes:
             shown = {
                 name: getattr(change, name) for name in ChangeSchema().fields if name not in {"repository", "release"}
             }
-            found.append({**shown, "repository": repository.name, "release": release.version if release else None})
+            found.append({**shown, "repository": repository.name, "release": getattr(release, "version", None)})
         return json.dumps({"items": schema.dump(found), "next": None}).encode()
 
 

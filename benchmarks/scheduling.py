@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from dateutil.rrule import rrulestr
 
@@ -232,7 +233,7 @@ def optimum(given: Instance, *, size: bool, conflicts: bool = False, fair: bool 
     freezes = periods(given.calendar.freezes, NOW, given.windows[-1].end)
     policy = given.calendar.policy
     model = cp_model.CpModel()
-    takes: dict[str, list[tuple[int, object]]] = {}
+    takes: dict[str, list[tuple[int, Any]]] = {}
     position = {}
     for each in given.candidates:
         rule = policy.notice(each.level)
@@ -253,7 +254,7 @@ def optimum(given: Instance, *, size: bool, conflicts: bool = False, fair: bool 
     for each in given.candidates:
         for need in each.depends_on:
             model.add(position[need] <= position[each.id])
-    by_window: list[list[tuple[Candidate, object]]] = [[] for _ in given.windows]
+    by_window: list[list[tuple[Candidate, Any]]] = [[] for _ in given.windows]
     for each in given.candidates:
         for i, variable in takes[each.id]:
             by_window[i].append((each, variable))

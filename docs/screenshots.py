@@ -18,8 +18,8 @@ sys.path.insert(0, str(ROOT))
 from playwright.sync_api import Browser, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from release_mgmt import clock
-from release_mgmt.services import actors, approvals
+from release_mgmt import clock, logs
+from release_mgmt.services import actors, window_votes
 from release_mgmt.store import migrate
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from tests.browser.demo import Demo, change_id, demo, window_of
@@ -68,12 +68,13 @@ def take(browser: Browser, site: str, found: Demo) -> None:
 
 def main() -> None:
     """Fill, serve, look."""
+    logs.configure("warning")
     with tempfile.TemporaryDirectory() as folder:
         migrate.upgrade(f"sqlite:///{folder}/release-mgmt.db")
         found = demo(Path(folder))
         ben = actors.by_login(found.store, "ben", clock.now())
         slug, _, key = window_of(found, "Learning rate 0.01 to 0.02").removeprefix("/windows/").partition("/")
-        approvals.vote_on_window(found.store, ben, clock.now(), slug, key)
+        window_votes.vote(found.store, ben, clock.now(), slug, key)
         server = make_server("127.0.0.1", 0, found.app, threaded=True, request_handler=Quiet)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         with sync_playwright() as playwright:

@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, ViewportSize, sync_playwright
 from werkzeug.serving import make_server
 
 from release_mgmt import clock
@@ -33,7 +33,10 @@ ARGUMENTS = (
 )  # fmt: skip
 MISSING = f"NOT RUN: no Chromium at {CHROMIUM} (Debian: apt-get install chromium)"
 PICTURES = os.environ.get("RELEASE_MGMT_SCREENSHOTS")  # a folder that keeps the pictures of a run
-SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+SIZES: dict[str, ViewportSize] = {
+    "desktop": {"width": 1280, "height": 900},
+    "phone": {"width": 390, "height": 844},
+}
 
 
 @pytest.fixture(scope="session")
@@ -160,7 +163,11 @@ def visitor(chromium: Browser, site: Site, tmp_path_factory: pytest.TempPathFact
     folder.mkdir(parents=True, exist_ok=True)
 
     def open_window(
-        login: str | None = None, *, size: str = "desktop", theme: str = "light", scripts: bool = True
+        login: str | None = None,
+        *,
+        size: str = "desktop",
+        theme: Literal["light", "dark"] = "light",
+        scripts: bool = True,
     ) -> Visitor:
         context = chromium.new_context(
             viewport=SIZES[size], color_scheme=theme, java_script_enabled=scripts, timezone_id="Europe/Berlin",

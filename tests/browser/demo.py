@@ -33,13 +33,13 @@ from release_mgmt.services import (
     teams,
     windows,
 )
+from release_mgmt.services.actors import SessionLimits
 from release_mgmt.services.people import Grant
 from release_mgmt.settings import Settings
 from release_mgmt.sources.addresses import AddressPolicy
 from release_mgmt.store.models.people import Person
 from release_mgmt.store.models.repositories import Change
 from release_mgmt.store.session import Store
-from release_mgmt.web.auth import SessionLimits
 from tests.conftest import GitRepo
 
 OPERATOR = trusted("operator", Via.CLI)

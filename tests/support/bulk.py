@@ -12,12 +12,13 @@ from release_mgmt import clock
 from release_mgmt.bootstrap import create_app
 from release_mgmt.core.permissions import Role, Via, trusted
 from release_mgmt.services import calendars, people, plans, signin, teams
+from release_mgmt.services.actors import SessionLimits
 from release_mgmt.services.people import Grant
 from release_mgmt.settings import Settings
 from release_mgmt.store.models.people import Person
 from release_mgmt.store.models.repositories import Change, ClassificationRow, Release, Repository
 from release_mgmt.store.session import Store
-from release_mgmt.web.auth import SessionLimits, cookie_name
+from release_mgmt.web.auth import cookie_name
 
 OPERATOR = trusted("operator", Via.CLI)
 EVERY = 10  # of so many changes one is still to come
