@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.audience import Audience
@@ -121,23 +121,24 @@ class Parts:
 
     def bring(self, session: Session, feed: Feed) -> int:
         """Render what changed since the last call; returns how many events that were."""
+        inside = and_(FeedEventRow.ends_at >= self._midnight - BACK, FeedEventRow.starts_at < self._midnight + AHEAD)
         statement = select(
             FeedEventRow.uid, FeedEventRow.shown, FeedEventRow.sequence, FeedEventRow.created_at,
-            FeedEventRow.last_modified, FeedEventRow.cancelled_at, FeedEventRow.starts_at, FeedEventRow.touched,
+            FeedEventRow.last_modified, FeedEventRow.cancelled_at, FeedEventRow.starts_at, FeedEventRow.touched, inside,
         ).where(
             FeedEventRow.audience == feed.audience.value,
             FeedEventRow.touched > self._version,
-            FeedEventRow.ends_at >= self._midnight - BACK,
-            FeedEventRow.starts_at < self._midnight + AHEAD,
             FeedEventRow.calendar.in_(feed.calendars),
         )  # fmt: skip
+        if not self._events:  # what moved out of the span is to be dropped
+            statement = statement.where(inside)
         count = 0
         zone = _local_zone(feed)
-        for uid, payload, sequence, created, modified, cancelled, starts, touched in session.execute(statement):
+        for uid, payload, sequence, created, modified, cancelled, starts, touched, held in session.execute(statement):
             self._version = max(self._version, touched)
             self._drop(uid)
             shown = Shown.of(payload)
-            if not feed.filters.take(shown):
+            if not held or not feed.filters.take(shown):
                 continue
             kept = Kept(uid, feed.audience.value, shown, sequence, created, modified, cancelled)
             entry = write(kept, feed.say, _page(feed.site, shown))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -251,6 +252,21 @@ def test_many_feeds_and_ever_new_filters_grow_neither_memory_nor_the_database(
     assert len([one for one in made if one() is not None]) == len(served._answers) < 10
     with store.read() as session:
         assert session.query(FeedBodyRow).count() == 3
+
+
+@pytest.mark.acceptance("FEED-4")
+def test_an_event_that_is_moved_out_of_the_span_leaves_the_feed_of_a_running_process_at_once(store: Store) -> None:
+    """Else its old date would stand there until midnight, for every process that shares the body."""
+    served, token = Feeds(store, SITE), token_of(store)
+    moving, staying = window(change("a"), start="2026-12-01T17:00"), window(change("b"), start="2026-12-02T17:00")
+    put(store, [moving, staying], at=NOW)
+    before = events(fetch(store, token, served=served))
+    for hours, years, count in ((1, 2, 1), (2, 0, 2)):
+        at, by = NOW + timedelta(hours=hours), timedelta(days=365 * years)
+        put(store, [replace(moving, start=moving.start + by, end=moving.end + by), staying], at=at)
+        assert len(events(fetch(store, token, at, served))) == count
+        assert fetch(store, token, at, Feeds(store, SITE)).body == fetch(store, token, at, served).body
+    assert before.keys() == events(fetch(store, token, at, served)).keys()
 
 
 @pytest.mark.acceptance("FEED-6")
