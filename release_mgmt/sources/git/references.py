@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 from release_mgmt.sources.git.objects import Objects
@@ -11,6 +13,7 @@ from release_mgmt.sources.git.repository import Refs, Repository, TagRef
 
 # Names alone: git then needs to look at no object, which takes a fraction of the time.
 _FORMAT = "--format=%(objectname) %(refname)"
+_TAG = " refs/tags/"
 _WHEN = re.compile(rb"^(?:tagger|committer) [^\n]*?(?:<([^<>\n]*)>)? (\d{1,11}) ([+-])(\d\d)([0-5]\d)$", re.MULTILINE)
 _TARGET = re.compile(rb"object ([0-9a-f]{40,64})\n")
 _NESTED = 10
@@ -25,19 +28,40 @@ def refreshed(repository: Repository, objects: Objects, known: Refs) -> Refs:
         repository.env,
         time_limit=repository.time_limit,
     )
-    before = {tag.name: tag for tag in known.tags}
+    text = out.decode("utf-8", "replace")
+    if text == known.told:
+        return replace(known, head=repository.head(known.branches))
+    branches, tags = _branches(objects, text, known), known.tags
+    if known.told is None or _of_tags(text) != _of_tags(known.told):
+        tags = tuple(_tags(objects, text, known))
+    return Refs(tags, branches, repository.head(branches), text)
+
+
+def _of_tags(text: str) -> str:
+    """The lines that name tags: git sorts by name, so they are the last."""
+    at = text.find(_TAG)
+    return text[text.rfind("\n", 0, at) + 1 :] if at >= 0 else ""
+
+
+def _branches(objects: Objects, text: str, known: Refs) -> dict[str, str]:
+    """The branches of all that git said; what no branch was on before is looked at."""
     commits = set(known.branches.values())
-    tags: list[TagRef] = []
     branches: dict[str, str] = {}
-    for line in out.decode("utf-8", "replace").splitlines():
+    for line in text.removesuffix(_of_tags(text)).split("\n")[:-1]:
         sha, _, name = line.partition(" ")
-        if name.startswith("refs/tags/"):
-            tag = before.get(name[10:])
-            tags.append(tag if tag is not None and tag.target == sha else _tag(objects, name[10:], sha))
-        elif sha in commits or _is_commit(objects, sha):
+        if sha in commits or _is_commit(objects, sha):
             branches[name] = sha
             commits.add(sha)
-    return Refs(tuple(tags), branches, repository.head(branches))
+    return branches
+
+
+def _tags(objects: Objects, text: str, known: Refs) -> Iterator[TagRef]:
+    """The tags of all that git said; those that are new or moved are looked at."""
+    before = {tag.name: tag for tag in known.tags}
+    for line in _of_tags(text).split("\n")[:-1]:
+        sha, _, name = line.partition(_TAG)
+        tag = before.get(name)
+        yield tag if tag is not None and tag.target == sha else _tag(objects, name, sha)
 
 
 def _is_commit(objects: Objects, sha: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -55,11 +55,15 @@ class Head(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Refs:
-    """All references of one moment: tags in the order of their names, branches (local, then remote) by full name."""
+    """All references of one moment: tags in the order of their names, branches (local, then remote) by full name.
+
+    ``told`` are git's words for the names, where they were asked for alone.
+    """
 
     tags: tuple[TagRef, ...]
     branches: dict[str, str]
     head: Head
+    told: str | None = field(default=None, compare=False, repr=False)
 
 
 class TreeEntry(NamedTuple):
@@ -115,7 +119,7 @@ class Repository:
         )
         tags: list[TagRef] = []
         branches: dict[str, str] = {}
-        for line in out.decode("utf-8", "replace").splitlines():
+        for line in out.decode("utf-8", "replace").split("\n")[:-1]:  # a name may hold other signs that end lines
             name, target, kind, peeled, peeled_kind, tagged, created, tagger = line.split("\0")
             if name.startswith("refs/tags/"):
                 commit = target if kind == "commit" else peeled if peeled_kind == "commit" else None
