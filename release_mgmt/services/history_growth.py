@@ -27,12 +27,16 @@ GROWTH_LIMIT = 2_000
 """New commits above which the changelog is made anew: they would be written in batches."""
 
 
+Kept = tuple[Entry, dict[str, Any]]
+"""An entry as it is stored, and its record."""
+
+
 @dataclass(slots=True)
 class Standing:
     """A repository as it was synced last: ``seen`` is the digest that the database has for it.
 
     ``open`` are the entries of what is unreleased, with their stored records; ``held`` the changes that a release
-    holds first.
+    holds first, with their records as far as they were asked for; ``told`` is the fingerprint of what the forge says.
     """
 
     reading: Reading
@@ -40,12 +44,14 @@ class Standing:
     request: Request
     seen: str
     growth: Growth
-    open: dict[str, tuple[Entry, dict[str, Any]]]
+    open: dict[str, Kept]
     held: frozenset[str]
-    prefixed: dict[int, tuple[Entry, Entry]] = field(default_factory=dict)
+    told: str
+    records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    stored: dict[int, tuple[Entry, Kept]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, reading: Reading, found: Found, request: Request, seen: str) -> Standing:
+    def of(cls, reading: Reading, found: Found, request: Request, seen: str, told: str) -> Standing:
         """What is kept of a sync that made everything anew; ``found`` has the stored record."""
         record = found.record
         reading.named.clear()
@@ -57,17 +63,24 @@ class Standing:
             Growth(found.made),
             {entry.id: (entry, record_of(entry)) for entry in reversed(record.unreleased.entries)},
             frozenset(entry.id for section in record.releases for entry in section.entries),
+            told,
         )
 
-    def with_prefix(self, prefix: str, section: Section) -> Section:
-        """What is unreleased with ids that are unique in the installation; an entry that was known is that entry."""
-        before, self.prefixed = self.prefixed, {}
-        for entry in section.entries:
+    def kept(self, prefix: str, entries: Sequence[Entry]) -> list[Kept]:
+        """The entries of what is unreleased as they are stored; one that was known is the same as before."""
+        before, self.stored = self.stored, {}
+        found = []
+        for entry in entries:
             known = before.get(id(entry))
-            own = known is not None and known[0] is entry
-            self.prefixed[id(entry)] = known if known and own else (entry, entry_with(prefix, entry))
-        bare = section_with(prefix, replace(section, entries=()))
-        return replace(bare, entries=tuple(self.prefixed[id(entry)][1] for entry in section.entries))
+            if known is None or known[0] is not entry:
+                known = (entry, self._new(entry_with(prefix, entry)))
+            self.stored[id(entry)] = known
+            found.append(known[1])
+        return found
+
+    def _new(self, entry: Entry) -> Kept:
+        known = self.open.get(entry.id)
+        return known if known is not None and known[0] == entry else (entry, record_of(entry))
 
     def allows(self, seen: str | None, refs: Refs, request: Request) -> bool:
         """Whether the database is as it was left, and no more than HEAD and pull requests are others now."""
@@ -96,21 +109,18 @@ class Readings:
             del self._kept[next(iter(self._kept))]
 
 
-_ITS_COMMITS = Commit.repository_id == Repository.id
+# Tables instead of mapped classes, and made once: SQLAlchemy takes longer to build a statement than SQLite to run it.
+_ROW, _COMMITS, _CHANGES = (cast("Table", model.__table__) for model in (Repository, Commit, Change))
 _STATE = select(
-    Repository.sync_cursor["seen"].as_string().label("seen"),
-    Repository.adopted_at,
-    Repository.provider,
-    Repository.default_branch,
-    select(func.max(Commit.position)).where(_ITS_COMMITS).scalar_subquery().label("last"),
-    select(func.count())
-    .where(_ITS_COMMITS, Commit.sha.in_(bindparam("shas", expanding=True)))
-    .scalar_subquery()
-    .label("present"),
-).where(Repository.id == bindparam("repository"))
-"""What is asked of a repository's row, the last position of its commits, and how many of some are stored already."""
-_TABLE = cast("Table", Repository.__table__)
-_WRITE = update(_TABLE).where(_TABLE.c.id == bindparam("repository"))
+    _ROW.c.sync_cursor["seen"].as_string().label("seen"),
+    _ROW.c.adopted_at,
+    _ROW.c.provider,
+    _ROW.c.default_branch,
+    select(func.max(_COMMITS.c.position)).where(_COMMITS.c.repository_id == _ROW.c.id).scalar_subquery().label("last"),
+).where(_ROW.c.id == bindparam("repository"))
+"""What is asked of a repository's row, and the last position of its commits."""
+_WRITE = update(_ROW).where(_ROW.c.id == bindparam("repository"))
+_RECORDS = select(_CHANGES.c.id, _CHANGES.c.record).where(_CHANGES.c.id.in_(bindparam("ids", expanding=True)))
 
 
 class GrowthWriter(Writer):
@@ -121,20 +131,23 @@ class GrowthWriter(Writer):
         self.standing = standing
 
     def grow(
-        self, seen: str, section: Section, diagnostics: Sequence[str], fresh: Mapping[str, GitCommit]
+        self, seen: str, section: Section, diagnostics: Sequence[str], fresh: Mapping[str, GitCommit], **also: Any
     ) -> Synced | None:
-        """Bring the stored history up to ``section``; None when somebody else wrote of it in the meantime."""
+        """Bring the stored history up to ``section``; None when somebody else wrote of it in the meantime.
+
+        ``also`` are columns of the repository's row to write beside. Raises Conflict when a commit is stored already.
+        """
         standing, open_before = self.standing, self.standing.open
-        row = self.session.execute(_STATE, {"repository": self.id, "shas": list(fresh)}).one()
-        if row.seen != standing.seen or row.present:
+        row = self.session.execute(_STATE, {"repository": self.id}).one()
+        if row.seen != standing.seen:
             return None
         self.repository, first = row, 0 if row.last is None else row.last + 1
         ordered = [fresh[sha] for sha in self.graph.shas[len(self.graph) - len(fresh) :]]
         add_commits(self.session, self.id, ordered, first, self.found.made)
-        own = [(entry, self._kept(entry)) for entry in section.entries]
-        now_open: dict[str, tuple[Entry, dict[str, Any]]] = {}
-        for entry, kept in own:
-            now_open.setdefault(entry.id, kept)  # two lines may bring the same change: the first speaks for it
+        own = standing.kept(self.prefix, section.entries)
+        now_open: dict[str, Kept] = {}
+        for kept in own:
+            now_open.setdefault(kept[0].id, kept)  # two lines may bring the same change: the first speaks for it
         holders = {
             key: (entry, None)
             for key, (entry, _) in now_open.items()
@@ -145,31 +158,27 @@ class GrowthWriter(Writer):
         places = {commit.sha: (instant(commit.committed_at), first + at) for at, commit in enumerate(ordered)}
         places |= self._places([entry.commits[0] for entry, _ in holders.values() if entry.commits[0] not in places])
         changes, withdrawn = self._changes(holders, records, self._some([*holders, *gone]), places)
-        stored = {**records, **self._records([key for key in now_open if key in standing.held])}
-        entries = entries_of(section, stored, {id(entry): kept[1] for entry, kept in own})
-        values = self._unreleased(seen, section_of(section), entries, list(diagnostics))
-        self.session.execute(_WRITE, {"repository": self.id, **values})
-        count = len(standing.held) + len([key for key in now_open if key not in standing.held])
+        held = [key for key in now_open if key in standing.held]
+        records.update(self._held(held))
+        entries = entries_of(own, records)
+        bare = section_with(self.prefix, replace(section, entries=()))
+        values = self._unreleased(seen, section_of(bare), entries, list(diagnostics))
+        self.session.execute(_WRITE, {"repository": self.id, **values, **also})
+        count = len(standing.held) + len(now_open) - len(held)
         released = len(self.found.made.releases.order)
         synced = Synced(True, released, count, 0, changes, len(fresh), withdrawn)
         self._audit(synced, {})
         standing.open, standing.seen = now_open, seen
         return synced
 
-    def _kept(self, entry: Entry) -> tuple[Entry, dict[str, Any]]:
-        """An entry with its record; the one that is known where it is the same."""
-        known = self.standing.open.get(entry.id)
-        same = known is not None and (known[0] is entry or known[0] == entry)
-        return known if known is not None and same else (entry, record_of(entry))
-
-    def _records(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = {}
-        for start in range(0, len(keys), 500):
-            rows = self.session.execute(
-                select(Change.id, Change.record).where(Change.id.in_(keys[start : start + 500]))
-            )
-            found.update((key, record) for key, record in rows)
-        return found
+    def _held(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The stored records of changes that a release holds first: only what was never asked for is read."""
+        known = self.standing.records
+        missing = [key for key in keys if key not in known]
+        for start in range(0, len(missing), 500):
+            for key, record in self.session.execute(_RECORDS, {"ids": missing[start : start + 500]}):
+                known[key] = record
+        return {key: known[key] for key in keys if key in known}
 
     def _places(self, shas: Sequence[str]) -> dict[str, tuple[datetime | None, int]]:
         """When commits that were stored before were made, and their positions."""

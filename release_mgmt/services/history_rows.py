@@ -16,7 +16,7 @@ from release_mgmt.core.text import clean
 from release_mgmt.services import audit, forges, mirrored
 from release_mgmt.services.commit_rows import BATCH
 from release_mgmt.services.history import Found
-from release_mgmt.services.stored_history import entries_of, instant, record_of, release_id, section_of
+from release_mgmt.services.stored_history import entries_of, instant, record_of, recorded, release_id, section_of
 from release_mgmt.store.models.repositories import FLAG, Change, ChangeCommit, Commit, Release, Repository, Tag
 
 _WRITTEN = ("title", "summary", "author", "provider", "number", "ready", "base_sha", "head_sha", "merged_at",
@@ -42,7 +42,8 @@ class Synced:
 _OWN = [Change.__table__.c[name] for name in ("id", "state", *_WRITTEN)]
 _FROM_GIT = or_(Change.__table__.c.kind.is_(None), Change.__table__.c.kind != FLAG)  # flags are reported, not read
 _STORED = select(*_OWN).where(Change.__table__.c.repository_id == bindparam("repository"), _FROM_GIT)
-_STORED_SOME = _STORED.where(Change.__table__.c.id.in_(bindparam("ids", expanding=True)))
+# By the ids alone, which name the repository too: SQLite would go through all changes of the repository instead.
+_STORED_SOME = select(*_OWN).where(Change.__table__.c.id.in_(bindparam("ids", expanding=True)), _FROM_GIT)
 _NEW_CHANGES = insert(cast("Table", Change.__table__))
 _NEW_CHANGE_COMMITS = insert(cast("Table", ChangeCommit.__table__))
 
@@ -80,7 +81,7 @@ class Writer:
             *(f"tag {name!r} was deleted after it was read" for name in gone),
             *record.diagnostics,
         ]
-        open_now = section_of(record.unreleased), entries_of(record.unreleased, records)
+        open_now = section_of(record.unreleased), entries_of(recorded(record.unreleased), records)
         for name, value in self._unreleased(seen, *open_now, told).items():
             setattr(self.repository, name, value)
         synced = Synced(
@@ -171,7 +172,7 @@ class Writer:
                 row = Release(id=release_id(self.prefix, section.tag), repository_id=self.id, tag=section.tag)
                 self.session.add(row)
                 new += 1
-            data, entries = section_of(section), entries_of(section, records)
+            data, entries = section_of(section), entries_of(recorded(section), records)
             if row.section != data or row.entries != entries:
                 row.section, row.entries = data, entries
             before = section.previous
@@ -259,8 +260,8 @@ class Writer:
         """The same of some changes."""
         found: dict[str, tuple[Any, ...]] = {}
         for start in range(0, len(keys), 500):
-            asked = {"repository": self.id, "ids": keys[start : start + 500]}
-            found.update({row[0]: tuple(row[1:]) for row in self.session.execute(_STORED_SOME, asked)})
+            rows = self.session.execute(_STORED_SOME, {"ids": keys[start : start + 500]})
+            found.update({row[0]: tuple(row[1:]) for row in rows})
         return found
 
     def _commit_rows(self, key: str, entry: Entry) -> list[dict[str, Any]]:

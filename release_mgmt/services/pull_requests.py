@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Text, cast, select
+from sqlalchemy import Table, Text, bindparam, select
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.changes import PullRequest
@@ -15,6 +16,12 @@ from release_mgmt.sources.forge.records import Age, Known, join, telling
 from release_mgmt.sources.pull_requests import from_json, to_json
 from release_mgmt.store.models.ingest import PullRequestAges
 from release_mgmt.store.models.repositories import PullRequestRow
+
+# Made once: SQLAlchemy takes longer to build and to recognise a statement than the database to run it.
+_ROWS = cast("Table", PullRequestRow.__table__).c
+_ORDERED = select().where(_ROWS.repository_id == bindparam("repository")).order_by(_ROWS.provider, _ROWS.number)
+_RECORDS = _ORDERED.add_columns(_ROWS.record)
+_TEXTS = _ORDERED.add_columns(_ROWS.provider, _ROWS.number, sql_cast(_ROWS.record, Text))
 
 
 def keep(session: Session, repository_id: str, pulls: Iterable[PullRequest]) -> tuple[int, ...]:
@@ -53,21 +60,13 @@ def keep(session: Session, repository_id: str, pulls: Iterable[PullRequest]) -> 
 
 def known(session: Session, repository_id: str) -> tuple[PullRequest, ...]:
     """The stored pull requests of a repository, by forge and number."""
-    rows = session.scalars(
-        select(PullRequestRow.record)
-        .where(PullRequestRow.repository_id == repository_id)
-        .order_by(PullRequestRow.provider, PullRequestRow.number)
-    )
+    rows = session.scalars(_RECORDS, {"repository": repository_id})
     return tuple(from_json(record) for record in rows)
 
 
 def fingerprint(session: Session, repository_id: str) -> str:
     """Another one when the pull requests of a repository are told of otherwise; none of them is read for it."""
-    rows = session.execute(
-        select(PullRequestRow.provider, PullRequestRow.number, cast(PullRequestRow.record, Text))
-        .where(PullRequestRow.repository_id == repository_id)
-        .order_by(PullRequestRow.provider, PullRequestRow.number)
-    )
+    rows = session.execute(_TEXTS, {"repository": repository_id})
     return hashlib.sha256("".join(f"{forge} {number} {text}\n" for forge, number, text in rows).encode()).hexdigest()
 
 

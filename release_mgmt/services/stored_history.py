@@ -53,17 +53,17 @@ def section_of(section: Section) -> dict[str, Any]:
     return found
 
 
-def entries_of(
-    section: Section, records: Mapping[str, Mapping[str, Any]], known: Mapping[int, dict[str, Any]] | None = None
-) -> list[Any]:
-    """The entries of a section: a key where the change's record says all, else the entry.
+def recorded(section: Section) -> list[tuple[Entry, dict[str, Any]]]:
+    """The entries of a section with their records."""
+    return [(entry, record_of(entry)) for entry in section.entries]
 
-    ``known`` are the entries' own records by the entries' ``id()``, where the caller has them.
-    """
+
+def entries_of(entries: Sequence[tuple[Entry, dict[str, Any]]], records: Mapping[str, Mapping[str, Any]]) -> list[Any]:
+    """The entries of a section: a key where the change's record says all, else the entry."""
     found: list[Any] = []
-    for entry in section.entries:
-        own = record_of(entry) if known is None else known[id(entry)]
-        found.append(entry.id if records.get(entry.id) == own else {**own, "kind": entry.kind})
+    for entry, own in entries:
+        record = records.get(entry.id)
+        found.append(entry.id if record is own or record == own else {**own, "kind": entry.kind})
     return found
 
 

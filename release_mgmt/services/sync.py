@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.changelog.growth import Fresh
@@ -20,7 +20,7 @@ from release_mgmt.core.history import Commit as GitCommit
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.services import mirrored, pull_requests
 from release_mgmt.services.commit_rows import store_commits
-from release_mgmt.services.history import Request, read_with
+from release_mgmt.services.history import Found, Request, read_with
 from release_mgmt.services.history_growth import GROWTH_LIMIT, GrowthWriter, Readings, Standing
 from release_mgmt.services.history_reading import Progress, Reading, read_aliases, read_commits
 from release_mgmt.services.history_rows import Synced, Writer
@@ -108,9 +108,14 @@ class _Sync:
         with self.store.read() as session:
             row, before = _seen(session, self.id)
             asked = mirrored.request_of(row, ())
+            told = pull_requests.fingerprint(session, self.id)
             seen = digest(RULES, _refs_data(refs), asked.name, asked.tag_pattern, plain(asked.paths or {}),
-                          asked.prereleases, asked.forge, pull_requests.fingerprint(session, self.id))  # fmt: skip
-            request = asked if before == seen else mirrored.request_of(row, pull_requests.known(session, self.id))
+                          asked.prereleases, asked.forge, told)  # fmt: skip
+            request = asked
+            if before != seen and standing is not None and standing.told == told:
+                request = replace(asked, pulls=standing.request.pulls)
+            elif before != seen:
+                request = replace(asked, pulls=pull_requests.known(session, self.id))
         if before == seen:
             self._due({"synced_at": self.now, "sync_error": None, **due})
             if self.readings and standing:
@@ -118,14 +123,16 @@ class _Sync:
             return Synced(changed=False)
         written = None
         if standing is not None and standing.allows(before, refs, request):
-            written = self._grown(standing, refs, request, seen)
+            written = self._grown(standing, refs, request, seen, due)
+            standing.request, standing.told = request, told
         if written is None:
             reading = standing.reading if standing is not None else Reading(request.paths)
-            standing, written = self._anew(reading, refs, request, seen, progress)
+            found, written = self._anew(reading, refs, request, seen, progress)
+            standing = Standing.of(reading, found, request, seen, told)
+            if due:
+                self._due(due)
         if self.readings is not None and standing is not None and not request.paths:
             self.readings.put(self.id, standing)
-        if due:
-            self._due(due)
         return written
 
     def _due(self, values: dict[str, Any]) -> None:
@@ -134,21 +141,22 @@ class _Sync:
             query = update(Repository).where(Repository.id == self.id).values(**values)
             session.execute(query, execution_options={"synchronize_session": False})
 
-    def _grown(self, standing: Standing, refs: Refs, request: Request, seen: str) -> Synced | None:
+    def _grown(self, standing: Standing, refs: Refs, request: Request, seen: str, due: dict[str, Any]) -> Synced | None:
         """New commits on top of HEAD alone; None when the changelog has to be made anew."""
         head, reading, made = refs.head.sha, standing.reading, standing.found.made
         if head is None or not read_aliases(self.objects, head, reading):
             return None
         graph = made.graph
-        tagged = [graph.shas[tag.commit] for tag in made.history.tags]
         known = [] if graph.head is None else [graph.shas[graph.head]]
-        read_commits(self.source, self.objects, [head, *tagged], reading, also=self._keep, beyond=known)
+        beside = [tip for tip in reading.tips if tip not in known]
+        read_commits(self.source, self.objects, [head], reading, also=self._keep, beyond=known)
+        reading.tips += tuple(beside)
         fresh = Fresh(
             {sha: reading.parents[sha] for sha in self.fresh},
             {sha: reading.facts[sha] for sha in self.fresh},
             {sha: reading.people[sha][0] for sha in self.fresh},
             head,
-            request.pulls,
+            None if request.pulls is standing.request.pulls else request.pulls,
             frozenset(reading.named),
         )
         reading.named.clear()
@@ -157,19 +165,20 @@ class _Sync:
         section = standing.growth.grow(fresh) if len(self.fresh) <= GROWTH_LIMIT else None
         if section is None:
             return None
-        section = standing.with_prefix(mirrored.change_prefix(self.id), section)
         standing.found = replace(standing.found, refs=refs)
-        with self.store.write(lock=f"sync:{self.id}") as session:
-            return GrowthWriter(session, self.actor, self.now, self.id, standing).grow(
-                seen, section, made.told(), self.fresh
-            )
+        try:
+            with self.store.write(lock=f"sync:{self.id}") as session:
+                writer = GrowthWriter(session, self.actor, self.now, self.id, standing)
+                return writer.grow(seen, section, made.told(), self.fresh, **due)
+        except Conflict:  # somebody else stored these commits, or they were there before and came again
+            return None
 
     def _keep(self, commit: GitCommit) -> None:
         self.fresh[commit.sha] = commit._replace(files=())
 
     def _anew(
         self, reading: Reading, refs: Refs, request: Request, seen: str, progress: Progress | None
-    ) -> tuple[Standing, Synced]:
+    ) -> tuple[Found, Synced]:
         """The whole record made again; only rows that differ are written."""
         with self.store.read() as session:
             known = set(session.scalars(select(Commit.sha).where(Commit.repository_id == self.id)))
@@ -178,19 +187,19 @@ class _Sync:
         store_commits(self.store, self.id, found, fresh, known)
         found = replace(found, record=mirrored.prefixed(found.record, mirrored.change_prefix(self.id)))
         with self.store.write(lock=f"sync:{self.id}") as session:
-            written = Writer(session, self.actor, self.now, self.id, found).write(seen, len(fresh))
-        return Standing.of(reading, found, request, seen), written
+            return found, Writer(session, self.actor, self.now, self.id, found).write(seen, len(fresh))
 
 
-_SEEN = (
-    Repository.name, Repository.provider, Repository.location, Repository.tag_pattern, Repository.settings,
-    Repository.sync_cursor["seen"].as_string().label("seen"),
-)  # fmt: skip
+_ROW = cast("Table", Repository.__table__).c
+_SEEN = select(
+    _ROW.name, _ROW.provider, _ROW.location, _ROW.tag_pattern, _ROW.settings,
+    _ROW.sync_cursor["seen"].as_string().label("seen"),
+).where(_ROW.id == bindparam("repository"))  # fmt: skip
 
 
 def _seen(session: Session, repository_id: str) -> tuple[Any, str | None]:
     """What a reading depends on of a repository's row, and the digest of what the last sync saw."""
-    found = session.execute(select(*_SEEN).where(Repository.id == repository_id)).one_or_none()
+    found = session.execute(_SEEN, {"repository": repository_id}).one_or_none()
     if found is None:
         raise NotFound("There is no such repository.")
     return found, found.seen

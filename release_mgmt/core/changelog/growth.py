@@ -21,7 +21,8 @@ _SHORT = 7  # characters: the shortest form in which messages name commits
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """What is new: the parents of each new commit, what it says, who wrote it; the head; the forge's word of today.
+    """What is new: the parents of each new commit, what it says, who wrote it; the head; the forge's word of today,
+    None when that is the same as before.
 
     ``named`` are the addresses whose name was not known before or is another now.
     """
@@ -30,7 +31,7 @@ class Fresh:
     facts: Mapping[str, Facts]
     authors: Mapping[str, str]
     head: str
-    pulls: Iterable[PullRequest] = ()
+    pulls: Iterable[PullRequest] | None = None
     named: AbstractSet[str] = frozenset()
 
 

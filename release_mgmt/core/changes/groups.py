@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
@@ -108,9 +108,10 @@ class ChangeBook:
         self.renumbered = frozenset(number for number, one in enumerate(self.facts) if one.others)
 
     def grow(
-        self, facts: Sequence[Facts], authors: Sequence[str], pulls: Iterable[PullRequest]
+        self, facts: Sequence[Facts], authors: Sequence[str], pulls: Iterable[PullRequest] | None
     ) -> frozenset[PrKey] | None:
-        """Take in what the graph has grown by: what the new commits say, who wrote them, and the forge's word of today.
+        """Take in what the graph has grown by: what the new commits say, who wrote them, and the forge's word of today
+        (None when it is the same as before).
 
         The pull requests that are told of otherwise than before; None when what the forge says makes other changes of
         commits that were known, after which the book must not be used any more.
@@ -118,15 +119,17 @@ class ChangeBook:
         first = len(self.facts)
         self.facts.extend(facts)
         self.authors.extend(authors)
-        before, self._pulls = self._pulls, by_key(pulls)
-        others = {key for key in before.keys() | self._pulls.keys() if before.get(key) != self._pulls.get(key)}
+        before, others = self._pulls, set[PrKey]()
+        if pulls is not None:
+            self._pulls = by_key(pulls)
+            others = {key for key in before.keys() | self._pulls.keys() if before.get(key) != self._pulls.get(key)}
         for key in others & before.keys():
             old, new = before[key], self._pulls.get(key)
             if new is None or (old.merge_sha, old.commits, old.steps) != (new.merge_sha, new.commits, new.steps):
                 return None
         if self._sorted is not None:
-            self._sorted.extend(self.graph.shas[first:])
-            self._sorted.sort()
+            for sha in self.graph.shas[first:]:
+                insort(self._sorted, sha)
         begin = {sha[:7] for sha in self.graph.shas[first:]}
         concerned = {
             key: pull

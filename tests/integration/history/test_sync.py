@@ -128,6 +128,46 @@ def test_new_commits_are_read_alone_when_the_process_remembers(store: Store, syn
     assert list(positions) == list(range(10))
 
 
+def test_commits_that_were_stored_before_come_again(store: Store, sync: Sync, project: Builder, now: datetime) -> None:
+    """A branch pushed back and forth while the process remembers: everything as on the command line, nothing twice."""
+    readings = Readings()
+    before = git(project.path, "rev-parse", "main")
+    tree = git(project.path, "rev-parse", "main^{tree}")
+    after = git(project.path, "commit-tree", tree, "-p", before, "-m", "Bold")
+    sync(readings)
+    for step, tip in enumerate((after, before, after), 1):
+        git(project.path, "update-ref", "refs/heads/main", tip)
+        assert sync(readings, at=now + timedelta(hours=step)).changed
+        assert _comparable(_stored(store)) == _comparable(_by_command(project))
+        with store.read() as session:
+            assert len(session.scalars(select(Commit.sha)).all()) == 8
+            row = session.get_one(Repository, "r_1")
+            assert (row.head_sha, row.synced_at) == (tip, now + timedelta(hours=step))
+            assert len(session.scalars(select(AuditRow)).all()) == 1 + step
+            (bold,) = session.scalars(select(Change).where(Change.title == "Bold"))
+            assert (bold.state == "withdrawn") == (tip == before)
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+def test_when_the_next_sync_is_due_is_kept_with_what_was_read(
+    store: Store, sync: Sync, project: Builder, now: datetime, *, remembered: bool
+) -> None:
+    """After a first sync, after new commits, and when there was nothing new."""
+    readings = Readings() if remembered else None
+    sync(readings)
+    tree = git(project.path, "rev-parse", "main^{tree}")
+    git(project.path, "update-ref", "refs/heads/main",
+        git(project.path, "commit-tree", tree, "-p", "main", "-m", "More"))  # fmt: skip
+    for hours in (1, 2):
+        at, every = now + timedelta(hours=hours), timedelta(minutes=hours)
+        source = open_repository(project.path)
+        found = store_history(store, ACTOR, at, "r_1", source, every=every, readings=readings)
+        assert found.changed == (hours == 1)
+        with store.read() as session:
+            row = session.get_one(Repository, "r_1")
+            assert (row.synced_at, row.sync_due_at) == (at, at + every)
+
+
 @pytest.mark.acceptance("ING-16")
 @pytest.mark.acceptance("CHG-D6")
 def test_moved_and_deleted_tags_are_told_and_audited(store: Store, sync: Sync, project: Builder) -> None:
