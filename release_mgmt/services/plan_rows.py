@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import and_, not_, or_, select
 from sqlalchemy.orm import Session
 
+from release_mgmt.core.classification import Level
 from release_mgmt.core.permissions import Actor
 from release_mgmt.core.planning import Plan, Reason
 from release_mgmt.formats import plan_json
@@ -190,8 +191,10 @@ def _went_out(session: Session, changes: Iterable[str]) -> set[str]:
 def _announce(
     session: Session, row: PlacementRow, version: int, level: str, now: datetime, loaded: Loaded, *, again: bool
 ) -> None:
-    if row.announced_at is None or again or row.announced_window != row.window:
-        row.announced_at = row.announced_at if row.announced_at is not None and not again else now
+    # Another level is announced anew. The notice of a raised one was looked at now and counts from now.
+    raised = row.announced_level == Level.MINOR.value and level == Level.MAJOR.value
+    if row.announced_at is None or again or row.announced_window != row.window or row.announced_level != level:
+        row.announced_at = row.announced_at if row.announced_at is not None and not (again or raised) else now
         row.announced_version, row.announced_level = version, level
     row.announced_window, row.announced_start = row.window, row.starts_at
     if row.origin == row.window:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -85,10 +85,9 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """What a change waits for: a window's index or an instant by its dependencies, which of them, or that one of
-    them (``never``) has no window at all."""
+    """What a change waits for by its dependencies: until when a window may not start, which of them says so, or that
+    one of them (``never``) has no window at all."""
 
-    index: int = -1
     instant: datetime | None = None
     ref: str = ""
     never: str | None = None
@@ -102,22 +101,20 @@ def latest_dependency(
     placed: Mapping[str, int | None],
     done: frozenset[str],
     external: Mapping[str, datetime | None],
+    windows: Sequence[Window],
 ) -> Wait:
-    """What the change must wait for, given where the others went. ``external`` are changes of other calendars."""
+    """What the change must wait for, given where (in ``windows``) the others went. ``external`` are changes of other
+    calendars. A window that starts with that of a dependency is not too early: the order in it is the gate's."""
     if not candidate.depends_on:
         return _NOTHING
-    index, instant, ref = -1, None, ""
+    found = _NOTHING
     for each in candidate.depends_on:
         if each in done:
             continue
-        window = placed.get(each)
-        start = external.get(each)
-        if window is not None:
-            if window > index:
-                index, ref = window, each
-        elif start is not None and each not in placed:
-            if instant is None or start > instant:
-                instant, ref = start, ref or each
-        else:
+        index = placed.get(each)
+        start = external.get(each) if each not in placed else None if index is None else windows[index].start
+        if start is None:
             return Wait(never=each)
-    return Wait(index, instant, ref)
+        if found.instant is None or start > found.instant:
+            found = Wait(start, each)
+    return found

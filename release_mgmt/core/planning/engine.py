@@ -23,6 +23,7 @@ from release_mgmt.core.planning.standing import Standing, standing
 from release_mgmt.core.windows import FreezePeriod, Occurrences, ReleaseCalendar, ZoneOf, expand, periods, zone
 
 _PAST = timedelta(days=120)
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,13 @@ class Settings:
 def plan(
     calendar: ReleaseCalendar, candidates: Sequence[Candidate], now: datetime, settings: Settings | None = None
 ) -> Plan:
-    """The plan of a calendar at ``now``. Raises InvalidInput for dependencies in a circle."""
+    """The plan of a calendar at ``now``. Raises InvalidInput for dependencies in a circle.
+
+    What was announced is held beyond a horizon that became shorter: its windows are still there.
+    """
     settings = settings or Settings()
     until = settings.until or now + timedelta(days=calendar.horizon_days)
+    until = max([until, *(each.announced.start + _SECOND for each in candidates if each.announced is not None)])
     found = expand(calendar, now - _PAST, until, settings.zones)
     freezes = periods(calendar.freezes, now - _PAST, until, settings.zones)
     return plan_over(calendar, found, freezes, candidates, now, settings)
@@ -196,7 +201,7 @@ class _Planner:
         """Whether what is needed is placed behind the window, or nowhere, in this calendar or in another one."""
         if needed in placed:
             index = placed[needed]
-            return index is None or index > window
+            return index is None or self.windows[index].start > self.windows[window].start
         start = self.settings.external.get(needed)
         return needed in self.settings.external and (start is None or start > self.windows[window].start)
 
@@ -212,7 +217,7 @@ class _Planner:
         row = self._rows.get(id(profile))
         if row is None:
             row = self._rows[id(profile)] = Row(profile, self.windows, self.bounds)
-        wait = latest_dependency(candidate, placed, self.done, self.settings.external)
+        wait = latest_dependency(candidate, placed, self.done, self.settings.external, self.windows)
         refusal = row.unready(candidate)
         if refusal is not None:
             pass

@@ -85,8 +85,7 @@ class Row:
         return found, (*(fit.reason(self.profile, *step) for step in steps), *rest)
 
     def _position(self, wait: Wait) -> int:
-        by_index = bisect_left(self.profile.windows, wait.index) if wait.index >= 0 else 0
-        return max(by_index, bisect_left(self.starts, wait.instant) if wait.instant is not None else 0)
+        return bisect_left(self.starts, wait.instant) if wait.instant is not None else 0
 
     def _one_by_one(self, candidate: Candidate, fit: Fit, base: int, wait: Wait) -> Found:
         marks: list[tuple[str, str]] = []

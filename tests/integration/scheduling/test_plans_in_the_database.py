@@ -11,7 +11,7 @@ from release_mgmt.core.errors import InvalidInput, StaleVersion
 from release_mgmt.services import calendars, plans, terms, windows
 from release_mgmt.store.models.publishing import FeedEventRow
 from release_mgmt.store.models.repositories import Change, Repository
-from release_mgmt.store.models.scheduling import DependencyRow, PlanRow
+from release_mgmt.store.models.scheduling import DependencyRow, PlacementRow, PlanRow
 from release_mgmt.store.session import Store
 from tests.integration.scheduling.builders import NOW, OPERATOR, apply, at, document, freeze, seed, where
 
@@ -145,3 +145,17 @@ def test_a_deadline_that_the_plan_misses_is_flagged_at_once_and_unflagged(planne
     assert (flagged(), where(planned)["M1"]) == ({("M1", "deadline")}, W2)
     terms.put_terms(planned, OPERATOR, NOW, "M1", deadline=at("2026-12-01T17:00"))
     assert flagged() == set()
+
+
+@pytest.mark.acceptance("SCH-A4")
+@pytest.mark.acceptance("SCH-N1")
+def test_a_raised_level_whose_notice_was_kept_stays_while_its_date_comes_nearer(planned: Store):
+    """The notice restarts once, when the level is raised; that days go by afterwards is what it is for."""
+    with planned.write() as session:
+        session.get_one(Change, "m6").level = "major"
+    for text in ("2026-11-20T10:00", "2026-12-02T10:00", "2026-12-07T10:00"):
+        plans.replan(planned, OPERATOR, at(text), "releases")
+        assert where(planned)["m6"] == W3, text
+    with planned.read() as session:
+        row = session.get_one(PlacementRow, ("m6", "prod"))
+        assert (row.announced_level, row.announced_at) == ("major", at("2026-11-20T10:00"))

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import pytest
 
 from release_mgmt.core.errors import InvalidInput
+from release_mgmt.core.planning import Request
 from release_mgmt.core.windows import Freeze, Notice, Promotion, Scope
 from tests.unit.planning.builders import (
     NOW,
@@ -19,6 +20,7 @@ from tests.unit.planning.builders import (
     W3,
     W4,
     W5,
+    announce,
     change,
     codes,
     content,
@@ -27,7 +29,7 @@ from tests.unit.planning.builders import (
     make,
     where,
 )
-from tests.unit.windows.builders import at, freeze
+from tests.unit.windows.builders import at, freeze, series
 
 A = freeze("2026-12-18T18:00", "2027-01-04T07:00", id="A")
 B = freeze("2026-12-31T00:00", "2027-01-07T00:00", id="B")
@@ -220,3 +222,19 @@ def test_the_fourth_and_later_windows_exist_to_the_horizon():
     assert where(made) == {"M1": W4}
     nowhere = make([change("M1", depends_on=("elsewhere",))])
     assert [(each.code, each.ref) for each in nowhere.deferrals[0].reasons] == [("dependency", "elsewhere")]
+
+
+@pytest.mark.acceptance("SCH-C6")
+@pytest.mark.parametrize("chosen", [False, True], ids=["planned", "by a release manager"])
+def test_windows_that_start_together_keep_a_dependency_whatever_their_names(chosen):
+    """Each repository has a series of its own at the same hour; the order within the hour is the gate's."""
+    both = [
+        series("2026-11-24T18:00", "2026-11-24T22:00", "FREQ=WEEKLY", id=name, repositories=(repository,))
+        for name, repository in (("a", "risk"), ("b", "pricing"))
+    ]
+    calendar = replace(TUESDAYS, series=tuple(both))
+    request = Request("a@2026-11-24T18:00", "together", "anna") if chosen else None
+    needing = change("m2", 1, repository="risk", depends_on=("m1",), request=request)
+    made = make([change("m1"), needing], calendar)
+    assert where(made) == {"m1": "b@2026-11-24T18:00", "m2": "a@2026-11-24T18:00"}
+    assert make(announce(made, [change("m1"), replace(needing, request=None)]), calendar).moves == ()

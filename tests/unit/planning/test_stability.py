@@ -166,3 +166,13 @@ def test_a_holiday_added_later_never_breaks_a_notice_that_was_met(announced):
 
     days = replace(TUESDAYS.business_days, days_off=frozenset({date(2026, 11, 23), date(2026, 11, 26)}))
     assert make(announced, replace(TUESDAYS, business_days=days)).moves == ()
+
+
+@pytest.mark.acceptance("SCH-S1")
+def test_a_shorter_horizon_moves_nothing_that_was_announced_beyond_it():
+    """Its window is still there: only what is new is no longer placed as far ahead."""
+    far = change("m1", earliest=at("2027-01-20T00:00"))
+    held = announce(make([far]), [far])
+    made = make([*held, change("m2", 1)], replace(TUESDAYS, horizon_days=30))
+    assert where(made) == {"m1": "w@2027-01-26T18:00", "m2": W1}
+    assert (made.moves, made.conflicts) == ((), ())
