@@ -11,13 +11,20 @@ _UNWANTED = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\u200b-\u200f\u2060\ufeff\ufffe\uffff\ud800-\udfff]"
 )
 
+_BREAKS = frozenset("\x0b\x0c\x85\u2028\u2029")  # what word processors and spreadsheets end a line with
+
 
 def clean(text: str, limit: int | None = None) -> str:
-    """``text`` without controls, in NFC, at most ``limit`` characters (an ellipsis marks the cut)."""
-    kept = unicodedata.normalize("NFC", _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+    """``text`` without controls, in NFC, at most ``limit`` characters (an ellipsis marks the cut); every end of a line
+    is a newline."""
+    kept = unicodedata.normalize("NFC", _UNWANTED.sub(_instead, text.replace("\r\n", "\n").replace("\r", "\n")))
     if limit is not None and len(kept) > limit:
         kept = kept[: limit - 1].rstrip() + "…"
     return kept
+
+
+def _instead(unwanted: re.Match[str]) -> str:
+    return "\n" if unwanted[0] in _BREAKS else ""
 
 
 def one_line(text: str, limit: int | None = None) -> str:

@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 
 from release_mgmt.core.audience import Audience, ChangelogView, SectionView, view
 from release_mgmt.core.errors import InvalidInput, TooLarge
-from release_mgmt.core.text import one_line
+from release_mgmt.core.text import clean, one_line
 from release_mgmt.formats import atom, custom, html, markdown
 from release_mgmt.formats.links import Links
 from release_mgmt.formats.words import Words
@@ -131,6 +131,13 @@ def fuzz(count: int) -> list[str]:
             else chooser.choice(HOSTILE) + chooser.choice(HOSTILE)
         )
     return made
+
+
+@pytest.mark.acceptance("CHG-D2")
+@pytest.mark.parametrize("mark", ["\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029"])
+def test_what_a_word_processor_ends_a_line_with_glues_no_words(mark: str) -> None:
+    assert clean(f"Prices rise{mark}from May") == "Prices rise\nfrom May"
+    assert one_line(f"Prices rise{mark}from May\x07") == "Prices rise from May"
 
 
 @pytest.mark.acceptance("CHG-D2")
