@@ -95,6 +95,8 @@ class _Reader:
         uid, title = str(event.get("UID", "")), _title(event)
         key, length = self._ids.get(uid, (None, None))
         original = self._local(event["RECURRENCE-ID"].dt)
+        if str(event["RECURRENCE-ID"].params.get("RANGE", "")).upper() == "THISANDFUTURE":
+            self._note(title, f"is changed from {original} on; here that one time only, so check the later ones")
         if _is_cancelled(event):
             if not self.document.spare(key, original):
                 self._note(title, "is cancelled and was left out")

@@ -233,6 +233,16 @@ def starts(made: Adopted) -> list[str]:
     return [f"{one.start:%m-%d %H:%M}/{one.end:%H:%M}" for one in found if not one.cancelled]
 
 
+def test_a_change_from_one_occurrence_on_is_never_taken_for_that_one_alone_without_a_word() -> None:
+    changed = at(1, "Release", ";TZID=Europe/Berlin:20261201T200000", ";TZID=Europe/Berlin:20261201T220000")
+    made = from_ics(
+        ics(WEEKLY, f"{changed}\nRECURRENCE-ID;RANGE=THISANDFUTURE:20261201T170000Z"),
+        name="x", time_zone="Europe/Berlin",
+    )  # fmt: skip
+    assert starts(made)[1] == "12-01 19:00/21:00"
+    assert [note for note in made.notes if "check the later ones" in note] == list(made.notes) != []
+
+
 @pytest.mark.parametrize(
     ("events", "expected", "notes"),
     [
