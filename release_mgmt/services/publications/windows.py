@@ -79,7 +79,7 @@ def of_calendar(
         require(actor, Action.READ_CHANGELOG)  # private or not there: who is not signed in is asked to, either way
         raise NotFound("There is no such calendar.")
     found = _chosen(store, actor, now, scope)
-    record, known, changed = _record(store, actor, name, found, audience)
+    record, known, changed = _record(store, actor, now, name, found, audience)
     zones = {one.key: one for one, _ in found}
     shown = _titled(view(record, audience, say, known), zones, say)
     if form == "json":
@@ -130,6 +130,7 @@ def _is_told(change: PlacedChange, scope: Scope) -> bool:
 def _record(
     store: Store,
     actor: Actor,
+    now: datetime,
     name: str,
     found: Sequence[tuple[WindowView, tuple[PlacedChange, ...]]],
     audience: Audience,
@@ -154,6 +155,8 @@ def _record(
     for one, changes in found:  # what must be done is in no event
         read = (key.id for key in changes if audience is not Audience.BUSINESS or not marks.get(key.id))
         written = [note.updated_at for key in read for note in notes.get(key, ())]
+        if one.end <= now:  # from then on it is told as released
+            written.append(one.end)
         changed[one.key] = max((changed.get(one.key, _EPOCH), *written))
     known = {
         key: Annotation(

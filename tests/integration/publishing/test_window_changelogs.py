@@ -207,6 +207,27 @@ def test_everybody_reads_of_a_public_calendar_what_the_business_reads(settings: 
 
 
 @pytest.mark.acceptance("CHG-D3")
+@pytest.mark.acceptance("CHG-D5")
+def test_updated_of_a_window_moves_with_its_end_when_it_is_told_as_released(store: Store) -> None:
+    """Before anything is planned again, too: nothing was written then, and the text is another all the same."""
+    key = planned(store)["m1"]
+    with store.write() as session:
+        session.get_one(Change, "m1").state = "released"
+    (end,) = (
+        one.end for one in windows_service.between(store, OPERATOR, NOW, NOW + timedelta(days=60)) if one.key == key
+    )
+
+    def read(now: datetime) -> tuple[str, str]:
+        found = feedparser.parse(text(store, "atom", now=now).encode())
+        (entry,) = (one for one in found.entries if one.id.endswith(quote(key, safe="")))
+        return str(entry.updated), str(entry.content[0].value)
+
+    before, after = read(end - timedelta(seconds=1)), read(end)
+    assert before[1] != after[1]
+    assert after[0] == f"{end:%Y-%m-%dT%H:%M:%SZ}" > before[0]
+
+
+@pytest.mark.acceptance("CHG-D3")
 @pytest.mark.acceptance("CHG-D4")
 def test_updated_of_a_window_moves_with_what_must_be_done_alone_and_not_with_a_note_that_says_the_same(
     store: Store,
