@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -18,6 +18,9 @@ from release_mgmt.services.feed_events import heads
 from release_mgmt.services.feeds.subscriptions import Filters
 from release_mgmt.services.publications import changed, current, published
 from release_mgmt.store.models.publishing import PublicationRow, SubscriptionRow
+from release_mgmt.store.models.repositories import Change
+
+_CHUNK = 500  # SQLite takes a limited number of values in one statement
 
 
 def atom_page(
@@ -38,8 +41,9 @@ def atom_page(
         times = changed(session, rows, found, audience)
         shown = found.shown(audience, say)
         keys = {(one.package, one.version): one.id for one, _ in rows}
+        concerned = _concerned(session, shown.sections) if filters.teams else {}
         for section in shown.sections:
-            if not _takes(section, filters):
+            if not _takes(section, filters, concerned):
                 continue
             name = (section.package or "", section.version or "")
             sections.append((times.get(name, heads.START), repository, keys[name], section))
@@ -93,9 +97,20 @@ def _released(section: SectionView) -> datetime:
     return datetime.fromisoformat(section.date) if section.date else datetime.min.replace(tzinfo=UTC)
 
 
-def _takes(section: SectionView, filters: Filters) -> bool:
+def _concerned(session: Session, sections: Collection[SectionView]) -> dict[str, set[str]]:
+    """Change -> the teams that it affects, as calendar feeds choose by them: texts of releases name none."""
+    ids = sorted({entry.id for section in sections for entry in section.entries})
+    found: dict[str, set[str]] = {}
+    for at in range(0, len(ids), _CHUNK):
+        statement = select(Change.id, Change.affected_teams).where(Change.id.in_(ids[at : at + _CHUNK]))
+        found |= {change: set(teams or ()) for change, teams in session.execute(statement)}
+    return found
+
+
+def _takes(section: SectionView, filters: Filters, concerned: Mapping[str, set[str]]) -> bool:
     """Does a release hold a change for these teams and of these levels? Its text is never changed by a filter."""
-    if filters.teams and not any(set(filters.teams) & set(entry.teams) for entry in section.entries):
+    wanted = set(filters.teams)
+    if wanted and not any(wanted & {*entry.teams, *concerned.get(entry.id, ())} for entry in section.entries):
         return False
     if filters.packages and section.package not in filters.packages:
         return False

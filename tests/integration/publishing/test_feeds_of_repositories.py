@@ -17,7 +17,7 @@ from release_mgmt.services import feeds, people, publications, repositories, tea
 from release_mgmt.services.actors import by_login
 from release_mgmt.services.feeds import Answer, Feeds
 from release_mgmt.store.models.people import Team
-from release_mgmt.store.models.repositories import Repository
+from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.session import Store
 from tests.integration.publishing.conftest import OPERATOR
 from tests.unit.publishing.samples import annotations, record
@@ -115,6 +115,29 @@ def test_a_renamed_repository_keeps_the_ids_of_its_releases_and_the_feeds_that_c
     assert chosen == {(), ("credit-models",)}
     assert [entry.id for entry in feedparser.parse(api(world, "credit-models")).entries] == ids(before)
     assert [entry.id for entry in by_api.entries] == ids(before)
+
+
+@pytest.mark.acceptance("FEED-13")
+@pytest.mark.acceptance("CHG-D3")
+def test_a_feed_chosen_by_team_holds_the_releases_with_a_change_that_affects_it(world: Store) -> None:
+    """As the calendar of the same feed does, which asks the same."""
+    newest = record().releases[0]
+    with world.write() as session:
+        publications.ingest(session, OPERATOR, NOW, record(), {})  # as releases are read: no text names a team
+        session.add(
+            Change(
+                id=newest.entries[0].id, repository_id="r_1", key="1", title="x", state="released", level="minor",
+                happened_at=NOW, created_at=NOW, updated_at=NOW, affected_teams=["secret"],
+            )
+        )  # fmt: skip
+    served = Feeds(world, SITE)
+    titles = {
+        team: [
+            entry.title for entry in feedparser.parse(fetch(served, token_of(world, "eve", teams=[team])).body).entries
+        ]
+        for team in ("secret", "elsewhere")
+    }
+    assert titles == {"secret": [f"risk-models {newest.version}"], "elsewhere": []}
 
 
 def api(store: Store, name: str) -> bytes:
