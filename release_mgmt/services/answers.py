@@ -218,10 +218,12 @@ def deliver(store: Store, line: Line, repository_id: str, number: int) -> bool:
         record = session.get(PullRequestRow, (repository_id, provider, number))
         pull = from_json(record.record) if record else None
         wanted, digest = dict(answer.wanted), answer.wanted_digest
-        switched_on = source.answers
+        switched_on, estranged = source.answers, source.estranged_at is not None
     error: str | None = None
     until: datetime | None = None
-    if pull is not None and switched_on:
+    if pull is not None and switched_on and estranged:
+        error = "another repository has this name on its forge now"
+    elif pull is not None and switched_on:
         try:
             said = Answer(wanted["state"], wanted["summary"], wanted["comment"], wanted["url"])
             forge(provider).answer(line.to(store, provider, api_url), slug, pull, said)

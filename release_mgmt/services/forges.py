@@ -8,32 +8,30 @@ and one that fails long is shown as degraded and never stops the others.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from release_mgmt.core.changes import Labelling, PullRequest
+from release_mgmt.core.changes import PullRequest
 from release_mgmt.core.errors import InvalidInput, NotFound, ReleaseMgmtError
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import one_line
-from release_mgmt.services import audit, pull_requests, visibility
+from release_mgmt.services import audit, forge_details, pull_requests, renames, visibility
 from release_mgmt.services.classification import rules_of
 from release_mgmt.sources.addresses import AddressPolicy, Resolver, parse, resolve
 from release_mgmt.sources.forge import PUBLIC_API, PUBLIC_HOSTS, auth_headers, forge
 from release_mgmt.sources.forge.limits import Patience
 from release_mgmt.sources.forge.transport import RateLimited, Transport
 from release_mgmt.sources.outgoing import HeldSession
-from release_mgmt.sources.pull_requests import from_json
-from release_mgmt.store.models.ingest import ForgeSource, ForgeValidator, PullRequestAges
-from release_mgmt.store.models.repositories import PullRequestRow, Repository
+from release_mgmt.store.models.ingest import ForgeSource, ForgeValidator
+from release_mgmt.store.models.repositories import Repository
 from release_mgmt.store.session import Store
 
 OVERLAP = timedelta(minutes=10)  # forges stamp an update some time before they list it
 BATCH = 100
-MOST_DETAILS = 500  # how many reviews, and how many lists of commits, one poll asks for; the rest comes with the next
 DEGRADED_AFTER = 3
 LONGEST_TURN = timedelta(days=1)
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
@@ -130,15 +128,15 @@ def connect(
     address = api_url or PUBLIC_API.get(provider)
     if address is None:
         raise InvalidInput.at("api_url", f"{provider} has no public address", "the API's address, with https://")
-    if not 0 < len(forge_slug) <= 300 or any(part in {"", ".", ".."} for part in forge_slug.split("/")):
-        raise InvalidInput.at("forge_slug", "this is no name of a repository", "owner/name as the forge writes it")
+    renames.checked_slug(forge_slug)
     with store.write() as session:
         row = _repository(session, repository)
         before = {"provider": row.provider, "forge_slug": row.forge_slug}
         row.provider, row.forge_slug, row.updated_at = provider, forge_slug, now
         source = session.get(ForgeSource, row.id) or ForgeSource(repository_id=row.id, failures=0, requests=0)
-        if (source.api_url, before) != (address, {"provider": provider, "forge_slug": forge_slug}):
-            source.cursor = None  # another list: read all of it
+        another = source.estranged_at is not None  # then who connects it again means the one of its name
+        if another or (source.api_url, before) != (address, {"provider": provider, "forge_slug": forge_slug}):
+            source.cursor = source.forge_id = source.estranged_at = None  # another list: read all of it
         source.api_url, source.answers, source.due_at = address, answers, now
         session.add(source)
         session.flush()
@@ -210,10 +208,12 @@ def poll(store: Store, line: Line, repository_id: str) -> Polled:
             raise NotFound("This repository has no forge to read.")
         provider, slug, adopted = row.provider, row.forge_slug, row.adopted_at
         api_url, cursor, tags = source.api_url, source.cursor, frozenset(rules_of(row).tags)
+        known = source.forge_id
     transport: Transport | None = None
     found = _Found()
     try:
         transport = line.to(store, provider, api_url)
+        transport.home_id = known
         batch: list[PullRequest] = []
         for pull in forge(provider).changed(transport, slug, None if cursor is None else cursor - OVERLAP):
             found.seen += 1
@@ -224,24 +224,42 @@ def poll(store: Store, line: Line, repository_id: str) -> Polled:
                 found.changes |= _keep(store, repository_id, batch, line.now())
                 batch = []
         found.changes |= _keep(store, repository_id, batch, line.now())
-        wanted = sorted(_without_reviews(store, repository_id, provider, found.planned) | found.changes & found.planned)
-        for number in wanted[-MOST_DETAILS:]:
+        renames.note(store, line.now(), repository_id, transport, slug)
+        wanted = sorted(
+            forge_details.without_reviews(store, repository_id, provider, found.planned) | found.changes & found.planned
+        )
+        for number in wanted[-forge_details.MOST_DETAILS :]:
             _keep(store, repository_id, [forge(provider).one(transport, slug, number)], line.now())
-        for pull in _without_commits(store, repository_id):
-            _keep(store, repository_id, [_with_commits(transport, slug, pull)], line.now())
-        for pull in _with_tags(store, repository_id, provider, found.planned, tags):
-            told = _labellings(transport, slug, pull, tags)
+        for pull in forge_details.without_commits(store, repository_id):
+            _keep(store, repository_id, [forge_details.with_commits(transport, slug, pull)], line.now())
+        for pull in forge_details.with_tags(store, repository_id, provider, found.planned, tags):
+            told = forge_details.labellings(transport, slug, pull, tags)
             if told is not None:
                 _keep(store, repository_id, [replace(pull, labellings=told)], line.now())
     except RateLimited as limit:
         return _end(store, line, repository_id, transport, found.told(limit.message), until=limit.until)
     except ReleaseMgmtError as error:
-        return _end(store, line, repository_id, transport, found.told(error.message))
-    if len(wanted) > MOST_DETAILS:  # the same list once more, for the rest
+        return _not_read(store, line, repository_id, transport, slug, found, error)
+    if len(wanted) > forge_details.MOST_DETAILS:  # the same list once more, for the rest
         return _end(store, line, repository_id, transport, found.told(None), until=line.now() + line.every)
     transport.settle()
     unread = f"{transport.skipped} pull requests could not be read" if transport.skipped else None
     return _end(store, line, repository_id, transport, found.told(unread), cursor=started)
+
+
+def _not_read(
+    store: Store,
+    line: Line,
+    repository_id: str,
+    transport: Transport | None,
+    slug: str,
+    found: _Found,
+    error: ReleaseMgmtError,
+) -> Polled:
+    """What comes of a poll that broke off: once more at once where the repository was found under another name."""
+    if renames.look_for(store, line.now(), repository_id, transport, slug, error):
+        return _end(store, line, repository_id, transport, found.told(None), until=line.now())
+    return _end(store, line, repository_id, transport, found.told(error.message))
 
 
 @dataclass(slots=True)
@@ -269,73 +287,6 @@ def _keep(store: Store, repository_id: str, pulls: list[PullRequest], now: datet
         return changed
 
     return store.transact(work)
-
-
-def _without_reviews(store: Store, repository_id: str, provider: str, numbers: set[int]) -> set[int]:
-    """Those whose reviews were never read, for instance because the last poll broke off before."""
-    if not numbers:
-        return set()
-    row = PullRequestRow
-    query = select(row.number, row.record).where(row.repository_id == repository_id, row.provider == provider)
-    with store.read() as session:
-        return {
-            number
-            for number, record in session.execute(query.where(row.number.in_(numbers)))
-            if "reviews" not in record
-        }
-
-
-def _without_commits(store: Store, repository_id: str) -> list[PullRequest]:
-    """Merged pull requests of which git alone does not tell which commits came by them, as the last sync found."""
-    row = PullRequestRow
-    with store.read() as session:
-        repository = session.get_one(Repository, repository_id)
-        numbers = (repository.sync_cursor or {}).get("unexplained", [])[:MOST_DETAILS]
-        query = select(row.record).where(
-            row.repository_id == repository_id, row.provider == repository.provider, row.number.in_(numbers)
-        )
-        records = session.scalars(query.order_by(row.number.desc())) if numbers else ()
-        return [from_json(record) for record in records if "commits" not in record]
-
-
-def _with_commits(transport: Transport, slug: str, pull: PullRequest) -> PullRequest:
-    try:
-        return forge(pull.provider).with_commits(transport, slug, pull)
-    except NotFound:  # hidden or gone: not asked again
-        return replace(pull, commits=(), steps=())
-
-
-def _with_tags(
-    store: Store, repository_id: str, provider: str, numbers: set[int], tags: Collection[str]
-) -> list[PullRequest]:
-    """Those that have or had a label that sets a level, and changed since the forge was asked who put it on."""
-    row, ages = PullRequestRow, PullRequestAges
-    query = (
-        select(row.record, ages.ages)
-        .join(ages, (ages.repository_id == row.repository_id) & (ages.provider == row.provider)
-              & (ages.number == row.number))
-        .where(row.repository_id == repository_id, row.provider == provider, row.number.in_(numbers))
-        .order_by(row.number.desc())
-    )  # fmt: skip
-    with store.read() as session:
-        known = [(from_json(record), seen) for record, seen in session.execute(query)] if numbers else []
-    found = []
-    for pull, seen in known:
-        asked = seen.get("labellings")
-        old = asked is None or pull.updated_at is None or pull.updated_at > datetime.fromisoformat(asked[0])
-        if old and (pull.labellings or any(label.lower() in tags for label in pull.labels or ())):
-            found.append(pull)
-    return found
-
-
-def _labellings(
-    transport: Transport, slug: str, pull: PullRequest, tags: Collection[str]
-) -> tuple[Labelling, ...] | None:
-    try:
-        told = forge(pull.provider).labellings(transport, slug, pull.number)
-    except NotFound:
-        told = ()
-    return None if told is None else tuple(one for one in told if one.label.lower() in tags)
 
 
 def hasten(session: Session, repository_id: str, now: datetime) -> None:

@@ -316,7 +316,8 @@ def move(
         _update(session, before, None, {"location": address.url, "sync_due_at": now, "updated_at": now})
         source = session.get(ForgeSource, before.id)
         if source is not None:
-            source.cursor, source.due_at = None, now  # another list of pull requests: all of it is read
+            source.cursor = source.forge_id = source.estranged_at = None  # another list of pull requests: read whole
+            source.due_at = now
         audit.record(
             session, actor, now, action="repository.move", subject=f"repository:{before.id}",
             before={"location": before.location}, after={"location": address.url},

@@ -16,7 +16,7 @@ _HELP: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("Repository or organisation: Settings, Webhooks, Add webhook.", "Content type: application/json.",
          "Keep SSL verification on."),
         ("Pull requests", "Pull request reviews", "Issue comments", "Branch or tag creation", "Branch or tag deletion",
-         "Pushes", "Releases"),
+         "Pushes", "Releases", "Repositories"),
     ),
     "gitlab": (
         ("Project or group: Settings, Webhooks, Add new webhook.",
@@ -34,12 +34,12 @@ _HELP: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "bitbucket": (
         ("Repository: Repository settings, Webhooks, Add webhook.", ("Deliveries over 256 KB are never sent: polling"
          " finds what they would have told.")),
-        ("Repository: Push", "Pull request: Created, Updated, Approved, Merged, Declined, Comment created"),
+        ("Repository: Push, Updated", "Pull request: Created, Updated, Approved, Merged, Declined, Comment created"),
     ),
     "bitbucket_server": (
         ("Repository: Repository settings, Webhooks, Create webhook.",),
-        ("Repository: Push", ("Pull request: Opened, Source branch updated, Modified, Approved, Merged, Declined,"
-         " Comment added")),
+        ("Repository: Push, Modified", ("Pull request: Opened, Source branch updated, Modified, Approved, Merged,"
+         " Declined, Comment added")),
     ),
     "azure": (
         ("Project settings, Service hooks, Create subscription, Web Hooks.", ("Azure DevOps signs nothing: enter any"

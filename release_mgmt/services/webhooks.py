@@ -24,7 +24,7 @@ from release_mgmt.core.changes import Provider
 from release_mgmt.core.errors import Conflict, InvalidInput, NotFound, ReleaseMgmtError
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import one_line
-from release_mgmt.services import audit, commands, forges, pull_requests
+from release_mgmt.services import audit, commands, forges, pull_requests, renames
 from release_mgmt.services.paging import Page, bounded, page, values
 from release_mgmt.sources.forge import FORGES, forge
 from release_mgmt.sources.forge.model import Event
@@ -38,6 +38,7 @@ LIMIT = 25 * 1024 * 1024  # bytes; GitHub sends no larger body
 MAX_ATTEMPTS = 8
 FIRST_WAIT = timedelta(seconds=30)
 LOOK_AGAIN = timedelta(minutes=10)  # between two looks whether a commented pull request is merged
+WAIT_FOR_NAME = timedelta(days=1)  # for the forge's word on a repository that goes by another name
 WAIT_FOR_MERGE = timedelta(days=25)  # below the time for which deliveries are kept
 _MOST_FIELDS = 20  # of a form
 STATUSES = ("waiting", "done", "ignored", "failed")
@@ -96,7 +97,7 @@ def accept(
         raise InvalidInput.at("forge", f"this delivery comes from {found}", f"send it to /webhooks/{found}")
     content = _content(headers, body)
     event = _event(provider, headers, _payload(content))
-    useful = event.kind in {"pull_request", "tag", "push", "release", "comment"}
+    useful = event.kind in {"pull_request", "tag", "push", "release", "comment", "renamed"}
     columns = {
         "id": f"w_{secrets.token_hex(8)}",
         "provider": provider,
@@ -209,8 +210,12 @@ def _obey(store: Store, now: datetime, delivery_id: str) -> bool:
         if row is None or row.status != "waiting" or row.body is None:
             return row is not None and row.status == "waiting"
         event = event_of(row)
-        repositories = [one.id for one in _repositories(session, row.provider, event.repository)]
+        repositories = [one.id for one in _repositories(session, event)]
         received = row.received_at
+        elsewhere = [] if repositories or now - received > WAIT_FOR_NAME else renames.known(session, event)
+    if elsewhere:
+        store.transact(lambda session: _ask_for_name(session, now, delivery_id, elsewhere))
+        return False
     if event.comment is None:
         return True
     for repository in repositories:
@@ -242,10 +247,13 @@ def _apply(session: Session, now: datetime, delivery_id: str) -> bool:
         return False
     delivery = session.get_one(row, delivery_id, populate_existing=True)
     event = event_of(delivery)
-    repositories = _repositories(session, delivery.provider, event.repository)
+    repositories = _repositories(session, event)
     if not repositories:
         delivery.status = "ignored"
         delivery.error = "no repository here has this address on its forge"
+        for one in _named(session, event):  # another has the name of ours: its forge tells where ours is
+            forges.hasten(session, one.id, now)
+            delivery.error = "another repository has this name on its forge now"
         return True
     for repository in repositories:
         if event.pull_request is not None:
@@ -256,12 +264,26 @@ def _apply(session: Session, now: datetime, delivery_id: str) -> bool:
     return True
 
 
-def _repositories(session: Session, provider: str, slug: str | None) -> list[Repository]:
-    if slug is None:
+def _ask_for_name(session: Session, now: datetime, delivery_id: str, repositories: Iterable[str]) -> None:
+    """A delivery of a repository that has another name here: its forge is asked before anything is believed."""
+    for one in repositories:
+        forges.hasten(session, one, now)
+    _postpone(session, now, delivery_id, "the repository has another name here; its forge is asked")
+
+
+def _repositories(session: Session, event: Event) -> list[Repository]:
+    """Those that a delivery is about: of its name, unless they are known to be another repository of the forge."""
+    found = _named(session, event)
+    keys = {one.id: renames.forge_id(session, one.id) for one in found}
+    return [one for one in found if event.home_id is None or keys[one.id] in {None, event.home_id}]
+
+
+def _named(session: Session, event: Event) -> list[Repository]:
+    if event.repository is None:
         return []
     query = select(Repository).where(
-        Repository.provider == provider,
-        func.lower(Repository.forge_slug) == slug.lower(),
+        Repository.provider == event.provider,
+        func.lower(Repository.forge_slug) == event.repository.lower(),
         Repository.archived_at.is_(None),
     )
     return list(session.scalars(query.order_by(Repository.id)))

@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 
 from release_mgmt.core.errors import Conflict, InvalidInput, Unauthenticated
 from release_mgmt.core.permissions import Via, trusted
-from release_mgmt.services import forges, health, pull_requests, webhooks
+from release_mgmt.services import forge_details, forges, health, pull_requests, webhooks
 from release_mgmt.sources.addresses import AddressPolicy
 from release_mgmt.sources.forge.limits import Patience
 from release_mgmt.sources.forge.signatures import WebhookSecret
@@ -280,7 +280,7 @@ def test_a_forge_that_says_nothing_is_new_hides_nothing_of_a_poll_that_broke_off
 def test_more_pull_requests_than_one_poll_asks_of_are_asked_of_by_the_next(
     store: Store, github: Forge, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forges, "MOST_DETAILS", 20)
+    monkeypatch.setattr(forge_details, "MOST_DETAILS", 20)
     forges.poll(store, line(now), "r_1")
     assert sum("reviews" in record for record in stored(store)) == 20
     forges.poll(store, line(now), "r_1")

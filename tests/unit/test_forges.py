@@ -62,6 +62,9 @@ NAMES = sorted(
     event=st.sampled_from(
         [
             "pull_request",
+            "repository",
+            "repo:updated",
+            "repo:modified",
             "push",
             "create",
             "release",
@@ -79,9 +82,9 @@ def test_a_hostile_payload_is_an_event_or_a_clear_refusal(
 ) -> None:
     headers = {"X-GitHub-Event": event, "X-Gitea-Event": event, "X-Event-Key": event}
     adapter = forge(provider)
-    for read in (lambda: adapter.event(headers, payload), lambda: adapter.parse(payload)):
+    for read in (adapter.home, adapter.parse, lambda told: adapter.event(headers, told)):
         with suppress(InvalidInput):
-            read()
+            read(payload)
 
 
 @pytest.mark.acceptance("ING-1")

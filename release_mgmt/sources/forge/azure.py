@@ -27,7 +27,7 @@ from release_mgmt.sources.forge.model import (
     linked_items,
 )
 from release_mgmt.sources.forge.speaking import edit_one_comment, say
-from release_mgmt.sources.forge.transport import Transport
+from release_mgmt.sources.forge.transport import Home, Transport
 
 State = Literal["open", "closed", "merged"]
 _STATES: dict[str, State] = {"active": "open", "completed": "merged", "abandoned": "closed"}
@@ -123,7 +123,7 @@ class Azure:
         holder = resource if fields.get(resource, "repository") else fields.get(resource, "pullRequest")
         return Event(
             self.provider, kind, name, self._repository(holder), fields.line(payload, "id"),
-            name.rpartition(".")[2], pull, tags, comment,
+            name.rpartition(".")[2], pull, tags, comment, fields.key(holder, "repository", "id"),
         )  # fmt: skip
 
     @staticmethod
@@ -153,6 +153,17 @@ class Azure:
         at = fields.instant(resource, "comment", "publishedDate")
         return Comment(number, author, fields.body(resource, "comment", "content") or "", at)
 
+    def home(self, raw: Json) -> Home | None:
+        key = fields.key(raw, "repository", "id")
+        return Home(key, self._repository(raw)) if key else None
+
+    def named(self, transport: Transport, repository: str, key: str) -> str | None:
+        organisation, _, rest = repository.partition("/")
+        path = self._path(f"{organisation}/{rest.partition('/')[0]}/{key}")
+        found = transport.get_object(path, {"api-version": f"{VERSION}.1"})
+        project, name = fields.line(found, "project", "name"), fields.line(found, "name")
+        return f"{organisation}/{project}/{name}" if fields.key(found, "id") == key and project and name else None
+
     def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
         yield from self._listed(transport, repository, "completed", since)
         yield from self._listed(transport, repository, "abandoned", since)
@@ -168,7 +179,7 @@ class Azure:
             query["searchCriteria.minTime"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         following = Counted("$skip", "value", "pullRequestId", _after)  # one that changes its status leaves the list
         for page in transport.body_pages(f"{self._path(repository)}/pullrequests", query, following):
-            for pull in transport.readable(self.parse, fields.children(page, "value") or ()):
+            for pull in transport.readable(self, fields.children(page, "value") or ()):
                 # Lists cut a description at 400 characters: such a text is not the whole one.
                 yield replace(pull, body=None) if len(pull.body or "") >= LIST_CUT else pull
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Literal
+from urllib.parse import quote
 
 from release_mgmt.core.changes import Labelling, Provider, PullRequest, Review
 from release_mgmt.sources.forge import fields
 from release_mgmt.sources.forge.fields import Json
-from release_mgmt.sources.forge.github import require_number
+from release_mgmt.sources.forge.github import github_home, require_number
 from release_mgmt.sources.forge.model import (
     CONTEXT,
     MARKER,
@@ -22,7 +23,7 @@ from release_mgmt.sources.forge.model import (
     linked_items,
 )
 from release_mgmt.sources.forge.speaking import edit_one_comment, say
-from release_mgmt.sources.forge.transport import Transport
+from release_mgmt.sources.forge.transport import Home, Transport
 
 State = Literal["open", "closed", "merged"]
 _STATES: dict[str, State] = {"OPEN": "open", "MERGED": "merged", "DECLINED": "closed", "SUPERSEDED": "closed"}
@@ -37,6 +38,10 @@ def _next(page: Json) -> str | None:
 def _name(author: str | None) -> str | None:
     """The name in ``Name <address>``."""
     return author.partition(" <")[0] if author else None
+
+
+def _as_github(raw: object) -> Json:
+    return {"id": fields.get(raw, "uuid"), "full_name": fields.get(raw, "full_name")}
 
 
 class Bitbucket:
@@ -95,11 +100,14 @@ class Bitbucket:
         elif name == "repo:push":
             tags = tuple(self._tags(payload))
             kind = "tag" if tags else "push"
+        elif name == "repo:updated":
+            kind = "renamed"
         elif name == "diagnostics:ping":
             kind = "ping"
         return Event(
             self.provider, kind, name or "unknown", fields.line(payload, "repository", "full_name"),
             headers.get("X-Request-UUID"), name.partition(":")[2] or None, pull, tags, comment,
+            fields.key(payload, "repository", "uuid"),
         )  # fmt: skip
 
     @staticmethod
@@ -120,6 +128,14 @@ class Bitbucket:
         at = fields.instant(payload, "comment", "created_on")
         return Comment(number, author, fields.body(payload, "comment", "content", "raw") or "", at)
 
+    def home(self, raw: Json) -> Home | None:
+        return github_home(_as_github(fields.get(raw, "destination", "repository")))
+
+    def named(self, transport: Transport, repository: str, key: str) -> str | None:  # noqa: ARG002 - the protocol's form
+        # A workspace may be left empty where the repository goes by its id.
+        found = github_home(_as_github(transport.get_object(f"/2.0/repositories/%7B%7D/{quote(key, safe='')}")))
+        return found.name if found and found.id == key else None
+
     def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
         # Without a state the API lists open ones only; `q` may name several.
         wanted = '(state="MERGED" OR state="OPEN" OR state="DECLINED" OR state="SUPERSEDED")'
@@ -127,7 +143,7 @@ class Bitbucket:
             wanted += f" AND updated_on>={since.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%S+00:00')}"
         query = {"q": wanted, "sort": "-updated_on", "pagelen": "50"}
         for page in transport.body_pages(f"/2.0/repositories/{repository}/pullrequests", query, _next):
-            yield from transport.readable(self.parse, fields.children(page, "values") or ())
+            yield from transport.readable(self, fields.children(page, "values") or ())
 
     def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
         return self.parse(transport.get_object(f"/2.0/repositories/{repository}/pullrequests/{number}"))

@@ -22,7 +22,7 @@ from release_mgmt.sources.forge.model import (
     holding,
     linked_items,
 )
-from release_mgmt.sources.forge.transport import Transport
+from release_mgmt.sources.forge.transport import Home, Transport
 
 State = Literal["open", "closed", "merged"]
 _STATES: dict[str, State] = {"OPEN": "open", "MERGED": "merged", "DECLINED": "closed"}
@@ -37,6 +37,11 @@ def _next(page: Json) -> Mapping[str, str] | None:
 
 def _after(page: Json, start: int) -> int | None:  # noqa: ARG001 - the page tells where it ends
     return None if page.get("isLastPage") is not False else fields.whole(page, "nextPageStart")
+
+
+def _home(raw: object) -> Home | None:
+    key, project, slug = fields.key(raw, "id"), fields.line(raw, "project", "key"), fields.line(raw, "slug")
+    return Home(key, f"{project}/{slug}" if project and slug else None) if key else None
 
 
 class BitbucketServer:
@@ -98,12 +103,15 @@ class BitbucketServer:
         elif name == "repo:refs_changed":
             tags = tuple(self._tags(payload))
             kind = "tag" if tags else "push"
+        elif name == "repo:modified":
+            kind, repository = "renamed", fields.get(payload, "new")
         elif name == "diagnostics:ping":
             kind = "ping"
         key, slug = fields.line(repository, "project", "key"), fields.line(repository, "slug")
         return Event(
             self.provider, kind, name or "unknown", f"{key}/{slug}" if key and slug else None,
             headers.get("X-Request-Id"), name.partition(":")[2] or None, pull, tags, comment,
+            fields.key(repository, "id"),
         )  # fmt: skip
 
     @staticmethod
@@ -123,11 +131,18 @@ class BitbucketServer:
         at = fields.instant(payload, "comment", "createdDate")
         return Comment(number, author, fields.body(payload, "comment", "text") or "", at)
 
+    def home(self, raw: Json) -> Home | None:
+        return _home(fields.get(raw, "toRef", "repository"))
+
+    def named(self, transport: Transport, repository: str, key: str) -> str | None:
+        found = _home(transport.get_object(self._path(repository)))  # it sends on from an old name, and knows no id
+        return found.name if found and found.id == key else None
+
     def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
         query = {"state": "ALL", "order": "NEWEST", "limit": "100"}
         following = Counted("start", "values", "id", _after)  # one that is deleted moves the others up
         for page in transport.body_pages(f"{self._path(repository)}/pull-requests", query, following):
-            for pull in transport.readable(self.parse, fields.children(page, "values") or ()):
+            for pull in transport.readable(self, fields.children(page, "values") or ()):
                 # The list is ordered by creation, so an old update says nothing of those below it.
                 if since is None or pull.updated_at is None or pull.updated_at >= since:
                     yield pull

@@ -57,6 +57,12 @@ def whole(node: object, *path: str) -> int | None:
     return found if isinstance(found, int) and not isinstance(found, bool) else None
 
 
+def key(node: object, *path: str) -> str | None:
+    """The id at ``path``, a number or a text, as text."""
+    number = whole(node, *path)
+    return line(node, *path, limit=100) if number is None else str(number)
+
+
 def truth(node: object, *path: str) -> bool | None:
     """The boolean at ``path``."""
     found = get(node, *path)

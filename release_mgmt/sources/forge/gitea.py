@@ -11,7 +11,7 @@ from release_mgmt.sources.forge import fields
 from release_mgmt.sources.forge.fields import Json
 from release_mgmt.sources.forge.github import GitHub, answer_with, listed_commits, newest_first, read_reviews
 from release_mgmt.sources.forge.model import CONTEXT, MOST_EVENTS, Answer, Event, holding, told_labellings
-from release_mgmt.sources.forge.transport import Transport
+from release_mgmt.sources.forge.transport import Home, Transport
 
 
 class Gitea:
@@ -30,9 +30,15 @@ class Gitea:
         pull = replace(alike.pull_request, provider=self.provider) if alike.pull_request else None
         return replace(alike, provider=self.provider, delivery_id=delivery, pull_request=pull)
 
+    def home(self, raw: Json) -> Home | None:
+        return GitHub().home(raw)
+
+    def named(self, transport: Transport, repository: str, key: str) -> str | None:
+        return GitHub().named(transport, repository, key)  # it took this over, too
+
     def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
         query = {"state": "all", "sort": "recentupdate", "limit": "50"}
-        yield from newest_first(transport, self.parse, f"/repos/{repository}/pulls", query, since)
+        yield from newest_first(transport, self, f"/repos/{repository}/pulls", query, since)
 
     def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
         raw = transport.get_object(f"/repos/{repository}/pulls/{number}")

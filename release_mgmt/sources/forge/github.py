@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal
+from urllib.parse import quote
 
 from release_mgmt.core.changes import Labelling, Provider, PullRequest, Review
 from release_mgmt.core.errors import InvalidInput
@@ -23,7 +24,7 @@ from release_mgmt.sources.forge.model import (
     told_labellings,
 )
 from release_mgmt.sources.forge.speaking import comment_once, say
-from release_mgmt.sources.forge.transport import Transport
+from release_mgmt.sources.forge.transport import Home, Reader, Transport
 
 State = Literal["open", "closed", "merged"]
 
@@ -121,9 +122,12 @@ class GitHub:
         elif name == "issue_comment" and payload.get("action") == "created":
             comment = self._comment(payload)
             kind = "comment" if comment else "other"
+        elif name == "repository" and payload.get("action") in {"renamed", "transferred"}:
+            kind = "renamed"
         return Event(
             self.provider, kind, name or "unknown", fields.line(payload, "repository", "full_name"),
             headers.get("X-GitHub-Delivery"), fields.line(payload, "action"), pull, tags, comment,
+            fields.key(payload, "repository", "id"),
         )  # fmt: skip
 
     @staticmethod
@@ -135,10 +139,17 @@ class GitHub:
         at = fields.instant(payload, "comment", "created_at")
         return Comment(number, author, fields.body(payload, "comment", "body") or "", at)
 
+    def home(self, raw: Json) -> Home | None:
+        return github_home(fields.get(raw, "base", "repo"))
+
+    def named(self, transport: Transport, repository: str, key: str) -> str | None:  # noqa: ARG002 - the protocol's form
+        found = github_home(transport.get_object(f"/repositories/{quote(key, safe='')}"))
+        return found.name if found and found.id == key else None
+
     def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
         # The API has no `since` and no sort by merge for pull requests (a wrong sort is answered 422).
         query = {"state": "all", "sort": "updated", "direction": "desc", "per_page": "100"}
-        yield from newest_first(transport, self.parse, f"/repos/{repository}/pulls", query, since)
+        yield from newest_first(transport, self, f"/repos/{repository}/pulls", query, since)
 
     def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
         raw = transport.get_object(f"/repos/{repository}/pulls/{number}")
@@ -171,16 +182,22 @@ class GitHub:
         answer_with(transport, repository, pull, answer.comment, status)
 
 
+def github_home(raw: object) -> Home | None:
+    """A repository as GitHub's API shows it, and Gitea's."""
+    key = fields.key(raw, "id")
+    return Home(key, fields.line(raw, "full_name")) if key else None
+
+
 def newest_first(
     transport: Transport,
-    parse: Callable[[Json], PullRequest],
+    reader: Reader,
     path: str,
     query: Mapping[str, str],
     since: datetime | None,
 ) -> Iterator[PullRequest]:
     """The pull requests of a list sorted by update, newest first, down to those updated before ``since``."""
     for page in transport.pages(path, query, conditional=True):
-        for pull in transport.readable(parse, page):
+        for pull in transport.readable(reader, page):
             if since is not None and pull.updated_at is not None and pull.updated_at < since:
                 return
             yield pull

@@ -25,7 +25,7 @@ from release_mgmt.sources.forge.model import (
     told_labellings,
 )
 from release_mgmt.sources.forge.speaking import comment_once, say
-from release_mgmt.sources.forge.transport import Transport
+from release_mgmt.sources.forge.transport import Home, Transport
 
 State = Literal["open", "closed", "merged"]
 _STATES: dict[str, State] = {"opened": "open", "locked": "open", "closed": "closed", "merged": "merged"}
@@ -114,7 +114,7 @@ class GitLab:
         delivery = headers.get("webhook-id") or headers.get("Idempotency-Key") or headers.get("X-Gitlab-Event-UUID")
         return Event(
             self.provider, kind, name or "unknown", fields.line(payload, "project", "path_with_namespace"),
-            delivery, action, pull, tags, comment,
+            delivery, action, pull, tags, comment, fields.key(payload, "project", "id"),
         )  # fmt: skip
 
     def _hooked(self, payload: Json, action: str | None) -> PullRequest:
@@ -134,12 +134,21 @@ class GitLab:
         at = fields.instant(payload, "object_attributes", "created_at")
         return Comment(number, author, fields.body(payload, "object_attributes", "note") or "", at)
 
+    def home(self, raw: Json) -> Home | None:
+        key = fields.key(raw, "target_project_id")
+        path, mark, _ = (fields.line(raw, "references", "full") or "").rpartition("!")
+        return Home(key, path if mark else None) if key else None
+
+    def named(self, transport: Transport, repository: str, key: str) -> str | None:  # noqa: ARG002 - the protocol's form
+        found = transport.get_object(self._project(key))
+        return fields.line(found, "path_with_namespace") if fields.key(found, "id") == key else None
+
     def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
         query = {"state": "all", "scope": "all", "order_by": "updated_at", "sort": "desc", "per_page": "100"}
         if since is not None:
             query["updated_after"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         for page in transport.pages(f"{self._project(repository)}/merge_requests", query):
-            yield from transport.readable(self.parse, page)
+            yield from transport.readable(self, page)
 
     def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
         path = f"{self._project(repository)}/merge_requests/{number}"

@@ -13,9 +13,9 @@ from release_mgmt.core.changes import Labelling, Provider, PullRequest, Step, Wo
 from release_mgmt.sources.forge.fields import Json, present
 
 if TYPE_CHECKING:
-    from release_mgmt.sources.forge.transport import Transport
+    from release_mgmt.sources.forge.transport import Home, Transport
 
-EventKind = Literal["pull_request", "tag", "push", "release", "comment", "ping", "other"]
+EventKind = Literal["pull_request", "tag", "push", "release", "comment", "renamed", "ping", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,10 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One webhook delivery in neutral words. It prompts us to read again and is never the whole truth itself."""
+    """One webhook delivery in neutral words. It prompts us to read again and is never the whole truth itself.
+
+    ``home_id`` is the forge's id of the repository, where it is told; it outlives the name ``repository``.
+    """
 
     provider: Provider
     kind: EventKind
@@ -50,6 +53,7 @@ class Event:
     pull_request: PullRequest | None = None
     tags: tuple[TagChange, ...] = ()
     comment: Comment | None = None
+    home_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,15 @@ class Forge(Protocol):
 
     def event(self, headers: Mapping[str, str], payload: Json) -> Event:
         """The neutral event of a delivery; an unknown one has the kind ``other``."""
+
+    def home(self, raw: Json) -> Home | None:
+        """The repository that a pull request of a list is to be merged into; None when that is not told."""
+
+    def named(self, transport: Transport, repository: str, key: str) -> str | None:
+        """What the repository of the id ``key``, once called ``repository``, is called now; None: not to be found out.
+
+        NotFound when it is gone or hidden from us.
+        """
 
     def changed(self, transport: Transport, repository: str, since: datetime | None) -> Iterator[PullRequest]:
         """The pull requests updated at or after ``since``, open ones too, so that they can be answered."""

@@ -45,6 +45,30 @@ class Forgetful:
         """Keep nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A repository as its forge knows it: the id that never changes, and its name now (None: not told)."""
+
+    id: str
+    name: str | None
+
+
+class Reader(Protocol):
+    """What reads one entry of a list."""
+
+    def parse(self, raw: Json) -> PullRequest:
+        """See :class:`release_mgmt.sources.forge.model.Forge`."""
+
+    def home(self, raw: Json) -> Home | None:
+        """See :class:`release_mgmt.sources.forge.model.Forge`."""
+
+
+class Estranged(ReleaseMgmtError):
+    """Another repository of the forge has the name of ours now."""
+
+    code = "forge_estranged"
+
+
 class RateLimited(Unavailable):
     """The forge asks for more patience than one job has; ``until`` says when to come back."""
 
@@ -61,7 +85,8 @@ class Transport:
 
     ``now`` and ``sleep`` are passed in, so that tests run on a clock of their own. Every request counts in
     ``requests_made``; ``calls_left`` is what the forge last said of its limit, ``skipped`` counts records in lists that
-    could not be read.
+    could not be read. ``home_id`` is the forge's id of the repository, as soon as it is known: what belongs to another
+    is refused. ``home`` is what the forge said of it last; ``unchanged`` that a list was not told again (304).
     """
 
     base_url: str
@@ -75,6 +100,9 @@ class Transport:
     requests_made: int = 0
     skipped: int = 0
     calls_left: int | None = None
+    home_id: str | None = None
+    home: Home | None = None
+    unchanged: bool = False
 
     @property
     def account(self) -> str:
@@ -106,6 +134,7 @@ class Transport:
                 return
             answer = self._request("GET", url, query if first else None, conditional=conditional and first)
             if answer.status_code == 304:
+                self.unchanged = True
                 return
             if conditional and first:
                 self._remember(answer)
@@ -146,11 +175,19 @@ class Transport:
         answer = self._request(method, self._url(path), None, payload=payload)
         return expect_object(read_json(answer)) if answer.content else {}
 
-    def readable(self, parse: Callable[[Json], PullRequest], raws: Iterable[Json]) -> Iterator[PullRequest]:
-        """The pull requests of a list; one that cannot be read is counted and does not lose the others."""
+    def readable(self, reader: Reader, raws: Iterable[Json]) -> Iterator[PullRequest]:
+        """The pull requests of a list; one that cannot be read is counted and does not lose the others.
+
+        Raises Estranged before the first that belongs to another repository than all before.
+        """
         for raw in raws:
+            home = reader.home(raw)
+            if home is not None:
+                if self.home_id not in {None, home.id}:
+                    raise Estranged(f"{home.name or 'this name'} belongs to another repository of the forge now")
+                self.home_id, self.home = home.id, home
             try:
-                yield parse(raw)
+                yield reader.parse(raw)
             except InvalidInput:
                 self.skipped += 1
 

@@ -56,7 +56,11 @@ class PullRequestAges(Base):
 
 
 class ForgeSource(Base):
-    """How a repository's forge is read: the cursor of the last whole poll, and how it goes."""
+    """How a repository's forge is read: the cursor of the last whole poll, and how it goes.
+
+    ``forge_id`` is the forge's own id of the repository, which outlives its name; ``estranged_at`` since when that name
+    belongs to another one.
+    """
 
     __tablename__ = "forge_sources"
 
@@ -71,6 +75,8 @@ class ForgeSource(Base):
     error: Mapped[str | None]
     calls_left: Mapped[int | None]
     requests: Mapped[int] = mapped_column(default=0)
+    forge_id: Mapped[str | None]
+    estranged_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1)
 
 
