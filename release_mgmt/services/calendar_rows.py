@@ -12,7 +12,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import NotFound
+from release_mgmt.core.permissions import Action, Actor
 from release_mgmt.core.windows import ReleaseCalendar
+from release_mgmt.services import audit
 from release_mgmt.sources.calendars import Known, read_document
 from release_mgmt.store.models.people import Team
 from release_mgmt.store.models.repositories import Repository
@@ -57,3 +59,33 @@ def value(row: CalendarRow | CalendarVersion, now: datetime, language: str = "en
 def _parsed(document: str, year: int, language: str) -> ReleaseCalendar:
     # Scopes were checked when it was saved; a team deleted since then must not make the calendar unreadable.
     return read_document(json.loads(document), year, language=language, stored=True)
+
+
+def rename_repository(session: Session, actor: Actor, now: datetime, old: str, new: str) -> None:
+    """Write the new name of a repository wherever a calendar has the old one, as a version of its own: a freeze that
+    names it holds it as before, and the plan stays as it is."""
+    for row in session.scalars(select(CalendarRow).order_by(CalendarRow.slug).with_for_update()):
+        document = _renamed(row.document, old, new)
+        if document == row.document:
+            continue
+        row.document, row.updated_at, row.version = document, now, row.version + 1
+        reason = f"The repository {old} is called {new} now."
+        session.add(
+            CalendarVersion(
+                calendar_id=row.id, version=row.version, document=document, made_by=actor.person or actor.name,
+                made_at=now, reason=reason,
+            )
+        )  # fmt: skip
+        audit.record(
+            session, actor, now, action=Action.EDIT_CALENDAR, subject=f"calendar:{row.slug}", reason=reason,
+            after={"version": row.version},
+        )  # fmt: skip
+
+
+def _renamed(part: Any, old: str, new: str, key: str = "") -> Any:
+    """A part of a document with the other name in every ``repositories``; patterns stay."""
+    if isinstance(part, dict):
+        return {name: _renamed(value, old, new, name) for name, value in part.items()}
+    if isinstance(part, list):
+        return [_renamed(value, old, new, key) for value in part]
+    return new if key == "repositories" and part == old else part

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from release_mgmt.core.errors import Conflict, InvalidInput, NotFound, StaleVersion
 from release_mgmt.core.permissions import Action, Actor, Via, require
 from release_mgmt.core.text import one_line
-from release_mgmt.services import Store, audit, plans, refresh, visibility
+from release_mgmt.services import Store, audit, calendar_rows, plans, refresh, visibility
 from release_mgmt.services.feed_events import repositories as told_repositories
 from release_mgmt.services.paging import Page, bounded, page, values
 from release_mgmt.sources.addresses import AddressPolicy, parse
@@ -248,6 +248,7 @@ def edit(
         before = _load(session, Repository.name == name)
         if "name" in given:
             _free(session, given["name"], None, but=before.id)
+            calendar_rows.rename_repository(session, actor, now, before.name, given["name"])
         if "tag_pattern" in given:
             _pattern(given["tag_pattern"])
             given["sync_due_at"] = now

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import func, select
 
 from release_mgmt.core.errors import Conflict, InvalidInput, NotFound
-from release_mgmt.services import calendars, gate, leases, placing, plans, stages, windows
+from release_mgmt.services import calendars, gate, leases, placing, plans, repositories, stages, windows
 from release_mgmt.services.gate import Asked
-from release_mgmt.store.models.repositories import Change, Release
+from release_mgmt.store.models.repositories import Change, Release, Repository
 from release_mgmt.store.models.scheduling import DependencyRow, GateDecisionRow, PlanRow
 from release_mgmt.store.session import Store
-from tests.integration.scheduling.builders import NOW, OPERATOR, apply, at, document, freeze, seed
+from tests.integration.scheduling.builders import NOW, OPERATOR, apply, at, document, freeze, seed, where
 
 IN_W1 = at("2026-11-24T18:00")
 SERIES = document()["series"]
@@ -277,3 +277,27 @@ def test_the_lane_of_a_series_ships_and_is_shown(one_store: Store):
     shipped = at("2026-11-23T10:15")
     stages.report(one_store, OPERATOR, shipped, "m1", stage="deploy", state="done")
     assert {each.window for each in windows.of_change(one_store, OPERATOR, "m1")} == {"minor_lane@2026-11-23T10:15Z"}
+
+
+@pytest.mark.acceptance("SCH-F5")
+def test_a_freeze_follows_the_repository_that_it_names_to_its_new_name(planned: Store):
+    """A renamed repository would otherwise be free of a freeze that nobody took away."""
+    scope = {"repositories": ["pricing", "pri*"], "except": {"repositories": ["x", "pricing"]}}
+    with planned.write() as session:
+        session.add(
+            Repository(id="r_x", name="x", location="/srv/x", adopted_at=NOW, created_at=NOW, updated_at=NOW)
+        )  # fmt: skip
+    held = freeze("F1", "2026-12-01", scope={"repositories": ["pricing"]})
+    apply(planned, freezes=[held, freeze("F2", "2026-12-08", scope=scope)])
+    before = where(planned)
+    repositories.edit(planned, OPERATOR, NOW, "pricing", version=None, values={"name": "prices"})
+    asked = gate.ask(planned, OPERATOR, NOW, [Asked("prices", "prod")], at=at("2026-12-01T12:00"))
+    assert asked.decision.blocked_by == ("F1",)
+    found = calendars.get(planned, OPERATOR, "releases").document["freezes"]
+    assert [each["scope"] for each in found] == [
+        {"repositories": ["prices"]},
+        {"repositories": ["prices", "pri*"], "except": {"repositories": ["x", "prices"]}},
+    ]
+    plans.replan(planned, OPERATOR, NOW, "releases")
+    assert where(planned) == before
+    assert [each.version for each in calendars.versions(planned, OPERATOR, "releases")] == [3, 2, 1]
