@@ -1,4 +1,5 @@
-"""setup.py read without running it: names, lists, sums and files opened beside it, as far as they are constants."""
+"""setup.py read without running it: names, lists, sums, returned values and files opened beside it, as far as they are
+constants."""
 
 from __future__ import annotations
 
@@ -95,6 +96,10 @@ class _Reader:
                 self._name(node.target, node.value)
             elif isinstance(node, ast.Call):
                 self._appended(node)
+        for function in tree.body:
+            if isinstance(function, ast.FunctionDef):
+                returns = (node.value for node in ast.walk(function) if isinstance(node, ast.Return))
+                self.names[f"{function.name}()"] = [value for value in returns if value is not None]
 
     def _name(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Name):
@@ -140,10 +145,7 @@ class _Reader:
     def _wrapped(self, node: ast.expr, depth: int) -> list[Text]:
         """What stands inside a call, a choice, a star or a subscript of a table."""
         if isinstance(node, ast.Call):
-            inner = [*node.args] if _keeps(node) else []
-            if isinstance(node.func, ast.Attribute) and node.func.attr in ("split", "splitlines", "copy", "strip"):
-                inner.append(node.func.value)
-            return [text for item in inner for text in self.texts(item, depth + 1)]
+            return self._called(node, depth)
         if isinstance(node, ast.IfExp):
             return self.texts(node.body, depth + 1) + self.texts(node.orelse, depth + 1)
         if isinstance(node, ast.Starred):
@@ -156,6 +158,23 @@ class _Reader:
                 for text in self.texts(value, depth + 1)
             ]
         return []
+
+    def _called(self, node: ast.Call, depth: int) -> list[Text]:
+        """What a call passes on: its arguments, the text of a method, what a function of the script returns."""
+        called = node.func
+        inner = [*node.args] if _keeps(node) else []
+        if isinstance(called, ast.Attribute) and called.attr in ("split", "splitlines", "copy", "strip"):
+            inner.append(called.value)
+        found = [text for item in inner for text in self.texts(item, depth + 1)]
+        if isinstance(called, ast.Attribute) and called.attr == "split":
+            given = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
+            separator = given if isinstance(given, str) else None
+            if separator or not node.args:
+                return [(part, line) for text, line in found for part in text.split(separator)]
+        if isinstance(called, ast.Name):
+            returned = self.names.get(f"{called.id}()", [])[:50]
+            found += [text for value in returned for text in self.texts(value, depth + 8)]
+        return found
 
     def _sum(self, node: ast.BinOp, depth: int) -> list[Text]:
         left, right = self.texts(node.left, depth + 1), self.texts(node.right, depth + 1)
