@@ -217,6 +217,6 @@ def _import_fact(
         return "library_optional"
     if after.best(who) is Group.DEVELOPMENT and asked.guard is Guard.LAZY:
         return "library_development"
-    if who in before.locked or rules.brought_by(name, {needed for _, needed in before.runtime}):
+    if who in before.locked or rules.brought_by(name, {needed for one in (before, after) for _, needed in one.runtime}):
         return "library_first_use"
     return "library_new"

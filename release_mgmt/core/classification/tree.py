@@ -303,7 +303,7 @@ class Tree:
             if top in STANDARD or top in TOOLING:
                 return True
             who = who or name_of(one)[2]
-            known = top in IMPORTS or who in self.declared
+            known = who not in self.own_names and (top in IMPORTS or who in self.declared)
             return self.modules.own(one.name, importer, known) or (not known and self.modules.meant(top))
         return (who or name_of(one)[2]) in self.own_names
 

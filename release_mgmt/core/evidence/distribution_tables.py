@@ -37,7 +37,7 @@ allel scikit-allel
 alpha_vantage alpha-vantage
 antlr4 antlr4-python3-runtime
 apache_beam apache-beam
-apex nvidia-apex
+apex apex
 apscheduler APScheduler
 arabic_reshaper arabic-reshaper
 arango python-arango
@@ -604,6 +604,7 @@ zoneinfo_data tzdata
 
 # Distributions that provide the same import or are the same project: the first is the canonical key
 SAME = """
+apex nvidia-apex
 clip openai-clip clip-anytorch
 darts u8darts
 gurobipy gurobi
@@ -719,9 +720,9 @@ boot class cluster codetools foreign KernSmooth lattice MASS Matrix mgcv nlme nn
 # What serves to test, format, document and package code.
 DEVELOPMENT_TOOLS = """
 autoflake autopep8 bandit black blacken-docs build bump2version bumpversion bump-my-version check-manifest
-codecov codespell commitizen cookiecutter-lint coverage coveralls cz-cli darglint doc8 docformatter flake8
+codecov codespell commitizen cookiecutter-lint coverage coveralls cz-cli darglint diff-cover doc8 docformatter flake8
 flynt furo hypothesis interrogate invoke isort mdformat mkdocs mkdocs-material mkdocstrings mypy myst-parser
-nbdev-lint nbmake nbqa nbsphinx nbstripout nbval nox numpydoc pdoc pdoc3 pep8 pip-audit pip-tools pre-commit
+nbdev-lint nbmake nbqa nbsphinx nbstripout nbval nox numpydoc pdoc pdoc3 pep8 pip-audit pip-tools pre-commit prek
 pycodestyle pydata-sphinx-theme pydocstyle pyflakes pylint pyright pyroma pytest pyupgrade radon
 readme-renderer recommonmark reuse ruff safety semgrep setuptools-lint sphinx tox towncrier twine ty unify
 validate-pyproject vulture wemake-python-styleguide xdoctest yamllint yapf pyrefly pytype flit
