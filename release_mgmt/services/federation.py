@@ -86,7 +86,7 @@ def sign_in(
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= 255:
         raise InvalidInput.at("sub", "is missing in what the provider said")
-    with store.write("accounts") as session:
+    with store.write(people.ACCOUNTS) as session:
         person = _person(session, now, f"{issuer} {subject}", claims)
         if person.disabled_at is not None or person.erased_at is not None:
             raise Forbidden("This account is disabled.", code="account_disabled")

@@ -27,6 +27,7 @@ from release_mgmt.store.models.people import (
 from release_mgmt.store.session import Store
 
 PAGE = 50
+ACCOUNTS = "accounts"  # the word by which transactions that may take a role from somebody wait for each other
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,119}")
 FORGES = ("github", "gitlab", "gitea", "bitbucket", "bitbucket_server", "azure")
 CHATS = ("slack", "mattermost")
@@ -235,7 +236,7 @@ def change(
 ) -> PersonView:
     """Edit a person. The last active administrator can neither be disabled nor lose the role (nobody could undo it)."""
     require(actor, Action.MANAGE_PEOPLE)
-    with store.write() as session:
+    with store.write(ACCOUNTS) as session:
         person = find(session, key)
         if version is not None and version != person.version:
             raise StaleVersion("Somebody else changed this person in the meantime.")

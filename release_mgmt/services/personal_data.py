@@ -95,7 +95,7 @@ def erase(store: Store, actor: Actor, now: datetime, key: str, *, reason: str) -
     require(actor, Action.MANAGE_PEOPLE)
     if not reason.strip():
         raise InvalidInput.at("reason", "must not be empty")
-    with store.write() as session:
+    with store.write(people.ACCOUNTS) as session:
         person = people.find(session, key)
         before = people.view(session, person, full=False)
         people.end_all(session, person.id, now)

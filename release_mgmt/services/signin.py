@@ -278,7 +278,7 @@ def follow_link(
         login = people.login_of(login)
     secret.check_password(password, login)
     hashed = secret.hash_password(password)
-    with store.write("accounts") as session:
+    with store.write(people.ACCOUNTS) as session:
         row = _link(session, now, link, lock=True)
         purpose, target = row.purpose, row.person_id
         session.delete(row)
