@@ -136,6 +136,8 @@ class Rule:
             return self._numbered(year)
         if self.by_day and not self.by_month and not self.by_month_day:
             return _by_day(self.by_day, date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal())
+        if self.by_month_day and not self.by_month and any(ordinal for ordinal, _ in self.by_day):
+            return [day for day in sorted(self._counted(year)) if self._is_month_day(date.fromordinal(day))]
         if self.by_month:
             months: tuple[int, ...] = tuple(sorted(set(self.by_month)))
         elif self.by_month_day:

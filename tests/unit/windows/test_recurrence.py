@@ -182,3 +182,12 @@ def test_an_until_at_the_end_of_time_is_no_end():
         rule = parse(f"FREQ=DAILY;UNTIL={end}", "rrule", zone("Pacific/Kiritimati"), start)
         found = list(rule.local_starts(start, start.date(), date(2027, 1, 6), zone("Pacific/Kiritimati")))
         assert len(found) == (2 if end.startswith("9") else 0)
+
+
+@pytest.mark.acceptance("SCH-W13")
+def test_a_yearly_rule_counts_its_weekdays_in_the_year_beside_a_day_of_the_month_too():
+    """The second Wednesday of a year is the 13th in 2027, and not again until 2038; many a month has one."""
+    begin = local("2027-01-13T18:00")
+    rule = parse("FREQ=YEARLY;BYDAY=2WE;BYMONTHDAY=13", "rrule", zone("UTC"), begin)
+    found = rule.local_starts(begin, begin.date(), date(2038, 12, 31), zone("UTC"))
+    assert [f"{each:%Y-%m-%d}" for each in found] == ["2027-01-13", "2038-01-13"]
