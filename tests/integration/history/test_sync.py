@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from release_mgmt.core.changelog import Changelog, Section
 from release_mgmt.core.changes import PullRequest
@@ -146,6 +146,25 @@ def test_commits_that_were_stored_before_come_again(store: Store, sync: Sync, pr
             assert len(session.scalars(select(AuditRow)).all()) == 1 + step
             (bold,) = session.scalars(select(Change).where(Change.title == "Bold"))
             assert (bold.state == "withdrawn") == (tip == before)
+
+
+def test_many_new_commits_take_no_more_statements_than_one(store: Store, sync: Sync, project: Builder) -> None:
+    """Where the process remembers: rows are written and asked for together, not one by one."""
+    readings = Readings()
+    sync(readings)
+    tree, tip = (git(project.path, "rev-parse", name) for name in ("main^{tree}", "main"))
+    asked: list[str] = []
+    event.listen(store.engine, "before_cursor_execute", lambda *given: asked.append(str(given[2])))
+    counts = []
+    for step, count in enumerate((1, 60)):
+        for number in range(count):
+            tip = git(project.path, "commit-tree", tree, "-p", tip, "-m", f"step {step}.{number}")
+        git(project.path, "update-ref", "refs/heads/main", tip)
+        asked.clear()
+        assert sync(readings).new_changes == count
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
+    assert _comparable(_stored(store)) == _comparable(_by_command(project))
 
 
 @pytest.mark.parametrize("remembered", [True, False])
