@@ -154,3 +154,14 @@ def test_doubling_names_in_a_setup_script() -> None:
     manifest = read("setup.py", text.encode())
     assert manifest is not None
     assert len(manifest.requirements) < 20_000
+
+
+@pytest.mark.parametrize("used", ["long", "long.split()"])
+@pytest.mark.parametrize("between", [" ", "\\n"])
+def test_a_long_text_that_a_setup_script_repeats(used: str, between: str) -> None:
+    """What is read grows with the script, not with how often it repeats its longest text."""
+    long = f"ab{between}" * 20_000
+    text = f"from setuptools import setup\nlong = '{long}'\nsetup(install_requires=[{f'{used}, ' * 5_000}])\n"
+    manifest = read("setup.py", text.encode())
+    assert manifest is not None
+    assert len(manifest.requirements) < 100_000

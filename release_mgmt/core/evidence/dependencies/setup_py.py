@@ -130,7 +130,10 @@ class _Reader:
         if node is None or depth > _DEPTH or self.steps > _STEPS:
             return []
         if isinstance(node, ast.Constant):
-            return [(node.value, node.lineno)] if isinstance(node.value, str) else []
+            if not isinstance(node.value, str):
+                return []
+            self.steps += len(node.value) // 10  # a long text that many names repeat is as much work each time
+            return [(node.value, node.lineno)]
         if isinstance(node, ast.Name):
             return [text for value in self.names.get(node.id, [])[:50] for text in self.texts(value, depth + 8)]
         if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
