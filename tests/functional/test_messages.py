@@ -15,8 +15,8 @@ from release_mgmt import clock
 from release_mgmt.bootstrap import create_app
 from release_mgmt.cli import doctor
 from release_mgmt.cli.messages import messages
-from release_mgmt.core.permissions import Role, Via, trusted
-from release_mgmt.services import people, personal_data
+from release_mgmt.core.permissions import Action, Role, Via, trusted
+from release_mgmt.services import audit, people, personal_data
 from release_mgmt.services.messages import posting
 from release_mgmt.services.messages.readers import mail_target
 from release_mgmt.settings import Settings
@@ -135,6 +135,9 @@ def test_a_link_in_a_mail_ends_them_with_one_click_and_a_look_does_not(
     assert nobody.post(path, data={"List-Unsubscribe": "One-Click"}).status_code == 200
     assert mode(one_store, target) == "off"
     assert nobody.post(path).status_code == 200
+    found, _ = audit.search(one_store, OPERATOR, audit.Query(action=Action.UNSUBSCRIBE))
+    rows = [(one.entry.actor_name, one.entry.origin, one.entry.before, one.entry.after) for one in found]
+    assert rows == [("anonymous", "127.0.0.1", {"mode": "immediate"}, {"mode": "off"})]
 
 
 def replace_settings(app: Flask) -> Settings:

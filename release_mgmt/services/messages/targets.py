@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import FieldError, InvalidInput, NotFound, StaleVersion
@@ -245,13 +245,22 @@ def remove(store: Store, actor: Actor, now: datetime, key: str) -> None:
         )  # fmt: skip
 
 
-def unsubscribe(store: Store, now: datetime, office: Office, token: str) -> bool:
-    """Switch the target of a signed link off, as often as it is asked; False when the link is none of ours."""
+def unsubscribe(store: Store, actor: Actor, now: datetime, office: Office, token: str) -> bool:
+    """Switch the target of a signed link off, as often as it is asked; False when the link is none of ours.
+
+    A mail program sends no cookie, so ``actor`` is nobody known: the audit log has the address that asked.
+    """
     key = office.unsubscribed(token)
     if key is None:
         return False
     with store.write() as session:
-        session.execute(update(MessageTarget).where(MessageTarget.id == key).values(mode="off", updated_at=now))
+        row = session.get(MessageTarget, key, with_for_update=True)
+        if row is not None and row.mode != "off":
+            before, row.mode, row.updated_at = row.mode, "off", now
+            audit.record(
+                session, actor, now, action=Action.UNSUBSCRIBE, subject=f"messages:{key}",
+                before={"mode": before}, after={"mode": "off"},
+            )  # fmt: skip
     return True
 
 

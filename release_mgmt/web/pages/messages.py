@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from release_mgmt.core.errors import InvalidInput, NotFound, ReleaseMgmtError
 from release_mgmt.core.messages import KINDS, MODES, Kind
-from release_mgmt.core.permissions import Action
+from release_mgmt.core.permissions import ANONYMOUS, Action
 from release_mgmt.formats.words import languages
 from release_mgmt.services import directory
 from release_mgmt.services.messages import log, posting, targets
@@ -118,7 +118,7 @@ def unsubscribe(token: str) -> str:
 def unsubscribe_now(token: str) -> str:
     """End the mails of the link: by the button, or by a mail program in one click (RFC 8058), which sends no cookie."""
     office = posting.post_of(context.settings).office
-    if not targets.unsubscribe(context.store, context.now, office, token):
+    if not targets.unsubscribe(context.store, ANONYMOUS.at(request.remote_addr), context.now, office, token):
         raise NotFound("This link is not whole.", hint="Open it from the mail again.")
     return draw("unsubscribe", token=token, done=True)
 
