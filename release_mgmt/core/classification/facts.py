@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from posixpath import basename
 
 from release_mgmt.core.evidence import distributions, notebooks, r
-from release_mgmt.core.evidence.bounded import Unreadable, decode
+from release_mgmt.core.evidence.bounded import PATHS, Unreadable, decode
 from release_mgmt.core.evidence.dependencies import glue
 from release_mgmt.core.evidence.imports import Guard, Import, find_calls, find_imports
 
@@ -65,6 +66,7 @@ _ENDINGS = {
 _NAMES = {"Snakefile": "python", "SConstruct": "python", "SConscript": "python", "wscript": "python", ".Rprofile": "r"}
 
 
+@lru_cache(maxsize=PATHS)
 def language_of(path: str) -> str | None:
     """python, notebook, r or document where code that asks for libraries may stand in ``path``."""
     name = basename(path)

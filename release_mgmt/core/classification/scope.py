@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from posixpath import basename
 
+from release_mgmt.core.evidence.bounded import PATHS
 from release_mgmt.core.evidence.words import is_change_log
 
 
@@ -67,6 +69,7 @@ _DEVELOPMENT = re.compile(
 _MARKUP = re.compile(r"\.(?:ipynb|rmd|qmd|rnw)\Z", re.IGNORECASE)
 
 
+@lru_cache(maxsize=PATHS)
 def purpose(path: str) -> Purpose:
     """What the file at ``path`` is for, as its name tells."""
     if _VENDORED.search(path):

@@ -21,6 +21,8 @@ DEPTH = 100
 TEXT_BYTES = 8_000_000
 YAML_BYTES = 3_000_000
 NODES = 400_000
+PATHS = 8192
+"""Paths of which it is kept what their names tell: a history names the same files again and again."""
 
 Path = tuple[str | int, ...]
 """Where a value stands in a tree: keys and indexes from the root."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
 
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Parsed
@@ -40,26 +42,43 @@ def parse(
         return None
     if _URL.match(text):
         return _from_url(text, group, extra, line)
-    try:
-        parsed = Parsed(text)
-    except (InvalidRequirement, RecursionError):
+    parsed = _strictly(text)
+    if parsed is None:
         return _loose(text, group, extra, line, ecosystem)
-    specifier = str(parsed.specifier)
-    if parsed.name.replace(".", "").isdigit() or (ecosystem == "pypi" and parsed.name in _STANDARD):
+    name = parsed.name
+    if name.replace(".", "").isdigit() or (ecosystem == "pypi" and name in _STANDARD):
         return None
-    version, pinned = bound(specifier)
     return requirement(
-        parsed.name,
+        name,
         ecosystem,
         group,
         extra=extra,
-        specifier=specifier,
-        version=version,
-        pinned=pinned,
-        marker=str(parsed.marker) if parsed.marker else None,
+        specifier=parsed.specifier,
+        version=parsed.version,
+        pinned=parsed.pinned,
+        marker=parsed.marker,
         url=parsed.url,
         line=line,
     )
+
+
+class _Strict(NamedTuple):
+    name: str
+    specifier: str
+    version: str | None
+    pinned: bool
+    marker: str | None
+    url: str | None
+
+
+@lru_cache(maxsize=2048)  # a history says the same again and again
+def _strictly(text: str) -> _Strict | None:
+    try:
+        parsed = Parsed(text)
+    except (InvalidRequirement, RecursionError):
+        return None
+    specifier = str(parsed.specifier)
+    return _Strict(parsed.name, specifier, *bound(specifier), str(parsed.marker) if parsed.marker else None, parsed.url)
 
 
 def parse_all(

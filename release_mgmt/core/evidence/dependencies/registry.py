@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from posixpath import basename
 
-from release_mgmt.core.evidence.bounded import Unreadable
+from release_mgmt.core.evidence.bounded import PATHS, Unreadable
 from release_mgmt.core.evidence.dependencies import (
     binder,
     conda,
@@ -125,6 +126,7 @@ def ecosystem_of(path: str) -> str | None:
     return found[0] if found else None
 
 
+@lru_cache(maxsize=PATHS)
 def _found(path: str) -> tuple[str, Reader] | None:
     if len(path) > 1000 or _FOREIGN.search(path):
         return None
