@@ -61,6 +61,20 @@ def _parsed(document: str, year: int, language: str) -> ReleaseCalendar:
     return read_document(json.loads(document), year, language=language, stored=True)
 
 
+def keep(
+    session: Session, actor: Actor, now: datetime, row: CalendarRow, document: dict[str, Any], reason: str | None
+) -> None:
+    """Write a calendar's document as its next version."""
+    row.document, row.updated_at, row.version = document, now, row.version + 1
+    session.flush()
+    session.add(
+        CalendarVersion(
+            calendar_id=row.id, version=row.version, document=document, made_by=actor.person or actor.name,
+            made_at=now, reason=reason,
+        )
+    )  # fmt: skip
+
+
 def rename_repository(session: Session, actor: Actor, now: datetime, old: str, new: str) -> None:
     """Write the new name of a repository wherever a calendar has the old one, as a version of its own: a freeze that
     names it holds it as before, and the plan stays as it is."""
@@ -68,14 +82,8 @@ def rename_repository(session: Session, actor: Actor, now: datetime, old: str, n
         document = _renamed(row.document, old, new)
         if document == row.document:
             continue
-        row.document, row.updated_at, row.version = document, now, row.version + 1
         reason = f"The repository {old} is called {new} now."
-        session.add(
-            CalendarVersion(
-                calendar_id=row.id, version=row.version, document=document, made_by=actor.person or actor.name,
-                made_at=now, reason=reason,
-            )
-        )  # fmt: skip
+        keep(session, actor, now, row, document, reason)
         audit.record(
             session, actor, now, action=Action.EDIT_CALENDAR, subject=f"calendar:{row.slug}", reason=reason,
             after={"version": row.version},

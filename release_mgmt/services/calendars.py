@@ -160,15 +160,8 @@ def apply(
             session.add(row)
         elif not edits:
             return Applied(row.slug, False, False, (), Difference(), row.version)
-        row.document, row.name, row.time_zone, row.public = plain, calendar.name, calendar.time_zone, calendar.public
-        row.updated_at, row.version = now, row.version + 1
-        session.flush()
-        session.add(
-            CalendarVersion(
-                calendar_id=row.id, version=row.version, document=plain, made_by=actor.person or actor.name,
-                made_at=now, reason=clean(reason, 2000) if reason else None,
-            )
-        )  # fmt: skip
+        row.name, row.time_zone, row.public = calendar.name, calendar.time_zone, calendar.public
+        calendar_rows.keep(session, actor, now, row, plain, clean(reason, 2000) if reason else None)
         effects = plans.make(session, actor, now, row, calendar, reason=reason)
         if not created:
             _tell_freezes(session, actor, now, row.slug, calendar, edits)
