@@ -213,7 +213,6 @@ def work(
         ) from error
     log.info("worker started", worker=settings.worker_id)
     watch, dropped = Watch(), Dropped()
-    left: set[str] = set()
     cleaned = clock.now() - HOUR
     try:
         while not stop.is_set():

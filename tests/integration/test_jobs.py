@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -29,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # A worker with steps that count their effect in the database: transactional, so that a repeated step counts once.
 WORKER = """
 import itertools, signal, sys, threading, time
+from contextlib import contextmanager
 from datetime import timedelta
 from sqlalchemy import update
 from release_mgmt.core.errors import Unavailable
@@ -137,6 +139,16 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     assert process.returncode == 0, errors.decode()[-2000:]
 
 
+@contextmanager
+def working(store: Store, engine_url: str, worker: str = "w1", pause: float = 0.02) -> Iterator[None]:
+    """A worker that lives as long as the block, and then ends as it is told."""
+    process = start(store, engine_url, worker, pause)
+    try:
+        yield
+    finally:
+        stop(process)
+
+
 def kill(process: subprocess.Popen[bytes]) -> None:
     process.kill()
     process.communicate()
@@ -162,11 +174,8 @@ def test_no_job_is_lost_or_doubled_when_workers_are_killed(store: Store, engine_
         wait_for(store, "done", finished)
         kill(process)
     assert states(store).get("done", 0) < count, "the last kill must come in the midst of work"
-    process = start(store, engine_url)
-    try:
+    with working(store, engine_url):
         wait_for(store, "done", count)
-    finally:
-        stop(process)
     assert states(store) == {"done": count}
     with store.read() as session:
         touched = session.scalars(select(Repository.diagnostics)).all()
@@ -182,11 +191,8 @@ def test_what_a_dead_worker_had_begun_is_taken_over(store: Store, engine_url: st
     kill(process)
     with store.write() as session:  # half a minute passes
         session.execute(update(Worker).values(heartbeat_at=clock.now() - timedelta(seconds=31)))
-    other = start(store, engine_url, "other")
-    try:
+    with working(store, engine_url, "other"):
         wait_for(store, "done", 1)
-    finally:
-        stop(other)
 
 
 def test_who_is_told_to_stop_ends_in_the_midst_of_a_long_job_and_leaves_it_to_others(
@@ -198,11 +204,8 @@ def test_who_is_told_to_stop_ends_in_the_midst_of_a_long_job_and_leaves_it_to_ot
     wait_for(store, "running", 1)
     stop(process)
     assert states(store) == {"running": 1}
-    other = start(store, engine_url, "other")
-    try:
+    with working(store, engine_url, "other"):
         wait_for(store, "done", 1)
-    finally:
-        stop(other)
 
 
 def test_a_job_whose_end_the_database_could_not_be_told_is_tried_for_ever(one_store: Store, tmp_path: Path) -> None:
@@ -211,11 +214,8 @@ def test_a_job_whose_end_the_database_could_not_be_told_is_tried_for_ever(one_st
     (job,) = jobs.take_due(one_store, clock.now(), timedelta(hours=1))
     with one_store.write() as session:
         session.get_one(Job, job).attempts = 100
-    process = start(one_store, f"sqlite:///{tmp_path / 'jobs.db'}", "away")
-    try:
+    with working(one_store, f"sqlite:///{tmp_path / 'jobs.db'}", "away"):
         wait_for(one_store, "failed", 1)
-    finally:
-        stop(process)
     message = jobs.get(one_store, OPERATOR, job).message
     assert message == "The job engine gave up (error) while the job was running."
 
@@ -275,18 +275,14 @@ def test_losing_the_engines_tables_loses_nothing(one_store: Store, tmp_path: Pat
     """With the engine's file deleted, jobs that waited are enqueued again from the domain rows."""
     add_repositories(one_store, 3)
     assert len(jobs.take_due(one_store, clock.now(), timedelta(hours=1))) == 3
-    process = start(one_store, f"sqlite:///{tmp_path / 'new-engine.db'}")
-    try:
+    with working(one_store, f"sqlite:///{tmp_path / 'new-engine.db'}"):
         wait_for(one_store, "done", 3)
-    finally:
-        stop(process)
 
 
 def test_a_running_job_can_be_cancelled_and_replayed(one_store: Store, tmp_path: Path) -> None:
     """Progress is visible while it runs; a request to cancel stops it; replay makes a new job."""
     add_repositories(one_store, 1)
-    process = start(one_store, f"sqlite:///{tmp_path / 'jobs.db'}", "slow", pause=0.5)
-    try:
+    with working(one_store, f"sqlite:///{tmp_path / 'jobs.db'}", "slow", pause=0.5):
         wait_for(one_store, "running", 1)
         job = jobs.search(one_store, OPERATOR, kind=pipeline.REFRESH).items[0]
         until(lambda: jobs.get(one_store, OPERATOR, job.id).done)
@@ -298,8 +294,6 @@ def test_a_running_job_can_be_cancelled_and_replayed(one_store: Store, tmp_path:
         assert again.id != job.id
         jobs.cancel(one_store, OPERATOR, clock.now(), again.id)
         wait_for(one_store, "cancelled", 2)
-    finally:
-        stop(process)
 
 
 def test_due_repositories_are_taken_once(store: Store) -> None:

@@ -177,7 +177,7 @@ def test_a_full_disk_refuses_writes_and_loses_nothing(git_repo: GitRepo, tmp_pat
     )  # fmt: skip
     try:
         installation.serve("--no-worker")
-        disk = Path(f"/proc/{installation.processes[0].pid}/root/mnt")
+        disk = Path("/proc", str(installation.processes[0].pid), "root", "mnt")
         plain = Installation(tmp_path / "data", "", token=town.token, port=installation.port)
         assert gate(plain, town) == WINDOW_CLOSED
         before = installation.ask(town.feed)
