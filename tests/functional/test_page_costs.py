@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask, url_for
 from flask.testing import FlaskClient
 from sqlalchemy import event, func, select
 
 from release_mgmt.resources import folder
 from release_mgmt.store.models.scheduling import PlacementRow
 from release_mgmt.store.session import Store
-from release_mgmt.web.pages import board, windows
+from release_mgmt.web.pages import board, lines, windows
 from tests.support.bulk import fill
 from tests.support.places import missed
 
@@ -150,3 +151,10 @@ def test_assets_are_kept_for_ever_under_a_name_made_of_their_content(reader: Cli
     assert "immutable" not in stale.headers["Cache-Control"]
     stale.close()
     assert reader.client.get("/assets/0000000000/none.css").status_code == 404
+
+
+def test_the_address_of_a_change_is_the_one_that_flask_makes(app: Flask) -> None:
+    """Below a path that a proxy gives, and whatever its id holds."""
+    with app.test_request_context("/", environ_base={"SCRIPT_NAME": "/releases"}):
+        for change in ("c_1", "a b", "50%", "ä", "x?y#z", "a:b@c,d", "-", "~_."):
+            assert lines.change_href(change) == url_for("pages.change", change_id=change)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from flask import g, url_for
 
@@ -27,6 +28,8 @@ KIND_WORDS = {
     "ci_only": mark("only the build changed"),
 }
 
+_SEGMENT = "!$&'()*+,/:;=@"  # what stands as it is in a part of a path (WHATWG URL, path segment)
+
 
 def kind_words(kind: str | None) -> str:
     """The kind of a verdict in words."""
@@ -42,7 +45,7 @@ def change_line(view: ChangeView, names: Directory, **more: Any) -> ChangeLine:
         id=view.id,
         title=view.title,
         level=view.level or "minor",
-        href=url_for("pages.change", change_id=view.id),
+        href=change_href(view.id),
         repository=view.repository,
         state=view.state,
         kind=view.kind,
@@ -51,6 +54,13 @@ def change_line(view: ChangeView, names: Directory, **more: Any) -> ChangeLine:
         needs_review=view.needs_review,
         **more,
     )
+
+
+def change_href(change: str) -> str:
+    """The address of a change, as ``url_for`` has it: pages hold hundreds, which differ by their ids alone."""
+    if "change_start" not in g:
+        g.change_start = url_for("pages.change", change_id="-").removesuffix("-")
+    return f"{g.change_start}{quote(change, safe=_SEGMENT)}"
 
 
 def teams(slugs: Sequence[str], names: Directory) -> tuple[Team, ...]:

@@ -171,7 +171,7 @@ def placed_line(found: PlacedChange, names: Directory) -> ChangeLine:
         id=found.id,
         title=found.title,
         level=found.level or "minor",
-        href=url_for("pages.change", change_id=found.id),
+        href=lines.change_href(found.id),
         repository=found.repository,
         state=found.state,
         kind=found.kind,
@@ -236,7 +236,7 @@ def for_teams(found: WindowCard, mine: frozenset[str]) -> WindowCard:
 def plan_move(found: MoveView, names: Directory) -> PlanMove:
     """A move as the components show it."""
     by = names.person(found.actor)
-    line = ChangeLine(found.change, found.title, found.level or "minor", _change_href(found.change), "")
+    line = ChangeLine(found.change, found.title, found.level or "minor", lines.change_href(found.change), "")
     why = reasons(found.reasons)
     kind: Literal["moved", "unplaced"] = "moved" if found.to_start else "unplaced"
     return PlanMove(
@@ -252,10 +252,6 @@ def undo_of(found: MoveView) -> str | None:
     if not allows(actor, Action.MOVE_CHANGE, calendar=found.calendar):
         return None
     return url_for("pages.revert_move", move=found.id)
-
-
-def _change_href(change: str) -> str:
-    return url_for("pages.change", change_id=change)
 
 
 def recent_moves(mine: frozenset[str], since: datetime, limit: int = 6) -> tuple[PlanMove, ...]:
