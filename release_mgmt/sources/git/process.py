@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
 import subprocess
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -21,6 +22,9 @@ TIME_LIMIT = 600.0
 
 _PIPE = 4_096
 """Bytes that an empty pipe takes without anybody reading, on every system (``PIPE_BUF`` and page size of Linux)."""
+
+_AHEAD = 1 << 20
+"""Bytes that git may print before they are read: what any user may ask of Linux for one pipe."""
 
 # What a repository's own configuration may say is not trusted: these win over it, since the environment is read last.
 # Verified signatures and file system monitors would start programs that the repository names.
@@ -173,6 +177,7 @@ def start(
         bufsize=1 << 16,
     )
     process = Process(popen)
+    _widen(process.stdout)
     done = threading.Event()
 
     def watch() -> None:
@@ -206,6 +211,13 @@ def start(
         raise Unavailable(f"git {arguments[0]} took longer than {time_limit:g} s and was stopped", code="git_timeout")
     if check and code != 0:
         raise failure(arguments[0], words)
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Let git write ahead while its last words are being read; where the system allows no more, it waits as usual."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):  # a user's share of memory for pipes is used up
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _AHEAD)
 
 
 def _write_all(pipe: IO[bytes], data: bytes) -> None:
