@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from release_mgmt.core.changes import Facts, read_message
 from release_mgmt.core.changes.mailmap import Mailmap, read_mailmap
@@ -11,7 +11,7 @@ from release_mgmt.core.history import Commit
 from release_mgmt.core.text import one_line
 from release_mgmt.sources.git import Repository
 from release_mgmt.sources.git.log import MESSAGE_LIMIT
-from release_mgmt.sources.git.objects import Head, Objects
+from release_mgmt.sources.git.objects import Head, Objects, Work, missing
 
 Progress = Callable[[int], None]
 Paths = Mapping[str, tuple[str, ...]]
@@ -156,13 +156,16 @@ def read_commits(
     trees: dict[str, str] = {}
     asked = wanted if not reading.tips else [sha for sha in wanted if sha not in reading.parents]
     without = reading.tips if beyond is None else beyond
-    if also is None and not reading.with_files:
+
+    def take() -> Iterator[Work[set[str]]]:
         for fields in repository.brief_log(asked, without):
             reading.take_many(fields)
             trees.update(zip(fields[0::6], fields[2::6], strict=True))
             if progress is not None:
                 progress(len(trees))
-    else:
+            yield missing(fields[2::6])
+
+    def take_one_by_one() -> Iterator[Work[set[str]]]:
         stream = repository.log(
             asked,
             without,
@@ -180,13 +183,16 @@ def read_commits(
                 also(commit)
             if progress is not None and count % 1000 == 0:
                 progress(count)
-    if trees:
-        missing = objects.missing(list(dict.fromkeys(trees.values())))
-        if missing:
-            raise RepositoryRefused(
-                f"the repository lacks {len(missing)} trees that its history needs, {min(missing)} among them",
-                code="repository_incomplete",
-                hint="git fetch --refetch --no-filter origin   (or clone again without --filter=tree:0)",
-            )
+        yield missing(trees.values())
+
+    brief = also is None and not reading.with_files
+    # Git looks for the trees of some commits while it tells of the next ones.
+    lacking = set[str]().union(*objects.in_turns(take() if brief else take_one_by_one()))
+    if lacking:
+        raise RepositoryRefused(
+            f"the repository lacks {len(lacking)} trees that its history needs, {min(lacking)} among them",
+            code="repository_incomplete",
+            hint="git fetch --refetch --no-filter origin   (or clone again without --filter=tree:0)",
+        )
     reading.keep_heads(trees)
     reading.tips = tuple(dict.fromkeys(wanted))

@@ -12,7 +12,7 @@ import pytest
 from release_mgmt.core.errors import NotFound, RepositoryRefused, Unavailable
 from release_mgmt.sources.git import MissingBlob, open_repository
 from release_mgmt.sources.git.edits import Edits
-from release_mgmt.sources.git.objects import objects_of
+from release_mgmt.sources.git.objects import Question, Work, contents, missing, objects_of, sizes
 from release_mgmt.sources.git.process import environment, run, start
 from tests.support.gitrepo import Builder, git
 
@@ -122,6 +122,59 @@ def test_patch_ids_are_equal_for_a_picked_commit_and_absent_for_merges_and_empty
     assert ids[made.shas[one]] == ids[made.shas[picked]] != ids[made.shas[other]]
     assert made.shas[empty] not in ids
     assert len(ids) == 1504
+
+
+def test_works_that_ask_in_turns_are_given_what_they_asked_for(tmp_path: Path) -> None:
+    """Each of many works asks twice, for more than fit one question, for bytes and for sizes, one of them in vain."""
+    made = Builder(tmp_path / "many.git")
+    texts = {f"f{number}": f"text {number}\n" * (1 + number % 7) for number in range(1200)}
+    made.commit("All", files=texts, branch="main")
+    made.build()
+    repository = open_repository(made.path)
+    blobs = {entry.path: entry.sha for entry in repository.tree(made.shas["c1"])}
+    names = sorted(blobs)
+    nobody = "1" * 40
+
+    def work(mine: list[str]) -> Work[tuple[list[str], dict[str, int], dict[str, bytes | None], set[str]]]:
+        known = yield from sizes([*(blobs[name] for name in mine), nobody])
+        read = yield from contents([*(blobs[name] for name in mine), nobody])
+        absent = yield from missing([nobody, blobs[mine[0]]])
+        return mine, known, read, absent
+
+    with objects_of(repository) as objects:
+        done = objects.in_turns(work(names[at:] + names[:at]) for at in (0, 5, 400, 1199))
+    assert sorted(mine[0] for mine, _, _, _ in done) == sorted([names[0], names[5], names[400], names[1199]])
+    for mine, known, read, absent in done:
+        assert read == {**{blobs[name]: texts[name].encode() for name in mine}, nobody: None}
+        assert known == {blobs[name]: len(texts[name]) for name in mine}
+        assert absent == {nobody}
+
+
+def test_of_a_file_that_is_too_large_only_the_identity_is_compared(tmp_path: Path) -> None:
+    """Neither a patch nor a merge makes git give a large file."""
+    made = Builder(tmp_path / "large.git")
+    large = "x" * 99 + "\n"
+    base = made.commit("base", files={"a.csv": large * 3_000})
+    one = made.commit("one", base, files={"a.csv": large * 3_000 + "1\n"}, branch="main")
+    picked = made.commit("picked", base, files={"a.csv": large * 3_000 + "1\n", "b.txt": ""})
+    made.commit("merge", one, picked, files={"a.csv": large * 3_000 + "2\n", "b.txt": ""}, branch="both", mark="both")
+    made.build()
+    with objects_of(open_repository(made.path)) as objects:
+        asked: list[int] = []
+        read = objects._answers
+
+        def seen(question: Question) -> object:
+            answers = read(question)
+            if isinstance(answers, dict):
+                asked.extend(len(data or b"") for data in answers.values())
+            return answers
+
+        objects._answers = seen  # type: ignore[method-assign]
+        edits = Edits(objects)
+        ids = edits.patch_ids([made.shas[one], made.shas[picked]])
+        assert len(set(ids.values())) == 2
+        assert not edits.adds_own(made.shas["both"])
+    assert max(asked) < 1_000
 
 
 @pytest.mark.acceptance("ING-H5")

@@ -10,15 +10,33 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from release_mgmt.sources.git.merges import with_own_content
-from release_mgmt.sources.git.objects import FILE_LIMIT, TREE, Head, Objects, head_of, parted, rows
+from release_mgmt.sources.git.objects import (
+    FILE_LIMIT,
+    TREE,
+    Head,
+    Objects,
+    Work,
+    contents,
+    head_of,
+    parted,
+    rows,
+    sizes,
+)
 
 LINES_LIMIT = 2_000
-AT_ONCE = 25
+AT_ONCE = 15
 """Commits that are looked at together; their trees are in memory at the same time."""
+READ_AT_ONCE = 500_000
+"""Bytes of the files of one commit that are compared together."""
 FILES_LIMIT = 100
 """Files of a commit above which it is not compared by content: a vendored tree or a move of everything."""
 
-_Files = tuple[tuple[str, str | None, str | None], ...]
+_File = tuple[str, str | None, str | None]
+_Files = tuple[_File, ...]
+"""Paths, each with its blob before and after."""
+
+_Pair = tuple[str, str, str | None, str | None]
+"""Of a commit, by its id, a folder's path and its tree before and after."""
 
 Edit = tuple[tuple[bytes, ...], tuple[bytes, ...]]
 """The lines that were taken out and those that were put in, without white space."""
@@ -39,7 +57,11 @@ class Edits:
     def of(self, sha: str) -> dict[str, Edit] | None:
         """Path -> what was taken out and put in; None for merges, and for what cannot be read or is too much."""
         files = self._files(sha)
-        return None if files is None else {path: self._edit(old, new) for path, old, new in files}
+        return None if files is None else self._read_edits(files)
+
+    def _read_edits(self, files: _Files) -> dict[str, Edit]:
+        (found,) = self._objects.in_turns([_edits(files)])
+        return found
 
     def through(self, objects: Objects) -> None:
         """Read by another process from now on; what was learnt stays."""
@@ -54,14 +76,15 @@ class Edits:
     def learn(self, shas: Iterable[str]) -> None:
         """Find the files that many commits changed in a few questions, tree level by tree level."""
         wanted = [sha for sha in dict.fromkeys(shas) if sha not in self._touched]
-        for start in range(0, len(wanted), AT_ONCE):
-            self._learn(wanted[start : start + AT_ONCE])
+        portions = [wanted[start : start + AT_ONCE] for start in range(0, len(wanted), AT_ONCE)]
+        self._objects.in_turns(self._learn(portion) for portion in portions)
 
-    def _learn(self, wanted: Sequence[str]) -> None:
-        heads = {sha: head_of(data) for sha, data in self._objects.read_all(wanted).items()}
-        parents = self._objects.read_all([head[1][0] for head in heads.values() if head and head[1]])
-        pairs: list[tuple[str, str, str | None, str | None]] = []
-        found: dict[str, list[tuple[str, str | None, str | None]] | None] = dict.fromkeys(wanted)
+    def _learn(self, wanted: Sequence[str]) -> Work[None]:
+        read = yield from contents(wanted)
+        heads = {sha: head_of(read[sha]) for sha in wanted}
+        parents = yield from contents([head[1][0] for head in heads.values() if head and head[1]])
+        pairs: list[_Pair] = []
+        found: dict[str, list[_File] | None] = dict.fromkeys(wanted)
         for sha, head in heads.items():
             if head is None or len(head[1]) > 1:
                 continue
@@ -69,7 +92,8 @@ class Edits:
             found[sha] = []
             pairs.append((sha, "", before[0] if before else None, head[0]))
         while pairs:
-            pairs = self._compare(pairs, found)
+            trees = yield from contents([tree for _, _, old, new in pairs for tree in (old, new) if tree])
+            pairs = _below(pairs, trees, found)
         for sha, files in found.items():
             self._touched[sha] = None if files is None else tuple(sorted(files, key=lambda file: file[0]))
 
@@ -89,16 +113,15 @@ class Edits:
 
     def patch_ids(self, shas: Iterable[str]) -> dict[str, str]:
         """Commit -> what names its patch, for those that change something."""
-        found = {}
-        for sha in shas:
-            if sha not in self._named:
-                edits = self.of(sha)
-                text = repr(sorted(edits.items())).encode() if edits else b""
-                self._named[sha] = hashlib.sha256(text).hexdigest() if edits else None
-            name = self._named[sha]
-            if name is not None:
-                found[sha] = name
-        return found
+        wanted = list(dict.fromkeys(shas))
+        self.learn(wanted)
+        self._objects.in_turns(self._name(sha) for sha in wanted if sha not in self._named)
+        return {sha: name for sha in wanted if (name := self._named[sha]) is not None}
+
+    def _name(self, sha: str) -> Work[None]:
+        edits = yield from _edits(self._touched[sha] or ())
+        text = repr(sorted(edits.items())).encode()
+        self._named[sha] = hashlib.sha256(text).hexdigest() if edits else None
 
     def undoes_in_part(self, revert: str, target: str) -> bool:
         """Whether what ``revert`` changed is less than the inverse of what ``target`` did; False when in doubt."""
@@ -114,75 +137,108 @@ class Edits:
         before = {path: (old, new) for path, old, new in done}
         if any(path not in before for path, _, _ in undone):
             return False
-        return len(undone) < len(before) or any(self._takes_less(before[path], old, new) for path, old, new in undone)
+        return len(undone) < len(before) or any(
+            self._takes_less(path, before[path], (old, new)) for path, old, new in undone
+        )
 
-    def _takes_less(self, done: tuple[str | None, str | None], old: str | None, new: str | None) -> bool:
-        """Whether a change of a file from ``old`` to ``new`` is less than the inverse of ``done``."""
-        if done == (new, old):
+    def _takes_less(
+        self, path: str, done: tuple[str | None, str | None], undone: tuple[str | None, str | None]
+    ) -> bool:
+        """Whether a change of a file is less than the inverse of what was ``done``; both by its blobs."""
+        if done == undone[::-1]:
             return False  # as it was before, and no file has to be read for it
-        (out, back), (taken, put) = self._edit(old, new), self._edit(*done)
+        (out, back), (taken, put) = (self._read_edits(((path, *blobs),))[path] for blobs in (undone, done))
         return set(out) <= set(put) and set(back) <= set(taken) and (len(out) < len(put) or len(back) < len(taken))
 
-    def _compare(
-        self,
-        pairs: Iterable[tuple[str, str, str | None, str | None]],
-        found: dict[str, list[tuple[str, str | None, str | None]] | None],
-    ) -> list[tuple[str, str, str | None, str | None]]:
-        """Collect the files in which two trees of each commit differ and give the pairs of trees below.
 
-        None for a commit when a tree is missing or there are too many files.
-        """
-        trees = self._objects.read_all([tree for _, _, old, new in pairs for tree in (old, new) if tree])
-        below = []
-        for sha, prefix, old, new in pairs:
-            files = found[sha]
-            if files is None:
-                continue
-            sides = [b"" if tree is None else trees[tree] for tree in (old, new)]
-            if None in sides:
-                found[sha] = None
-                continue
-            ours, theirs = [set(rows(data or b"", sha)) for data in sides]
-            one = {name: (mode, blob.hex()) for mode, name, blob in parted(ours - theirs)}
-            other = {name: (mode, blob.hex()) for mode, name, blob in parted(theirs - ours)}
-            for name in one.keys() | other.keys():
-                path = f"{prefix}{name.decode('utf-8', 'replace')}"
-                pair = (one.get(name), other.get(name))
-                inner = [entry[1] if entry and entry[0] == TREE else None for entry in pair]
-                blobs = [entry[1] if entry and entry[0] != TREE else None for entry in pair]
-                if any(inner):
-                    below.append((sha, f"{path}/", inner[0], inner[1]))
-                if any(blobs):
-                    files.append((path, blobs[0], blobs[1]))
-            if len(files) > FILES_LIMIT:
-                found[sha] = None
-        return [pair for pair in below if found[pair[0]] is not None]
+def _below(
+    pairs: Iterable[_Pair],
+    trees: Mapping[str, bytes | None],
+    found: dict[str, list[_File] | None],
+) -> list[_Pair]:
+    """Collect the files in which two trees of each commit differ and give the pairs of trees below.
 
-    def _edit(self, old: str | None, new: str | None) -> Edit:
-        one, other = self._lines(old), self._lines(new)
-        if one is None or other is None:
-            return ((f"{old}".encode(),), (f"{new}".encode(),))
-        begin = 0
-        while begin < min(len(one), len(other)) and one[begin] == other[begin]:
-            begin += 1
-        end = 0
-        while end < min(len(one), len(other)) - begin and one[-1 - end] == other[-1 - end]:
-            end += 1
-        one, other = one[begin : len(one) - end], other[begin : len(other) - end]
-        if one and other and len(one) + len(other) <= LINES_LIMIT:
-            from difflib import SequenceMatcher  # seldom needed, and slow to load
+    None for a commit when a tree is missing or there are too many files.
+    """
+    following: list[_Pair] = []
+    for sha, prefix, old, new in pairs:
+        files = found[sha]
+        if files is None:
+            continue
+        sides = [b"" if tree is None else trees[tree] for tree in (old, new)]
+        if None in sides:
+            found[sha] = None
+            continue
+        ours, theirs = [set(rows(data or b"", sha)) for data in sides]
+        one = {name: (mode, blob.hex()) for mode, name, blob in parted(ours - theirs)}
+        other = {name: (mode, blob.hex()) for mode, name, blob in parted(theirs - ours)}
+        for name in one.keys() | other.keys():
+            path = f"{prefix}{name.decode('utf-8', 'replace')}"
+            pair = (one.get(name), other.get(name))
+            inner = [entry[1] if entry and entry[0] == TREE else None for entry in pair]
+            blobs = [entry[1] if entry and entry[0] != TREE else None for entry in pair]
+            if any(inner):
+                following.append((sha, f"{path}/", inner[0], inner[1]))
+            if any(blobs):
+                files.append((path, blobs[0], blobs[1]))
+        if len(files) > FILES_LIMIT:
+            found[sha] = None
+    return [pair for pair in following if found[pair[0]] is not None]
 
-            codes = SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
-            taken = [line for tag, a, b, _, _ in codes if tag != "equal" for line in one[a:b]]
-            put = [line for tag, _, _, a, b in codes if tag != "equal" for line in other[a:b]]
-            one, other = taken, put
-        return tuple(b"".join(line.split()) for line in one), tuple(b"".join(line.split()) for line in other)
 
-    def _lines(self, blob: str | None) -> list[bytes] | None:
-        """The lines of a file; None for binary, missing and very large ones."""
-        if blob is None:
-            return []
-        data = self._objects.read(blob)
-        if data is None or len(data) > FILE_LIMIT or b"\0" in data[:8000]:
-            return None
-        return data.split(b"\n")
+def _edits(files: _Files) -> Work[dict[str, Edit]]:
+    """What was taken out of files and put in, by path."""
+    known = yield from sizes([blob for _, *blobs in files for blob in blobs if blob])
+    found: dict[str, Edit] = {}
+    portion: list[_File] = []
+    left = READ_AT_ONCE
+    for file in files:
+        blobs = [blob for blob in file[1:] if blob]
+        if any(known.get(blob, FILE_LIMIT + 1) > FILE_LIMIT for blob in blobs):
+            found[file[0]] = _whole(*file[1:])
+            continue
+        portion.append(file)
+        left -= sum([known[blob] for blob in blobs])
+        if left < 0:
+            found.update((yield from _compared(portion)))
+            portion, left = [], READ_AT_ONCE
+    found.update((yield from _compared(portion)))
+    return found
+
+
+def _compared(files: Sequence[_File]) -> Work[dict[str, Edit]]:
+    read = yield from contents([blob for _, *blobs in files for blob in blobs if blob])
+    found = {}
+    for path, old, new in files:
+        before, after = [[] if blob is None else _lines(read[blob]) for blob in (old, new)]
+        found[path] = _whole(old, new) if before is None or after is None else _edit(before, after)
+    return found
+
+
+def _lines(data: bytes | None) -> list[bytes] | None:
+    """The lines of a file; None for binary and missing ones."""
+    return None if data is None or b"\0" in data[:8000] else data.split(b"\n")
+
+
+def _whole(old: str | None, new: str | None) -> Edit:
+    """The edit of a file that is binary, missing or very large: one blob for another."""
+    return (f"{old}".encode(),), (f"{new}".encode(),)
+
+
+def _edit(one: list[bytes], other: list[bytes]) -> Edit:
+    """The lines that were taken out of a file and those that were put in."""
+    begin = 0
+    while begin < min(len(one), len(other)) and one[begin] == other[begin]:
+        begin += 1
+    end = 0
+    while end < min(len(one), len(other)) - begin and one[-1 - end] == other[-1 - end]:
+        end += 1
+    one, other = one[begin : len(one) - end], other[begin : len(other) - end]
+    if one and other and len(one) + len(other) <= LINES_LIMIT:
+        from difflib import SequenceMatcher  # seldom needed, and slow to load
+
+        codes = SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
+        taken = [line for tag, a, b, _, _ in codes if tag != "equal" for line in one[a:b]]
+        put = [line for tag, _, _, a, b in codes if tag != "equal" for line in other[a:b]]
+        one, other = taken, put
+    return tuple(b"".join(line.split()) for line in one), tuple(b"".join(line.split()) for line in other)

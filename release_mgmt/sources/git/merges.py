@@ -10,11 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from release_mgmt.sources.git.objects import FILE_LIMIT, TREE, Head, Objects, head_of, parted, rows
+from release_mgmt.sources.git.objects import (
+    FILE_LIMIT,
+    TREE,
+    Head,
+    Objects,
+    Work,
+    contents,
+    head_of,
+    parted,
+    rows,
+    sizes,
+)
 
-AT_ONCE = 100
+AT_ONCE = 50
 """Merges that are looked at together; their trees are in memory at the same time."""
-READ_AT_ONCE = 1_000_000
+READ_AT_ONCE = 500_000
 """Bytes of merged files that are compared together; their sides are in memory at the same time."""
 FEW = 30
 """Lines that are looked for in a file one by one; more are compared with all of its lines."""
@@ -22,6 +33,10 @@ ENOUGH = 64
 """Bytes as near as which two files are compared from their begin and their end."""
 MOVED_LIMIT = 100
 """Files of the sides that a merge has no more, in which its lines are looked for."""
+
+
+_Level = tuple[str, str, list[str | None]]
+"""Of a merge, by its id, one tree that differs from those of all sides, and theirs (None where it is none)."""
 
 
 @dataclass(slots=True)
@@ -38,42 +53,40 @@ def with_own_content(objects: Objects, shas: Sequence[str], heads: Mapping[str, 
 
     ``heads`` are those of merges and their parents that are known already, so that nobody has to ask for them.
     """
+    portions = [shas[start : start + AT_ONCE] for start in range(0, len(shas), AT_ONCE)]
     found: dict[str, bool] = {}
-    for start in range(0, len(shas), AT_ONCE):
-        found.update(_looked_at(objects, shas[start : start + AT_ONCE], heads))
+    for part in objects.in_turns(_looked_at(portion, heads) for portion in portions):
+        found.update(part)
     return found
 
 
-def _heads(objects: Objects, shas: Iterable[str], known: Mapping[str, Head]) -> dict[str, Head | None]:
+def _heads(shas: Iterable[str], known: Mapping[str, Head]) -> Work[dict[str, Head | None]]:
     wanted = list(shas)
-    unknown = [sha for sha in wanted if sha not in known]
-    read = objects.read_all(unknown) if unknown else {}
+    read = yield from contents([sha for sha in wanted if sha not in known])
     return {sha: known[sha] if sha in known else head_of(read[sha]) for sha in wanted}
 
 
-def _looked_at(objects: Objects, shas: Sequence[str], known: Mapping[str, Head]) -> dict[str, bool]:
-    heads = _heads(objects, shas, known)
-    roots = _heads(objects, {parent for head in heads.values() if head for parent in head[1]}, known)
+def _looked_at(shas: Sequence[str], known: Mapping[str, Head]) -> Work[dict[str, bool]]:
+    heads = yield from _heads(shas, known)
+    roots = yield from _heads({parent for head in heads.values() if head for parent in head[1]}, known)
     merges = {sha: _Merge() for sha in shas}
-    level: list[tuple[str, str, list[str | None]]] = []
+    level: list[_Level] = []
     for sha, head in heads.items():
         sides = [root[0] for parent in (head[1] if head else ()) if (root := roots[parent]) is not None]
         if head is not None and len(sides) > 1 and head[0] not in sides:
             level.append((sha, head[0], [*sides]))
     while level:
-        level = _below(objects, level, merges)
-    _compare_files(objects, [merge for merge in merges.values() if not merge.own and merge.files])
+        level = [one for one in level if not merges[one[0]].own]
+        trees = yield from contents([tree for _, result, sides in level for tree in (result, *sides) if tree])
+        level = _below(level, trees, merges)
+    yield from _compare_files([merge for merge in merges.values() if not merge.own and merge.files])
     return {sha: merge.own for sha, merge in merges.items()}
 
 
-def _below(
-    objects: Objects, level: Iterable[tuple[str, str, list[str | None]]], merges: dict[str, _Merge]
-) -> list[tuple[str, str, list[str | None]]]:
+def _below(level: Iterable[_Level], trees: Mapping[str, bytes | None], merges: Mapping[str, _Merge]) -> list[_Level]:
     """Sort out one level of trees; the trees of the next that differ from those of every side."""
-    level = [one for one in level if not merges[one[0]].own]
-    trees = objects.read_all({tree for _, result, sides in level for tree in (result, *sides) if tree})
     written = {tree: None if data is None else set(rows(data, tree)) for tree, data in trees.items()}
-    following = []
+    following: list[_Level] = []
     for sha, result, sides in level:
         merge, here = merges[sha], written[result]
         others = [side for tree in sides if (side := written[tree] if tree else set[bytes]()) is not None]
@@ -100,26 +113,26 @@ def _below(
     return following
 
 
-def _compare_files(objects: Objects, merges: Sequence[_Merge]) -> None:
+def _compare_files(merges: Sequence[_Merge]) -> Work[None]:
     """A file of both sides is the merge's own when it is binary or has a line that no side has."""
-    sizes = objects.sizes([own for merge in merges for own, _ in merge.files])
+    known = yield from sizes([own for merge in merges for own, _ in merge.files])
     portion: list[_Merge] = []
     left = READ_AT_ONCE
     for merge in merges:
         # Of what is missing or too large nothing is read.
-        merge.files = [file for file in merge.files if sizes.get(file[0], FILE_LIMIT + 1) <= FILE_LIMIT]
+        merge.files = [file for file in merge.files if known.get(file[0], FILE_LIMIT + 1) <= FILE_LIMIT]
         if not merge.files:
             continue
         portion.append(merge)
-        left -= sum([sizes[own] for own, _ in merge.files])
+        left -= sum([known[own] for own, _ in merge.files])
         if left < 0:
-            _compare_portion(objects, portion)
+            yield from _compare_portion(portion)
             portion, left = [], READ_AT_ONCE
-    _compare_portion(objects, portion)
+    yield from _compare_portion(portion)
 
 
-def _compare_portion(objects: Objects, merges: Sequence[_Merge]) -> None:
-    blobs = objects.read_all({blob for merge in merges for own, sides in merge.files for blob in (own, *sides)})
+def _compare_portion(merges: Sequence[_Merge]) -> Work[None]:
+    blobs = yield from contents([blob for merge in merges for own, sides in merge.files for blob in (own, *sides)])
     for merge in merges:
         for own, sides in merge.files:
             data = blobs[own]
@@ -127,7 +140,7 @@ def _compare_portion(objects: Objects, merges: Sequence[_Merge]) -> None:
                 continue
             left = _beyond(data, [blobs[side] or b"" for side in sides])
             if left and merge.gone:
-                moved = objects.read_all(merge.gone[:MOVED_LIMIT])
+                moved = yield from contents(merge.gone[:MOVED_LIMIT])
                 left = left.difference(*[_lines(one or b"") for one in moved.values()])
             if left or b"\0" in data[:8000]:
                 merge.own = True

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
+from typing import Any, Literal, TypeVar
 
 from release_mgmt.core.errors import BrokenInvariant
 from release_mgmt.sources.git.process import Process, start
@@ -16,6 +19,14 @@ TREE = b"40000"
 """The mode of a folder."""
 BATCH = 500
 """Objects that are asked for in one go: their names fit a pipe, so that neither side waits for the other."""
+TOGETHER = 2
+"""Works that are under way at the same time: one whose answers are looked at, and one that git looks for."""
+
+T = TypeVar("T")
+Question = tuple[Literal["contents", "info"], Sequence[str]]
+"""What is asked of git, and of which objects (full ids), at most ``BATCH``."""
+Work = Generator[Question, Any, T]
+"""Something that asks questions as it goes on: it yields one and is sent the answers. See :meth:`Objects.in_turns`."""
 
 
 class Objects:
@@ -45,38 +56,56 @@ class Objects:
             next(self._opened, None)
             self._opened = self._process = None
 
-    def missing(self, shas: Sequence[str]) -> set[str]:
-        """Those of ``shas`` (full ids) that the repository does not hold."""
-        found: set[str] = set()
-        for part, answers in self._described(shas):
-            if b" missing\n" in answers:
-                lines = answers.split(b"\n")
-                found.update(sha for sha, line in zip(part, lines, strict=False) if line.endswith(b" missing"))
-        return found
+    def in_turns(self, works: Iterable[Work[T]]) -> list[T]:
+        """What each of many works comes to, a few at a time: git looks for the objects that one asked for while another
+        looks at what it was given. No work may ask otherwise than by its questions.
+        """
+        done: list[T] = []
+        waiting: deque[tuple[Work[T], Question]] = deque()
 
-    def sizes(self, shas: Sequence[str]) -> dict[str, int]:
-        """The bytes that objects given by their full ids have, without those that are missing."""
-        found: dict[str, int] = {}
-        for part, answers in self._described(shas):
-            for sha, line in zip(part, answers.split(b"\n"), strict=False):
-                words = line.split()
-                if len(words) == 3:
-                    found[sha] = int(words[2])
-        return found
+        def go_on(work: Work[T], answers: object) -> None:
+            try:
+                question = work.send(answers)
+            except StopIteration as end:
+                done.append(end.value)
+            else:
+                self._ask(question)
+                waiting.append((work, question))
 
-    def _described(self, shas: Sequence[str]) -> Iterator[tuple[Sequence[str], bytes]]:
-        """What git says of objects without giving them: so many ids, and a line for each."""
-        for begin in range(0, len(shas), BATCH):
-            process, part = self._running(), shas[begin : begin + BATCH]
-            process.stdin.write("".join([f"info {sha}\n" for sha in part]).encode() + b"flush\n")
-            process.stdin.flush()
-            answers = b""
-            while answers.count(b"\n") < len(part):
-                more = process.stdout.read1(1 << 16)  # type: ignore[attr-defined]  # a pipe has it
-                if not more:
-                    break
-                answers += more
-            yield part, answers
+        for work in works:
+            go_on(work, None)
+            while len(waiting) >= TOGETHER:
+                answered, question = waiting.popleft()
+                go_on(answered, self._answers(question))
+        while waiting:
+            answered, question = waiting.popleft()
+            go_on(answered, self._answers(question))
+        return done
+
+    def _ask(self, question: Question) -> None:
+        order, shas = question
+        if not "".join(shas).isalnum():
+            raise BrokenInvariant(f"not object ids: {shas!r}")
+        process = self._running()
+        process.stdin.write("".join([f"{order} {sha}\n" for sha in shas]).encode() + b"flush\n")
+        process.stdin.flush()
+
+    def _answers(self, question: Question) -> object:
+        """The bytes of each object, or a line of git's about each."""
+        order, shas = question
+        stdout = self._running().stdout
+        if order == "info":
+            return b"".join(islice(stdout, len(shas)))
+        found: dict[str, bytes | None] = {}
+        readline, read = stdout.readline, stdout.read
+        for sha in shas:
+            header = readline().split()
+            if len(header) == 3:
+                found[sha] = read(int(header[2]))
+                read(1)
+            else:
+                found[sha] = None
+        return found
 
     def read(self, sha: str) -> bytes | None:
         """The bytes of any object given by its full id; None when it is missing."""
@@ -84,22 +113,7 @@ class Objects:
 
     def read_all(self, shas: Collection[str]) -> dict[str, bytes | None]:
         """The bytes of objects given by their full ids; None for those that are missing."""
-        found: dict[str, bytes | None] = {}
-        process, wanted = self._running(), list(dict.fromkeys(shas))
-        for begin in range(0, len(wanted), BATCH):
-            part = wanted[begin : begin + BATCH]
-            if not "".join(part).isalnum():
-                raise BrokenInvariant(f"not object ids: {part!r}")
-            process.stdin.write("".join([f"contents {sha}\n" for sha in part]).encode() + b"flush\n")
-            process.stdin.flush()
-            readline, read = process.stdout.readline, process.stdout.read
-            for sha in part:
-                header = readline().split()
-                if len(header) == 3:
-                    found[sha] = read(int(header[2]))
-                    read(1)
-                else:
-                    found[sha] = None
+        (found,) = self.in_turns([contents(shas)])
         return found
 
     def at_root(self, commit: str, name: bytes) -> str | None:
@@ -109,6 +123,43 @@ class Objects:
             return None
         root = data[5 : data.index(b"\n")].decode()
         return next((sha.hex() for _, one, sha in parted(rows(self.read(root) or b"", root)) if one == name), None)
+
+
+def contents(shas: Iterable[str]) -> Work[dict[str, bytes | None]]:
+    """The bytes of objects given by their full ids; None for those that are missing."""
+    found: dict[str, bytes | None] = {}
+    for part in _parts(shas):
+        found.update((yield "contents", part))
+    return found
+
+
+def sizes(shas: Iterable[str]) -> Work[dict[str, int]]:
+    """The bytes that objects given by their full ids have, without those that are missing."""
+    found: dict[str, int] = {}
+    for part in _parts(shas):
+        lines: bytes = yield "info", part
+        for sha, line in zip(part, lines.split(b"\n"), strict=False):
+            words = line.split()
+            if len(words) == 3:
+                found[sha] = int(words[2])
+    return found
+
+
+def missing(shas: Iterable[str]) -> Work[set[str]]:
+    """Those of ``shas`` (full ids) that the repository does not hold."""
+    found: set[str] = set()
+    for part in _parts(shas):
+        lines: bytes = yield "info", part
+        if b" missing\n" in lines:
+            told = zip(part, lines.split(b"\n"), strict=False)
+            found.update(sha for sha, line in told if line.endswith(b" missing"))
+    return found
+
+
+def _parts(shas: Iterable[str]) -> Iterator[Sequence[str]]:
+    wanted = list(dict.fromkeys(shas))
+    for begin in range(0, len(wanted), BATCH):
+        yield wanted[begin : begin + BATCH]
 
 
 Found = tuple[bytes, bytes, bytes]
