@@ -83,13 +83,6 @@ def feed(token):
     return response.make_conditional(request)
 """
 
-PRODUCT = """
-import sys; sys.path.insert(0, {root!r})
-from release_mgmt.bootstrap import create_app
-from release_mgmt.settings import Settings
-app = create_app(Settings(data_dir={folder!r}, database_url={url!r}, secret_key="benchmark", rate_limit=""))
-"""
-
 NGINX = """
 daemon off; master_process off; worker_processes 1; pid {folder}/nginx.pid; error_log /dev/null;
 events {{ worker_connections 256; }}
@@ -131,9 +124,13 @@ def free_port() -> int:
 class Server:
     """A server under test; ended by its own process id."""
 
-    def __init__(self, name: str, command: list[str], port: int, path: str, folder: Path) -> None:
+    def __init__(
+        self, name: str, command: list[str], port: int, path: str, folder: Path, more: dict[str, str] | None = None
+    ) -> None:
         self.name, self.url = name, f"http://127.0.0.1:{port}{path}"
-        self.process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        quiet = subprocess.DEVNULL
+        environment = {**os.environ, **(more or {})}
+        self.process = subprocess.Popen(command, cwd=folder, env=environment, stdout=quiet, stderr=quiet)
         self.tag, self.size = self._wait()
 
     def _wait(self) -> tuple[str, int]:
@@ -160,12 +157,24 @@ class Server:
         self.process.wait(10)
 
 
-def gunicorn(name: str, source: str, path: str, folder: Path, **values: str) -> Server:
-    (folder / f"{name}.py").write_text(source.format(root=str(ROOT), folder=str(folder), **values))
+def gunicorn(name: str, folder: Path, app: str, path: str, environment: dict[str, str] | None = None) -> Server:
+    """A server of ``app`` (``module:name`` in a folder), as any operator would start it."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "-w", "1", "-k", "sync", "--chdir", str(folder)]
-    command += ["-b", f"127.0.0.1:{port}", f"{name}:app"]
-    return Server(name, command, port, path, folder)
+    command += ["-b", f"127.0.0.1:{port}", app]
+    return Server(name, command, port, path, folder, environment)
+
+
+def peer(name: str, source: str, folder: Path, path: str, **values: str) -> Server:
+    """A server of a few lines, written for the purpose."""
+    (folder / f"{name}.py").write_text(source.format(root=str(ROOT), **values))
+    return gunicorn(name, folder, f"{name}:app", path)
+
+
+def product(folder: Path, path: str, url: str) -> Server:
+    """What the project serves."""
+    chosen = {"data_dir": str(folder), "database_url": url, "secret_key": "benchmark"}
+    return gunicorn("product", ROOT, "app:app", path, {f"RELEASE_MGMT_{name.upper()}": chosen[name] for name in chosen})
 
 
 def rate(server: Server, seconds: float, *, conditional: bool) -> tuple[float, float]:
@@ -202,9 +211,9 @@ def measure(seconds: float, rounds: int) -> None:
         print(f"feed: {len(answer.body):,} bytes, 330 events; gunicorn sync, 1 process, wrk 1 thread 4 connections")
         values = {"url": url, "body": str(body)}
         servers = [
-            gunicorn("bare", BARE, path, folder, **values),
-            gunicorn("idiom", IDIOM, path, folder, **values),
-            gunicorn("product", PRODUCT, path, folder, url=url),
+            peer("bare", BARE, folder, path, **values),
+            peer("idiom", IDIOM, folder, path, **values),
+            product(folder, path, url),
         ]
         if shutil.which("nginx"):
             port = free_port()
@@ -233,10 +242,10 @@ def compare(servers: list[Server], seconds: float, rounds: int) -> None:
         for which, unit in enumerate(("/s", " a second of own processor time")):
             found = {name: statistics.median(pair[which] for pair in values) for name, values in rates.items()}
             print(f"{title}: " + ", ".join(f"{name} {value:,.0f}{unit}" for name, value in found.items()))
-            for peer, least in (("bare", floor), ("idiom", 1.8)):
-                pairs = zip(rates["product"], rates[peer], strict=True)
-                ratio = statistics.median(own[which] / other[which] for own, other in pairs)
-                print(f"{title}: product / {peer} {ratio:.2f}   (promised at least {least})")
+            for other, least in (("bare", floor), ("idiom", 1.8)):
+                pairs = zip(rates["product"], rates[other], strict=True)
+                ratio = statistics.median(own[which] / theirs[which] for own, theirs in pairs)
+                print(f"{title}: product / {other} {ratio:.2f}   (promised at least {least})")
 
 
 def revocation(store: Store, key: str, url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import orjson
@@ -39,8 +40,12 @@ class FastJson(JSONProvider):
 
 
 def create_app(chosen: Settings | None = None, store: Store | None = None) -> Flask:
-    """The web application: API, pages and feeds over one store."""
+    """The web application: API, pages and feeds over one store.
+
+    Without settings it is what a WSGI server starts: it reads them, logs, and has the process to itself.
+    """
     clock.use_packaged_zones()
+    alone = chosen is None
     if chosen is None:
         chosen = load_settings()
         logs.configure(chosen.log_level, chosen.log_format, chosen.log_path)
@@ -82,4 +87,14 @@ def create_app(chosen: Settings | None = None, store: Store | None = None) -> Fl
         for door in ("pages.sign_in_by_password", "pages.follow"):
             limited: Any = limiter.limit(f"{DOOR_LIMIT} per minute")(app.view_functions[door])
             app.view_functions[door] = limited
+    if alone:
+        settle()
     return app
+
+
+def settle() -> None:
+    """What was loaded stays as long as the process, and need not be looked at for garbage again and again: that costs a
+    tenth of each request.
+    """
+    gc.collect()
+    gc.freeze()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import socket
@@ -155,12 +154,11 @@ def make_server(settings: Settings) -> Any:
 
         def load(self) -> Any:
             from release_mgmt import logs
-            from release_mgmt.bootstrap import create_app
+            from release_mgmt.bootstrap import create_app, settle
 
             logs.configure(settings.log_level, settings.log_format, settings.log_path)
             application = create_app(settings)
-            gc.collect()
-            gc.freeze()  # what was loaded stays: looking at it again and again for garbage costs a tenth of a request
+            settle()
             return application
 
     return Web()

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 from flask import Flask, redirect
 from flask.testing import FlaskClient
@@ -88,3 +92,21 @@ def test_health_readiness_metrics_and_description(client: FlaskClient, settings:
     document = client.get("/api/v1/openapi.json").json
     assert document is not None
     assert document["openapi"] == "3.1.0"
+
+
+def test_a_server_never_looks_for_garbage_in_what_it_loaded(tmp_path: Path) -> None:
+    """``app:app``, as a WSGI server loads it, takes all it loaded from the collector; an application among others does
+    not, since it may be let go of."""
+    root = Path(__file__).resolve().parents[2]
+    told = []
+    beside = "from release_mgmt.bootstrap import create_app, load_settings; create_app(load_settings())"
+    for start in ("import app", beside):
+        done = subprocess.run(
+            [sys.executable, "-c", f"{start}; import gc; print(gc.get_freeze_count(), len(gc.get_objects()))"],
+            cwd=root, env={**os.environ, "RELEASE_MGMT_DATA_DIR": str(tmp_path)}, capture_output=True, text=True,
+            check=True, timeout=60,
+        )  # fmt: skip
+        told.append([int(count) for count in done.stdout.split()[-2:]])
+    (settled, left), (among_others, all_of_it) = told
+    assert settled > 50_000 > left
+    assert among_others == 0 < all_of_it
