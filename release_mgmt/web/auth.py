@@ -98,6 +98,11 @@ def safe_next(target: str | None, otherwise: str = "/") -> str:
     return target if not parts.scheme and not parts.netloc else otherwise
 
 
+def to_sign_in() -> WerkzeugResponse:
+    """Lead to the sign-in, and from there back to what was asked for."""
+    return redirect(f"{SIGN_IN}?{urlencode({'next': safe_next(request.full_path.rstrip('?'))})}")
+
+
 def remember(response: Response | WerkzeugResponse, signed_in: SignedIn) -> None:
     """Put the new session's cookie on ``response`` and forget whatever the browser brought along."""
     session.clear()
@@ -187,7 +192,7 @@ def guard() -> WerkzeugResponse | None:
     _no_null_characters()
     if not may_somewhere(context.actor, action):
         if not context.actor.signed_in and wants_html() and request.method in SAFE:
-            return redirect(f"{SIGN_IN}?{urlencode({'next': safe_next(request.full_path.rstrip('?'))})}")
+            return to_sign_in()
         refuse(context.actor, action)
     if request.method not in SAFE and context.actor.via is not Via.TOKEN:
         csrf.protect()

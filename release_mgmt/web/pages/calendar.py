@@ -10,6 +10,7 @@ from flask import request
 from release_mgmt.core.errors import InvalidInput
 from release_mgmt.core.permissions import Action
 from release_mgmt.web.auth import needs
+from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses, grids, layout, schedule
 from release_mgmt.web.pages.grid_parts import DayCell, MonthGrid, Timeline, WeekGrid
 from release_mgmt.web.pages.language import mark, plural, say
@@ -126,7 +127,7 @@ def calendar_page(wall: Wall, shape: str, day: date) -> CalendarPage:
     return CalendarPage(
         shape=shape,
         title=title,
-        sentence=sentence(seen),
+        sentence=sentence(seen) if seen.calendars or context.actor.signed_in else schedule.not_shown(),
         tabs=tuple(Tab(say(text), addresses.present(shape=key), key == shape) for key, text in SHAPES),
         groups=(
             *([addresses.group(say("Rows"), "by", [("team", say("by team"))])] if timeline else []),

@@ -67,25 +67,36 @@ def _page() -> HomePage:
     coming = [card for card in ahead if card.count]
     soon = [card for card in coming if card.start < wall.now + SOON]
     count = sum(card.count for card in soon)
-    who = listing(seen.team_name(slug) for slug in sorted(mine)) if mine else say("all teams")
-    told = say("Nothing reaches {teams} in the next 14 days.", teams=who)
-    if count:
-        told = many(
-            "{count} change reaches {teams} in the next 14 days.",
-            "{count} changes reach {teams} in the next 14 days.",
-            count,
-            teams=who,
-        )
+    who = listing(seen.team_name(slug) for slug in sorted(mine))
+    empty = not seen.calendars
     return HomePage(
-        sentence=told,
+        sentence=schedule.not_shown() if empty and not context.actor.signed_in else _sentence(count, who),
         who=who,
         next=coming[0] if coming else None,
         groups=(addresses.group(say("Team"), "team", [(one.slug, one.name) for one in seen.teams]),),
         month=grids.weeks_grid(wall, first, last, shown, seen.freezes, seen.holidays),
         coming=schedule.with_facts(coming[:6], listed=8),
         moved=schedule.recent_moves(mine, wall.now - SOON),
-        empty=not seen.calendars,
+        empty=empty,
         tasks=_tasks(),
+    )
+
+
+def _sentence(count: int, who: str) -> str:
+    """How much is coming: for these teams, or at all."""
+    if not who:
+        if not count:
+            return say("Nothing goes out in the next 14 days.")
+        return many(
+            "{count} change goes out in the next 14 days.", "{count} changes go out in the next 14 days.", count
+        )
+    if not count:
+        return say("Nothing reaches {teams} in the next 14 days.", teams=who)
+    return many(
+        "{count} change reaches {teams} in the next 14 days.",
+        "{count} changes reach {teams} in the next 14 days.",
+        count,
+        teams=who,
     )
 
 

@@ -174,6 +174,15 @@ def _address(endpoint: str) -> str:
     return url_for(endpoint) if _there(endpoint) else ""
 
 
+def _sign_in() -> str:
+    """Where to sign in, and from there back to what is being read."""
+    if not _there("pages.sign_in"):
+        return ""
+    leads_back = request.method == "GET" and request.url_rule is not None and request.blueprint == "pages"
+    on_the_way = request.endpoint in {"pages.sign_in", "pages.welcome", "pages.home"}
+    return url_for("pages.sign_in", next=here() if leads_back and not on_the_way else None)
+
+
 def surroundings() -> dict[str, object]:
     """The variables of ``base.html``."""
     return {
@@ -191,7 +200,7 @@ def surroundings() -> dict[str, object]:
             "search": _address("pages.search"),
             "theme": _address("pages.set_theme"),
             "me": _address("pages.account"),
-            "sign_in": _address("pages.sign_in"),
+            "sign_in": _sign_in(),
             "components": _address("pages.components"),
             "api": _address("pages.api") or "/api/v1/openapi.json",
             **{name: _address(f"pages.{name}") for name in _OPTIONAL},

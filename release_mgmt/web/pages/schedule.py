@@ -98,6 +98,11 @@ def picture(
     )
 
 
+def not_shown() -> str:
+    """What somebody without an account reads where no calendar is public: not that there is none."""
+    return say("What is coming here is shown to people with an account.")
+
+
 def names_of(found: Iterable[WindowView]) -> Directory:
     """The names of the owners of everything in these windows."""
     owners = [change.owner for one in found for change in one.changes]

@@ -9,18 +9,20 @@ from flask import flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from release_mgmt.core.approvals import State, Status, Verdict
+from release_mgmt.core.errors import NotFound
 from release_mgmt.core.permissions import Action, allows, may_somewhere
 from release_mgmt.services import approvals, window_votes
 from release_mgmt.services import windows as service
 from release_mgmt.services.directory import Directory
 from release_mgmt.services.windows import WindowView
-from release_mgmt.web.auth import needs
+from release_mgmt.web.auth import needs, to_sign_in
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses, forms, layout, schedule
 from release_mgmt.web.pages.language import many, say
 from release_mgmt.web.pages.parts import ChangeLine, FreezeBand, Quorum, WindowCard
 from release_mgmt.web.pages.sentences import again
 from release_mgmt.web.pages.site import blueprint, draw
+from release_mgmt.web.problems import wants_html
 
 PAGE = 50
 
@@ -57,10 +59,16 @@ class WindowPage:
 
 @blueprint.get("/windows/<calendar>/<path:key>")
 @needs(Action.READ_PUBLIC)
-def window(calendar: str, key: str) -> str:
-    """What goes out in one window."""
+def window(calendar: str, key: str) -> str | Response:
+    """What goes out in one window; who may see it only after signing in, as calendar programs lead here, does that."""
     with context.store.together():
-        return draw("window", window_page(service.detail(context.store, context.actor, calendar, key)))
+        try:
+            found = service.detail(context.store, context.actor, calendar, key)
+        except NotFound:
+            if context.actor.signed_in or not wants_html():
+                raise
+            return to_sign_in()
+        return draw("window", window_page(found))
 
 
 def window_page(found: WindowView) -> WindowPage:
