@@ -10,7 +10,7 @@ import re
 from typing import NamedTuple
 
 from release_mgmt.core.changes.model import Provider
-from release_mgmt.core.text import one_line
+from release_mgmt.core.text import clean, one_line
 
 TITLE_LIMIT = 300
 
@@ -19,11 +19,16 @@ TITLE_LIMIT = 300
 Space = str
 PrKey = tuple[Space, int]
 
+_NUMBERS_ROOM = 60
+"""Characters at the end of a long subject in which its numbers are looked for."""
+_NUMBERS = re.compile(r"(?:\s*\(#\d+\))+$")
 _TRAILING = re.compile(r"\s*\(#(\d{1,9})\)\s*$")
 _MERGE = re.compile(r"Merge pull request #(\d{1,9})(?: from \S+| in \S+ from .+|\b)")
 _GITEA = re.compile(r"Merge pull request '(?P<title>.+)' \(#(?P<number>\d{1,9})\) from \S+")
 _AZURE = re.compile(r"Merged PR (\d{1,9}): *(.*)")
 _BITBUCKET = re.compile(r"Merged in \S+ \(pull request #(\d{1,9})\)")
+_LISTED = re.compile(r"\* commit '[0-9a-f]{7,64}':$")
+"""Above what Bitbucket Server lists of a merge."""
 _GITLAB = re.compile(r"^See merge request (?:[\w.\-/]+)?!(\d{1,9})\s*$", re.MULTILINE)
 
 _REVERT = re.compile(
@@ -34,6 +39,12 @@ _REVERTS = re.compile(
     r"(?P<shas>[0-9a-f]{7,64}(?:(?:,? and |,\s*)[0-9a-f]{7,64})*)",
     re.MULTILINE | re.IGNORECASE,
 )
+# What GitLab's and Bitbucket's buttons write instead of a sha.
+_REVERTS_REQUEST = re.compile(
+    r"^This reverts (?P<what>merge request (?:[\w.\-/]+)?!|pull request #)(?P<number>\d{1,9})\b",
+    re.MULTILINE | re.IGNORECASE,
+)
+_ONTO = re.compile(r"\breversing\s+changes\s+made\s+to\s+([0-9a-f]{7,64})")
 _PICKED = re.compile(r"^\(cherry picked from commit ([0-9a-f]{7,64})\)\s*$", re.MULTILINE)
 _CO_AUTHOR = re.compile(r"^co-authored-by:\s*([^<\n]*?)\s*<([^>\n]*)>", re.MULTILINE | re.IGNORECASE)
 _BULLET = re.compile(r"^[*-] +(\S.*)$", re.MULTILINE)
@@ -43,13 +54,16 @@ _SHA = re.compile(r"[0-9a-f]{7,64}")
 
 class Undo(NamedTuple):
     """What a message takes back: shas as written, the quoted title, whether it puts something back instead
-    (``again``), and whether it says of itself that it does so in part only.
+    (``again``), whether it says of itself that it does so in part only, the numbers of pull requests, and of a merge
+    the sha of the side that is left (``onto``).
     """
 
     shas: tuple[str, ...]
     title: str | None
     again: bool
     part: bool
+    requests: tuple[PrKey, ...] = ()
+    onto: str | None = None
 
 
 class Facts(NamedTuple):
@@ -68,13 +82,16 @@ class Facts(NamedTuple):
 def read_message(message: str, *, merge: bool) -> Facts:
     """Read one message; ``merge`` says whether the commit has several parents."""
     text = message.strip()
+    if "\r" in text:  # forms in web pages and some editors end lines so
+        text = text.replace("\r\n", "\n")
     subject, separator, rest = text.partition("\n")
     if not separator:
         return _of_subject(_shown(subject), "")
     body = rest
     while body and not body.startswith("\n"):
         line, _, after = body.partition("\n")
-        if line.startswith(("* ", "- ")) or _TRAILER.match(line):
+        # A line of nothing but white space ends a subject, as in git.
+        if not line.strip() or line.startswith(("* ", "- ")) or _TRAILER.match(line):
             break
         subject, body = f"{subject} {line}", after
     facts = _of_subject(_shown(subject), body)
@@ -85,7 +102,13 @@ def _shown(subject: str) -> str:
     # Most subjects are plain words, for which cleaning would change nothing and cost most of the reading.
     if subject.isascii() and subject.isprintable() and len(subject) <= TITLE_LIMIT and "  " not in subject:
         return subject.strip()
-    return one_line(subject, TITLE_LIMIT)
+    whole = one_line(subject)
+    if len(whole) <= TITLE_LIMIT:
+        return whole
+    # Its numbers say whose commit it is, however long the words before them are.
+    numbers = _NUMBERS.search(whole, len(whole) - _NUMBERS_ROOM)
+    tail = numbers[0] if numbers else ""
+    return clean(whole[: len(whole) - len(tail)], TITLE_LIMIT - len(tail)) + tail
 
 
 def _of_subject(subject: str, body: str) -> Facts:
@@ -128,7 +151,7 @@ def _of_merge(subject: str, body: str) -> Facts | None:
 def _first_line(body: str) -> str:
     for line in body.split("\n"):
         words = line.strip()
-        if words:
+        if words and not _LISTED.match(words):
             return "" if words.startswith("See merge request ") or _TRAILER.match(words) else _shown(words)
     return ""
 
@@ -151,7 +174,7 @@ def _with_body(facts: Facts, body: str, *, merge: bool) -> Facts:
             changed |= {"number": ("gitlab", int(request[1])), "provider": "gitlab", "title": title, "others": ()}
             if facts.undo is None:
                 changed["undo"] = _undone(title)
-    if "everts commit" in body:
+    if "everts commit" in body or "everts merge request" in body or "everts pull request" in body:
         undo = changed.get("undo") or facts.undo
         assert undo is None or isinstance(undo, Undo)
         changed["undo"] = _named(body, undo)
@@ -172,13 +195,18 @@ def _named(body: str, undo: Undo | None) -> Undo | None:
         named = _SHA.findall(found["shas"])
         shas.extend(named if found["many"].lower() == "commits" else named[:1])
         part = part or bool(found["part"])
-    if not shas:
+    requests = tuple(
+        [
+            ("gitlab" if found["what"].endswith("!") else "bitbucket", int(found["number"]))
+            for found in _REVERTS_REQUEST.finditer(body)
+        ]
+    )
+    if not shas and not requests:
         return undo
     title, again = (undo.title, undo.again) if undo is not None else (None, False)
-    return Undo(tuple(dict.fromkeys(shas)), title, again, part)
-
-
-_NUMBERS = re.compile(r"(?:\s*\(#\d+\))+$")
+    onto = _ONTO.search(body)
+    named_shas, numbers = tuple(dict.fromkeys(shas)), tuple(dict.fromkeys(requests))
+    return Undo(named_shas, title, again, part, numbers, onto[1] if onto else None)
 
 
 def title_key(title: str) -> str:
