@@ -224,6 +224,13 @@ class ChangeBook:
                     inner = merge if facts[merge].number is not None else by
                     lines.extend((parent, inner) for parent in graph.parents[merge][:0:-1])
 
+    def brought(self, merge: int, onto: str | None) -> list[int]:
+        """What a merge brought to the first of its sides, or to the one named by its sha; newest first."""
+        sides = self.graph.parents[merge]
+        kept = self.find(onto) if onto else None
+        into = kept if kept in sides else sides[0]
+        return [commit for commit in self.graph.difference(merge, into) if commit != merge]
+
     def plain_merges(self) -> list[int]:
         """The merges that neither have a number nor came by one."""
         facts, owner = self.facts, self.owner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from release_mgmt.core.changes.groups import Change, ChangeBook
 from release_mgmt.core.changes.messages import Undo, title_key
@@ -90,7 +90,7 @@ class Reverts:
             if undo is None or undo.part:
                 continue
             inside, link = self._targets(change, undo, oldest_first[:at], by_commit)
-            if any(self._only_part(change, target) for target in inside):
+            if len(inside) == 1 and self._only_part(change, inside[0]):
                 continue
             for target in inside:
                 reverters.setdefault(target.newest, []).append(change)
@@ -156,10 +156,12 @@ class Reverts:
         inner = [undo for commit in own if (undo := facts[commit].undo) is not None]
         if lead is None:
             return inner[0] if len(own) == 1 and inner else None
-        if lead.shas or not inner:
+        if lead.shas or lead.requests or not inner:
             return lead
         shas = tuple(dict.fromkeys(sha for undo in inner for sha in undo.shas))
-        return lead._replace(shas=shas, part=any(undo.part for undo in inner))
+        requests = tuple(dict.fromkeys(number for undo in inner for number in undo.requests))
+        onto = inner[0].onto if len(inner) == 1 else None
+        return lead._replace(shas=shas, part=any(undo.part for undo in inner), requests=requests, onto=onto)
 
     def _targets(
         self, change: Change, undo: Undo, older: Sequence[Change], by_commit: dict[int, Change]
@@ -167,26 +169,65 @@ class Reverts:
         """What a revert takes back in its own section, and what of an earlier one."""
         book = self._book
         found = [commit for sha in undo.shas if (commit := book.find(sha)) is not None]
+        for request in undo.requests:
+            found += [commit for commit in book.numbered(request) if commit not in change.commits]
+        inside, link = self._by_commits(change, found, undo, by_commit)
+        if inside or link is not None or (found and all(by_commit.get(commit) is not None for commit in found)):
+            return inside, link
+        title = undo.title
+        if title is None and found:
+            title = book.facts[found[0]].title
+        if title is None:
+            return [], None
+        again = undo.again and not undo.shas and not undo.requests
+        return self._by_title(change, title, again=again, older=older, undo=undo, by_commit=by_commit)
+
+    def _by_commits(
+        self, change: Change, named: Sequence[int], undo: Undo, by_commit: dict[int, Change]
+    ) -> tuple[list[Change], Link | None]:
+        """What a revert of named commits takes back; of a merge that is nothing more, all that it brought in."""
+        book = self._book
+        merges = [commit for commit in named if self._is_plain_merge(commit, by_commit)]
+        found = [*named, *[commit for merge in merges for commit in book.brought(merge, undo.onto)]]
         inside: dict[int, Change] = {}
-        link: Link | None = None
+        shipped: list[int] = []
         for commit in found:
             target = by_commit.get(commit)
             if target is not None and target is not change:
                 if book.stands_for(target, found):
                     inside[target.newest] = target
             elif target is None and book.graph.contains(change.newest, commit):
-                link = self._link(commit, undo)
-        if inside or link is not None or (found and all(by_commit.get(commit) is not None for commit in found)):
-            return list(inside.values()), link
-        title = undo.title
-        if title is None and found:
-            title = book.facts[found[0]].title
-        if title is None:
-            return [], None
-        return self._by_title(change, title, again=undo.again and not undo.shas, older=older, undo=undo)
+                shipped.append(commit)
+        direct = [commit for commit in shipped if commit in named]
+        below = [commit for commit in shipped if commit not in named and len(book.graph.parents[commit]) < 2]
+        link = self._link(direct[-1], undo) if direct else None
+        if merges and (link is None or link.target is None):
+            link = self._of_merge(merges[-1], below, undo) if below else None if inside else link
+        return list(inside.values()), link
+
+    def _of_merge(self, merge: int, brought: Sequence[int], undo: Undo) -> Link:
+        """The link to the newest shown change that a merge brought, by the merge's title when there are several."""
+        links = (self._link(commit, undo) for commit in brought)
+        link = next((link for link in links if link.target is not None), self._link(brought[0], undo))
+        return link if len(brought) == 1 else replace(link, title=self._book.facts[merge].title)
+
+    def _is_plain_merge(self, commit: int, by_commit: dict[int, Change]) -> bool:
+        """Whether a commit is a merge without a pull request's number, and no part of a change."""
+        held = by_commit.get(commit)
+        number = self._book.facts[commit].number
+        return (
+            len(self._book.graph.parents[commit]) > 1 and number is None and (held is None or held.commits == (commit,))
+        )
 
     def _by_title(
-        self, change: Change, quoted: str, *, again: bool, older: Sequence[Change], undo: Undo
+        self,
+        change: Change,
+        quoted: str,
+        *,
+        again: bool,
+        older: Sequence[Change],
+        undo: Undo,
+        by_commit: dict[int, Change],
     ) -> tuple[list[Change], Link | None]:
         """The newest earlier change with the quoted number or title; to re-apply is to take back its revert."""
         number = _QUOTED_NUMBER.search(quoted)
@@ -206,6 +247,8 @@ class Reverts:
             for commit in reversed(commits):
                 if commit in change.commits or not self._book.graph.contains(change.newest, commit):
                     continue
+                if self._is_plain_merge(commit, by_commit):
+                    return self._by_commits(change, [commit], undo, by_commit)
                 return [], self._link(commit, undo)
         return [], None
 
