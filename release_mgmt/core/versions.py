@@ -33,6 +33,7 @@ _PHASES = {"a": "alpha", "alpha": "alpha", "b": "beta", "beta": "beta"}
 _FINAL = {"final", "ga", "release", "stable"}
 _STARTS = re.compile(r"(?<![a-zA-Z0-9])(?<!\d\.)[vV]?(?=[0-9])")
 _GLUED = re.compile(r"(?<=[a-zA-Z])(?=[0-9])")
+_GLUED_R = re.compile(r"[rR]\d")
 _DECORATION = {"", "v", "r", "ver", "version", "rel", "release", "releases", "tag", "tags"}
 
 # Development, pre-release, final: the first part of the phase in the order.
@@ -139,14 +140,15 @@ def split_tag(tag: str) -> tuple[str, Version] | None:
 
 def prefix_name(prefix: str) -> str:
     """What a prefix names: without the separators and the ``v`` that lead to the version."""
-    return re.sub(r"(?:(?<=[-_/.@])[vV])?[-_/.@]*$", "", prefix)
+    return re.sub(r"(?:(?<=[-_/.@=])[vV])?[-_/.@=]*$", "", prefix)
 
 
 def name_tags(tags: Iterable[str], repository: str) -> tuple[list[NamedVersion], list[str]]:
     """Tags -> versions with their packages, in the order given, and a sentence for each tag that names no version.
 
     The text before the version is a package when two or more different versions carry it and it is not mere
-    decoration: ``v``, ``release-``, or the name of the repository.
+    decoration: ``v``, ``release-``, or the name of the repository. ``r-`` is the language when there are other
+    packages beside it.
     """
     split: list[tuple[str, str, Version]] = []
     diagnostics: list[str] = []
@@ -163,7 +165,13 @@ def name_tags(tags: Iterable[str], repository: str) -> tuple[list[NamedVersion],
         for name, versions in carried.items()
         if versions >= 2 and name.lower() not in _DECORATION and _plain(_undecorated(name)) not in {"", own}
     }
-    return [NamedVersion(tag, version, name if name in packages else None) for tag, name, version in split], diagnostics
+    if packages:
+        packages |= {name for name in ("r", "R") if carried[name] >= 2}
+    named = [
+        NamedVersion(tag, version, name if name in packages and not _GLUED_R.match(tag) else None)
+        for tag, name, version in split
+    ]
+    return named, diagnostics
 
 
 def _undecorated(name: str) -> str:

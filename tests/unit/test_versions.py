@@ -102,6 +102,16 @@ def test_a_prefix_is_a_package_when_two_versions_carry_it_and_it_is_no_decoratio
     }  # fmt: skip
 
 
+@pytest.mark.acceptance("CHG-A6")
+def test_a_package_is_named_without_what_leads_to_the_version() -> None:
+    """Also with the equals signs of requirements; one language beside others is a package, ``r1.2`` a release."""
+    tags = ["core==1.0", "core==1.1", "core==v2.0", "py-1.0", "py-1.1", "r-1.0", "r-1.1", "R/1.2", "R/1.3", "r5"]
+    named, _ = name_tags(tags, "project")
+    assert [one.package for one in named] == ["core", "core", "core", "py", "py", "r", "r", "R", "R", None]
+    alone, _ = name_tags(["r-1.0", "r-1.1"], "project")
+    assert [one.package for one in alone] == [None, None]
+
+
 def test_newest_first_goes_by_package_then_version() -> None:
     """Those without a package come first."""
     named, _ = name_tags(["b-1.0", "b-2.0", "v1.0", "v10.0", "v9.0", "a-1", "a-2"], "x")
