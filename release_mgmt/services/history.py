@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from fnmatch import translate
 from pathlib import Path
@@ -134,6 +135,7 @@ def read_with(
         diagnostics.append("this is a partial clone: contents that it lacks are neither compared nor judged")
     read_aliases(objects, found.head.sha, reading)
     read_commits(repository, objects, wanted, reading, progress, diagnostics, also)
+    diagnostics += _idle_paths(request, reading, {one.package for one in named})
     return _assembled(request, reading, objects, found, named, head, base, wanted, diagnostics, own=own)
 
 
@@ -217,6 +219,17 @@ def _options(request: Request, reading: Reading, history: History, base: str | N
             lowest = Version(name, (-1, (), (0, ()), (0, 0), (0, 0), ""), prerelease=False, base=(-1, (), (0, 0)))
             at = TagAt(NamedVersion(name, lowest, None), number[base])
     return Options(request.prereleases, request.package, request.pulls, at, touched)
+
+
+def _idle_paths(request: Request, reading: Reading, packages: AbstractSet[str | None]) -> list[str]:
+    """A sentence for each package whose paths select nothing, which a misspelt one would do in silence."""
+    told = []
+    for name, folders in sorted((request.paths or {}).items()):
+        if name not in packages:
+            told.append(f"paths are given for a package {name!r}, but no tags are named after it")
+        if not reading.touched.get(name):
+            told.append(f"no commit touches the paths of the package {name!r}: {', '.join(folders)}")
+    return told
 
 
 def _selected(record: Changelog, request: Request, head: str | None, refs: Refs) -> Changelog:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from posixpath import normpath
 
 from release_mgmt.core.changes import Facts, read_message
 from release_mgmt.core.changes.mailmap import Mailmap, read_mailmap
@@ -102,7 +103,7 @@ class _Touching:
     """Which commits touch the paths of which package, renames followed back in time."""
 
     def __init__(self, paths: Paths) -> None:
-        self._prefixes = {name: tuple(path.strip("/") for path in given) for name, given in paths.items()}
+        self._prefixes = {name: tuple([_plain(path) for path in given]) for name, given in paths.items()}
         self._files: dict[str, set[str]] = {name: set() for name in paths}
         self.shas: dict[str, set[str]] = {name: set() for name in paths}
 
@@ -116,6 +117,12 @@ class _Touching:
                         files.add(change.old_path)
                 elif change.status == "R" and _below(change.old_path, prefixes):
                     self.shas[name].add(commit.sha)
+
+
+def _plain(path: str) -> str:
+    """A folder as git names it; empty for the root."""
+    plain = normpath(path.replace("\\", "/").strip("/") or ".")
+    return "" if plain == "." else plain
 
 
 def _below(path: str, prefixes: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -84,6 +85,13 @@ def assemble(history: History, options: Options, patches: Patches | None = None)
     return Assembly(history, options, patches).changelog()
 
 
+def _keep(part: Part, touched: AbstractSet[int]) -> None:
+    """Leave the other commits of a section out, and count them."""
+    kept = [commit for commit in part.commits if commit in touched]
+    part.excluded += len(part.commits) - len(kept)
+    part.commits = kept
+
+
 class Assembly:
     """The making of one changelog; ``releases`` tells which release holds which commit."""
 
@@ -122,22 +130,32 @@ class Assembly:
         sections: dict[int, Section] = {}
         packages = dict.fromkeys([release.package for release in order])
         unreleased_of = self.head_package if self.head_package in packages or not packages else next(iter(packages))
+        apart = self._touched_by_any(packages)
         unreleased: Section | None = None
         for package in packages or {None: None}:
-            parts = [Part(place, order[place], order[place].commits)
-                     for place in range(len(order)) if order[place].package == package]  # fmt: skip
-            if package == unreleased_of or not packages:
+            parts = self._parts(package)
+            if apart is None and (package == unreleased_of or not packages):
                 parts.append(Part(len(order), None, self.releases.unreleased))
-            for section, part in zip(self._sections(parts, package), parts, strict=True):
+            for section, part in zip(self._sections(parts, self._touched(package)), parts, strict=True):
                 if part.release is None:
                     unreleased = section
                 else:
                     sections[part.place] = section
+        if apart is not None:  # what is unreleased is everybody's, and may take back anything
+            self.budget = Budget()
+            part = Part(len(order), None, self.releases.unreleased)
+            _keep(part, apart)
+            unreleased = self._sections([*self._parts(unreleased_of), part], None)[-1]
         assert unreleased is not None
         places = {id(release.version): place for place, release in enumerate(order)}
         named = newest_first([release.named for release in order[0 if self.options.base is None else 1 :]])
         listed = tuple(sections[places[id(one.version)]] for one in named)
         return Changelog(self.history.repository, listed, unreleased, self.told())
+
+    def _parts(self, package: str | None) -> list[Part]:
+        """The releases of one package, on their way."""
+        places = [place for place, release in enumerate(self.releases.order) if release.package == package]
+        return [Part(place, self.releases.order[place], self.releases.order[place].commits) for place in places]
 
     def forget(self) -> None:
         """Let go of what only the making of many sections needs."""
@@ -147,15 +165,12 @@ class Assembly:
         """The diagnostics, each once."""
         return tuple(dict.fromkeys(self.diagnostics))
 
-    def _sections(self, parts: list[Part], package: str | None) -> list[Section]:
-        """The sections of one package."""
+    def _sections(self, parts: list[Part], touched: AbstractSet[int] | None) -> list[Section]:
+        """The sections of one package; of each part only what is ``touched``, where that is known."""
         inside = [-1] * len(self.graph)
-        touched = self._touched(package)
         for part in parts:
             if touched is not None:
-                kept = [commit for commit in part.commits if commit in touched]
-                part.excluded = len(part.commits) - len(kept)
-                part.commits = kept
+                _keep(part, touched)
             for commit in part.commits:
                 inside[commit] = part.place
         reverts = self.reverts(parts, inside)
@@ -179,7 +194,20 @@ class Assembly:
         in_part = self.patches.undoes_in_part if self.patches is not None else None
         return Reverts(self.book, inside, lambda place: by_place[place].settled.shown, in_part)
 
-    def _touched(self, package: str | None) -> frozenset[int] | set[int] | None:
+    def _touched_by_any(self, packages: Iterable[str | None]) -> AbstractSet[int] | None:
+        """What may show as unreleased where packages have paths and none was asked for, else None.
+
+        It is what touches one of them, or everything as long as some package has none.
+        """
+        paths = self.options.touched
+        known = [*packages]
+        if self.options.package is not None or not any(package in paths for package in known):
+            return None
+        if any(package not in paths for package in known):
+            return frozenset(range(len(self.graph)))
+        return frozenset().union(*[self._touched(package) or () for package in paths])
+
+    def _touched(self, package: str | None) -> AbstractSet[int] | None:
         """The commits of a package with paths, with the merges that brought them in."""
         own = self.options.touched.get(package) if package is not None else None
         if own is None:
