@@ -29,10 +29,12 @@ def changelog(file: Path, repository: str, form: str, config: Path | None, *, ap
     here = opened(config)
     text = _text(file)
     found = adopt_changelog(here.store, here.actor, here.now, repository, text=text, form=form, apply=apply)
-    for one in found:
+    for one in found.items:
         click.echo(f"{one.action:7} {one.version:20} {one.date or '-':10} {one.changes:>5} changes")
-    new = sum(one.action == "add" for one in found)
-    click.echo(f"{new} of {len(found)} releases {'were taken in' if apply else 'would be taken in (--apply)'}.")
+    for note in found.notes:
+        click.echo(note, err=True)
+    new = sum(one.action == "add" for one in found.items)
+    click.echo(f"{new} of {len(found.items)} releases {'were taken in' if apply else 'would be taken in (--apply)'}.")
 
 
 @adopt.command("calendar")

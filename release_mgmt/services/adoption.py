@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,9 @@ from release_mgmt.store.models.repositories import Repository
 from release_mgmt.store.session import Store
 
 Form = Literal["keep-a-changelog", "github", "gitlab"]
+_SAYS_NOTHING = frozenset(
+    ("", "changed", "changes", "what's changed", "what's new", "changelog", "other changes", "other")
+)
 FORMS = ("keep-a-changelog", "github", "gitlab")
 
 
@@ -35,9 +39,17 @@ class Found:
     action: Literal["add", "exists"]
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a file holds, and what of it is not taken in, each with its place."""
+
+    items: tuple[Found, ...]
+    notes: tuple[str, ...]
+
+
 def adopt_changelog(
     store: Store, actor: Actor, now: datetime, repository: str, *, text: str, form: str, apply: bool = False
-) -> tuple[Found, ...]:
+) -> Preview:
     """What a file of old release texts holds, and with ``apply`` take in what is new; twice takes in nothing twice.
 
     A release that was read from a tag always wins: its text is not touched.
@@ -45,10 +57,11 @@ def adopt_changelog(
     require(actor, Action.PUBLISH, calendar=EVERYWHERE)
     if form not in FORMS:
         raise InvalidInput.at("form", "is not known", ", ".join(FORMS))
-    releases = keep_a_changelog(text) if form == "keep-a-changelog" else forge_releases(text)
+    read = keep_a_changelog(text) if form == "keep-a-changelog" else forge_releases(text)
+    releases = read.releases
     if not apply:
         with store.read() as session:
-            return tuple(found for found, _ in _judge(session, repository, releases))
+            return Preview(tuple(found for found, _ in _judge(session, repository, releases)), read.notes)
     with store.write() as session:
         judged = _judge(session, repository, releases)
         first = session.scalar(select(func.min(PublicationRow.position)).where(PublicationRow.repository == repository))
@@ -65,7 +78,7 @@ def adopt_changelog(
                 session, actor, now, action="changelog.adopt", subject=f"repository:{repository}",
                 after={"form": form, "releases": added},
             )  # fmt: skip
-        return tuple(found for found, _ in judged)
+        return Preview(tuple(found for found, _ in judged), read.notes)
 
 
 def _judge(session: Session, repository: str, releases: Sequence[OldRelease]) -> list[tuple[Found, OldRelease]]:
@@ -93,7 +106,7 @@ def _section(repository: str, release: OldRelease) -> Section:
     entries = tuple(
         Entry(
             id=_id(repository, release.version, at, text),
-            title=text,
+            title=_title(kind, text),
             details=(),
             level=None,
             kind=None,
@@ -103,7 +116,7 @@ def _section(repository: str, release: OldRelease) -> Section:
             commits=(),
             authors=(),
         )
-        for at, (_, text) in enumerate(release.changes)
+        for at, (kind, text) in enumerate(release.changes)
     )
     nothing = Accounting(0, 0, 0, 0, 0, 0)
     day = f"{release.date.isoformat()}T00:00:00+00:00" if release.date else None
@@ -111,6 +124,14 @@ def _section(repository: str, release: OldRelease) -> Section:
         release.version.removeprefix("v"), None, release.version, (release.version,), None, None, None, day, False,
         nothing, entries,
     )  # fmt: skip
+
+
+def _title(kind: str, text: str) -> str:
+    """A change as it was told below its heading: "Removed" turns the meaning of a line, "Changed" says nothing."""
+    words = re.sub(r"[^\w' ]+", "", kind.replace("\u2019", "'")).strip().casefold()
+    if words in _SAYS_NOTHING or text.casefold().startswith(words):
+        return text
+    return f"{kind}: {text}"
 
 
 def _id(repository: str, version: str, at: int, text: str) -> str:

@@ -165,7 +165,10 @@ class FoundSchema(Schema):
 
 
 class AdoptedSchema(Schema):
-    """What the file holds."""
+    """What the file holds, and what of it is not taken in."""
 
     items = fields.List(fields.Nested(FoundSchema), required=True)
+    notes = fields.List(
+        fields.String(), required=True, metadata={"description": "what is not taken in, each with its line"}
+    )
     next = fields.String(allow_none=True, required=True)

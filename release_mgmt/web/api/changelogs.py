@@ -202,4 +202,4 @@ def publicity(body: dict[str, Any], change: str) -> None:
 def adopt(body: dict[str, Any], repository: str) -> dict[str, Any]:
     """A preview of old release texts or, with ``apply``, take in those that are not there yet."""
     found = adoption.adopt_changelog(context.store, context.actor, context.now, repository, **body)
-    return {"items": [asdict(one) for one in found], "next": None}
+    return {"items": [asdict(one) for one in found.items], "notes": list(found.notes), "next": None}

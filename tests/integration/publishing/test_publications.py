@@ -244,7 +244,10 @@ def register(store: Store) -> None:
         )
 
 
-OLD = "## [1.1]\n- From the old file\n\n## [0.9] - 2025-05-05\n### Fixed\n- Rounding of premiums\n\n## [0.8]\n- Start\n"
+OLD = (
+    "## Unreleased\n- x\n## [1.1]\n- From the old file\n\n"
+    "## [0.9] - 2025-05-05\n### Fixed\n- Rounding of premiums\n\n## [0.8]\n- Start\n"
+)
 
 
 def test_old_release_texts_are_taken_in_once_and_never_over_what_tags_tell(store: Store) -> None:
@@ -253,13 +256,15 @@ def test_old_release_texts_are_taken_in_once_and_never_over_what_tags_tell(store
 
     def adopt(*, apply: bool) -> list[str]:
         found = adopt_changelog(store, OPERATOR, NOW, "risk-models", text=OLD, form="keep-a-changelog", apply=apply)
-        return [f"{one.version} {one.action}" for one in found]
+        assert found.notes == ("line 1: 'Unreleased' is not released yet; its line was left out",)
+        return [f"{one.version} {one.action}" for one in found.items]
 
     assert adopt(apply=False) == ["1.1 exists", "0.9 add", "0.8 add"]
     assert "Rounding of premiums" not in body(store)
     assert adopt(apply=True) == ["1.1 exists", "0.9 add", "0.8 add"]
     assert adopt(apply=True) == ["1.1 exists", "0.9 exists", "0.8 exists"]
     text = body(store)
+    assert "Fixed: Rounding of premiums" in text  # a heading of the list turns the meaning of its lines
     assert text.index("## [1.1]") < text.index("## [1.0]") < text.index("## [0.9]") < text.index("## [0.8]")
     assert "From the old file" not in text
     assert ingest(store, record(), NOW + HOUR) == 0  # what only the old file knows is no conflict

@@ -1,148 +1,17 @@
-"""What a team had before is read: Keep a Changelog, forges' releases, calendars in CSV and iCalendar."""
+"""What a team had before is read: calendars in CSV and iCalendar."""
 
 from __future__ import annotations
 
-import json
 from datetime import date
 
 import pytest
 import yaml
 
-from release_mgmt.core.audience import Audience, view
 from release_mgmt.core.errors import InvalidInput
 from release_mgmt.core.windows import expand, periods
-from release_mgmt.formats import markdown
-from release_mgmt.formats.words import Words
-from release_mgmt.sources.adoption import Adopted, forge_releases, from_csv, from_ics, keep_a_changelog
+from release_mgmt.sources.adoption import Adopted, from_csv, from_ics
 from release_mgmt.sources.calendars import read_document
 from tests.unit.publishing.parsers import hour
-from tests.unit.publishing.samples import record
-
-CHANGELOG = """\
-# Changelog
-
-All notable changes.
-
-## [Unreleased]
-### Added
-- Not yet.
-
-## [1.1.0] - 2026-11-03 [YANKED]
-### Added
-- **Fraud model** on [LightGBM](https://example.org) (#12),
-  which is quicker.
-  - a detail
-- `code` and \\*stars\\*
-### Fixed
-* Rounding <script>alert(1)</script>
-
-## 1.0.0 (2026-01-05)
-- First
-
-[1.1.0]: https://example.org/compare
-"""
-
-
-def test_a_keep_a_changelog_file() -> None:
-    newest, oldest = keep_a_changelog(CHANGELOG)
-    assert (newest.version, newest.date, newest.yanked) == ("1.1.0", date(2026, 11, 3), True)
-    assert newest.changes == (
-        ("Added", "Fraud model on LightGBM (#12), which is quicker.; a detail"),
-        ("Added", "code and *stars*"),
-        ("Fixed", "Rounding alert(1)"),
-    )
-    assert (oldest.version, oldest.date, oldest.changes) == ("1.0.0", date(2026, 1, 5), (("", "First"),))
-    for nothing in ("", "# Title\n\ntext", "## Contributing\n- x"):
-        with pytest.raises(InvalidInput):
-            keep_a_changelog(nothing)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("\ufeff## [1.0] - 2026-01-05\r\n- a\r\n", [("1.0", date(2026, 1, 5), [("", "a")])]),
-        (
-            "# [2.0](https://x/a(b)) (2026-01-05)\n### New\n* **api:** one ([c](y))\n### [1.9.1] (2025-01-05)\n* two",
-            [
-                ("2.0", date(2026, 1, 5), [("New", "api: one (c)")]),
-                ("1.9.1", date(2025, 1, 5), [("", "two")]),
-            ],
-        ),
-        (
-            "## Version 1.2, January 5th, 2026\n- a\n## v1.1 / 5.1.2025\n1. b\n2) c\n## [0.9] (unreleased)\n- d\n",
-            [
-                ("1.2", date(2026, 1, 5), [("", "a")]),
-                ("v1.1", date(2025, 1, 5), [("", "b"), ("", "c")]),
-            ],
-        ),
-        (
-            "1.2.0 (2026-01-05)\n------------------\n  * a\n    - part\n  * b\n\n1.1.0\n=====\nOnly,\nprose.\n",
-            [
-                ("1.2.0", date(2026, 1, 5), [("", "a; part"), ("", "b")]),
-                ("1.1.0", None, [("", "Only, prose.")]),
-            ],
-        ),
-        (
-            "## [1.0] - 2026-13-45\n- `List<int>`, `__init__`\n```\n## [9.9]\n- no\n```\n<!--\n- gone\n-->\n- z\n",
-            [("1.0", None, [("", "List<int>, __init__ ## [9.9] - no"), ("", "z")])],
-        ),
-        (
-            "## \\[1.0\\] - 2026-01-05 [yanked] ##\n- [x](javascript:alert(1))\n",
-            [("1.0", date(2026, 1, 5), [("", "x")])],
-        ),
-        ("## [1.0]\n- a\n## Upgrading\n- no\n# Python 3.9\n- no\n", [("1.0", None, [("", "a")])]),
-    ],
-)
-def test_changelogs_as_people_and_programs_write_them(
-    text: str, expected: list[tuple[str, date | None, list[tuple[str, str]]]]
-) -> None:
-    found = keep_a_changelog(text)
-    assert [(one.version, one.date, list(one.changes)) for one in found] == expected
-    assert [one.yanked for one in found] == ["yanked" in text] * len(found)
-
-
-def test_what_we_write_is_read_back() -> None:
-    made = view(
-        record(r"a [b](c) `d` *e* <f> \ & #1 @g 1. h_i"), Audience.ENGINEERING, Words("en"), yanked={("", "1.0"): "x"}
-    )
-    newest, oldest = keep_a_changelog(markdown.render(made, Words("en")))
-    assert (newest.version, newest.date, newest.yanked, oldest.yanked) == ("1.1", date(2026, 11, 3), False, True)
-    assert [kind for kind, _ in newest.changes[:4]] == ["Changed"] * 4
-    assert newest.changes[0][1].startswith(r"Major: a [b](c) `d` *e* <f> \ & #1 @g 1. h_i (#12)")
-
-
-@pytest.mark.parametrize("piece", ["[", "<a", "<!--", "`", "[a](", "# ", "``x`", "- ", "**", "\\["])
-def test_no_text_takes_long_to_read(piece: str) -> None:
-    """Two million characters of one thing: read at once, or within minutes and the test run ends."""
-    for text in (
-        f"## [1.0]\n- {piece * (2_000_000 // len(piece))}\n",
-        f"## [1.0] {piece * 400_000}\n- x\n## [1.1]\n- y\n",
-    ):
-        keep_a_changelog(text)
-
-
-def test_the_releases_of_forges() -> None:
-    github = [
-        {
-            "tag_name": "v1.1",
-            "published_at": "2026-11-03T10:00:00Z",
-            "draft": False,
-            "body": "## Changes\r\n* One by @ada\r\n* Two",
-        },
-        {"tag_name": "v1.2", "draft": True, "body": "* Secret"},
-        {"tag_name": "v1.0", "published_at": None, "body": None},
-    ]
-    newest, oldest = forge_releases(json.dumps(github))
-    assert (newest.version, newest.date) == ("v1.1", date(2026, 11, 3))
-    assert newest.changes == (("Changes", "One by @ada"), ("Changes", "Two"))
-    assert oldest.changes == ()
-    (gitlab,) = forge_releases(
-        json.dumps([{"tag_name": "v2", "released_at": "2026-01-01T00:00:00.000Z", "description": "Plain words"}])
-    )
-    assert gitlab.changes == (("", "Plain words"),)
-    for wrong in ("{", "{}", "[1]", '[{"tag_name": 1}]', "[" * 100_000):
-        with pytest.raises(InvalidInput):
-            forge_releases(wrong)
 
 
 def test_a_table_becomes_a_calendar_that_can_be_applied() -> None:
