@@ -134,6 +134,10 @@ def read_with(
     if repository.partial:
         diagnostics.append("this is a partial clone: contents that it lacks are neither compared nor judged")
     read_aliases(objects, found.head.sha, reading)
+    if reading.unmapped:
+        diagnostics.append("the contents of .mailmap are missing: people are called as they signed")
+    if head is None and found.branches:
+        diagnostics.append(f"HEAD names the branch {found.head.branch!r}, which does not exist: nothing is unreleased")
     read_commits(repository, objects, wanted, reading, progress, diagnostics, also)
     diagnostics += _idle_paths(request, reading, {one.package for one in named})
     return _assembled(request, reading, objects, found, named, head, base, wanted, diagnostics, own=own)

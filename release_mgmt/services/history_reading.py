@@ -34,6 +34,7 @@ class Reading:
         self.heads: dict[str, Head] = {}  # of merges without number and their parents, as far as they were just read
         self.mailmap: str | None = None
         self.aliases = Mailmap()
+        self.unmapped = False  # whether there is a mailmap that cannot be read
         self.with_files = bool(paths)
         self._people: dict[tuple[str, str], tuple[str, str]] = {}
         self._touching = _Touching(paths) if paths else None
@@ -140,6 +141,7 @@ def read_aliases(objects: Objects, head: str | None, reading: Reading) -> bool:
         reading.forget()  # names of old commits may have changed
         reading.mailmap = blob
         text = objects.read(blob) if blob else None
+        reading.unmapped = text is None and blob is not None
         reading.aliases = read_mailmap((text or b"").decode("utf-8", "replace"))
     return same
 

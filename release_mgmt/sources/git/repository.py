@@ -137,8 +137,12 @@ class Repository:
         text = (self.git_dir / "HEAD").read_text("utf-8", "replace").strip()
         if text.startswith("ref: "):
             name = text[5:].strip()
-            return Head(name.removeprefix("refs/heads/"), branches.get(name))
-        return Head(None, text if _FULL_SHA.fullmatch(text) else None)
+            head = Head(name.removeprefix("refs/heads/"), branches.get(name))
+        else:
+            head = Head(None, text if _FULL_SHA.fullmatch(text) else None)
+        if self.shadow is not None:
+            self.shadow.look_from(head.sha)
+        return head
 
     def _peel(self, shas: Sequence[str]) -> dict[str, str]:
         """Tags of tags, by one ``cat-file`` (``for-each-ref`` of older git peels one level only)."""

@@ -36,10 +36,14 @@ class Shadow:
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         (self.folder / "objects").mkdir()
         (self.folder / "refs").mkdir()
-        (self.folder / "HEAD").write_text("ref: refs/heads/none\n")
+        self.look_from(None)
         sha256 = bool(_SHA256.search(configuration(common)))
         extension = "[extensions]\n\tobjectFormat = sha256\n" if sha256 else ""
         (self.folder / "config").write_text(
             f"[core]\n\trepositoryFormatVersion = {int(sha256)}\n\tbare = true\n{extension}"
         )
         self.env = {"GIT_OBJECT_DIRECTORY": str(common / "objects")}
+
+    def look_from(self, head: str | None) -> None:
+        """Let HEAD be where that of the repository is: git looks there for the mailmap."""
+        (self.folder / "HEAD").write_text(f"{head}\n" if head else "ref: refs/heads/none\n")

@@ -360,6 +360,30 @@ def test_empty_detached_untagged_and_renamed_repositories_have_a_defined_documen
     (made.path / "HEAD").write_text(made.shas[one] + "\n")
     assert titles(read(made)["unreleased"]) == ["one"]
     assert made.shas[two]
+    git(made.path, "branch", "-m", "trunk", "main")
+    git(made.path, "symbolic-ref", "HEAD", "refs/heads/trunk")
+    gone = read(made)
+    assert gone["unreleased"]["sha"] is None
+    assert gone["diagnostics"] == ["HEAD names the branch 'trunk', which does not exist: nothing is unreleased"]
+    assert read(made, end="main")["diagnostics"] == []
+
+
+@pytest.mark.acceptance("CHG-A7")
+def test_a_partial_clone_calls_people_as_the_mailmap_says(made: Builder, read: Read, tmp_path: Path) -> None:
+    """Names are part of what changes are known by; where the mailmap itself is missing that is told."""
+    made.commit("one", files={".mailmap": "Ann <ann@x>\n"}, author="annie <ann@x>", branch="main")
+    made.build()
+    git(made.path, "config", "uploadpack.allowFilter", "true")
+    for name, options in (("checkout", ()), ("bare", ("--bare",))):
+        git(tmp_path, "clone", "-q", *options, "--filter=blob:none", f"file://{made.path}", name)
+    (whole,), (part,), (without,) = [
+        read(path)["unreleased"]["entries"] for path in (made.path, tmp_path / "checkout", tmp_path / "bare")
+    ]
+    assert (part["authors"], part["id"]) == (["Ann"], whole["id"])
+    assert without["authors"] == ["annie"]
+    told = "the contents of .mailmap are missing: people are called as they signed"
+    assert told in read(tmp_path / "bare")["diagnostics"]
+    assert told not in read(tmp_path / "checkout")["diagnostics"]
 
 
 @pytest.mark.acceptance("CHG-A7")
