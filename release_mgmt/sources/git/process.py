@@ -104,6 +104,7 @@ def environment(
         "GIT_NO_LAZY_FETCH": "1",
         "GIT_GRAFT_FILE": "/dev/null",
         "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_FLUSH": "0",
         "GIT_PAGER": "cat",
         "GIT_CONFIG_COUNT": str(len(pairs)),
     }
