@@ -64,5 +64,5 @@ def _filled(section: Section, verdicts: dict[tuple[str, ...], Classification]) -
     entries = []
     for entry in section.entries:
         verdict = verdicts[entry.commits]
-        entries.append(replace(entry, level=verdict.level.value, kind=entry.kind or verdict.kind))
+        entries.append(entry._replace(level=verdict.level.value, kind=entry.kind or verdict.kind))
     return replace(section, entries=tuple(entries))

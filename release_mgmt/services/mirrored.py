@@ -109,4 +109,4 @@ def section_with(prefix: str, section: Section) -> Section:
 def entry_with(prefix: str, entry: Entry) -> Entry:
     """One entry with ids that are unique in the installation."""
     reverts = f"{prefix}-{entry.reverts}" if entry.reverts else None
-    return replace(entry, id=f"{prefix}-{entry.id}", reverts=reverts)
+    return entry._replace(id=f"{prefix}-{entry.id}", reverts=reverts)

@@ -82,7 +82,7 @@ def _with_levels(record: Changelog, verdicts: dict[str, Classification]) -> Chan
         for entry in section.entries:
             verdict = verdicts.get(entry.id)
             level, kind = (verdict.level.value, entry.kind or verdict.kind) if verdict else (None, entry.kind)
-            entries.append(replace(entry, level=level, kind=kind, state=state))
+            entries.append(entry._replace(level=level, kind=kind, state=state))
         return replace(section, entries=tuple(entries))
 
     return replace(

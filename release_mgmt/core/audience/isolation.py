@@ -56,7 +56,7 @@ def _without(section: Section, hidden: set[str], anywhere: set[str], made: dict[
     """``made`` keeps entries that several packages' releases share the same object."""
     for entry in section.entries:
         if id(entry) not in made and entry.id not in hidden:
-            made[id(entry)] = replace(entry, authors=(), reverts=None if entry.reverts in anywhere else entry.reverts)
+            made[id(entry)] = entry._replace(authors=(), reverts=None if entry.reverts in anywhere else entry.reverts)
     kept = tuple(made[id(entry)] for entry in section.entries if entry.id not in hidden)
     folded = sum(max(len(entry.commits) - 1, 0) for entry in kept)
     accounting = Accounting(len(kept) + folded, len(kept), folded, 0, 0, 0)

@@ -6,27 +6,27 @@ The JSON form of :class:`Changelog` is the schema ``release-mgmt/changelog/1``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from release_mgmt.core.changes import Provider
 
 SCHEMA = "release-mgmt/changelog/1"
 
 
-@dataclass(frozen=True, slots=True)
-class PullRequestRef:
+class PullRequestRef(NamedTuple):
     """The pull request that an entry came by."""
 
     provider: Provider
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One change as a release holds it.
 
     ``id`` names the change and is the same wherever it appears. ``commits`` are full shas, ``authors`` names
     after the mailmap (never addresses), ``also_in`` versions of other lines that hold the same change,
     ``reverts`` the id of the shipped entry this one takes back. ``level`` and ``kind`` are None with ``--no-levels``.
+    A tuple, since histories hold tens of thousands of them.
     """
 
     id: str

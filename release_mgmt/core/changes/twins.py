@@ -182,15 +182,11 @@ class Joiner:
 
     def _titles(self, side: frozenset[int]) -> None:
         """Same title and a common author, at least one of the two off the main line; the oldest unmatched first."""
-        wanted: set[str] = set()
-        for place in side:
-            wanted.update(change.title for change in self._shown.get(place, ()))
         keys = self._book.title_keys
-        known = {keys[title] for title in wanted}
-        same = {title for title, key in keys.items() if key in known}
+        known = {keys[change.title] for place in side for change in self._shown.get(place, ())}
         by_title: dict[str, list[Item]] = {}
         for place, changes in self._shown.items():
-            for change in [one for one in changes if one.title in same]:
+            for change in [one for one in changes if keys[one.title] in known]:
                 by_title.setdefault(keys[change.title], []).append((place, change))
         for items in by_title.values():
             if len(items) == 1:

@@ -115,7 +115,7 @@ def _linked(sections: Sequence[Section]) -> tuple[Section, ...]:
         made = []
         for entry in section.entries:
             more = [one for one in links.get((entry.id, section.version or ""), ()) if one not in entry.also_in]
-            made.append(replace(entry, also_in=(*entry.also_in, *more)) if more else entry)
+            made.append(entry._replace(also_in=(*entry.also_in, *more)) if more else entry)
         return replace(section, entries=tuple(made))
 
     return tuple(told(section) for section in sections) if links else tuple(sections)

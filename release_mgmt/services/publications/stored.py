@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,9 +18,15 @@ from release_mgmt.core.text import clean
 
 def section_data(section: Section) -> dict[str, Any]:
     """A section as JSON data, cleaned of what a database cannot hold."""
-    found = _cleaned(asdict(section))
+    plain = asdict(replace(section, entries=()))
+    found = _cleaned(plain | {"entries": [_plain(entry) for entry in section.entries]})
     assert isinstance(found, dict)
     return found
+
+
+def _plain(entry: Entry) -> dict[str, Any]:
+    pull = entry.pull_request
+    return entry._asdict() | {"pull_request": None if pull is None else pull._asdict()}
 
 
 def section_from(data: Mapping[str, Any]) -> Section:

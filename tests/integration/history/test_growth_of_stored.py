@@ -162,7 +162,7 @@ def _record(store: Store) -> Changelog:
 
 def _plain(section: Section) -> Section:
     """Without states, which differ on purpose: the service knows windows."""
-    return replace(section, entries=tuple(replace(entry, state="", level=None) for entry in section.entries))
+    return replace(section, entries=tuple(entry._replace(state="", level=None) for entry in section.entries))
 
 
 def _rows(store: Store) -> dict[str, Any]:

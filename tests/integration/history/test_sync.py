@@ -72,7 +72,7 @@ def _comparable(record: Changelog) -> Changelog:
     """States differ on purpose: the service knows windows, the command line does not."""
 
     def plain(section: Section) -> Section:
-        entries = tuple(replace(entry, state="", level=None) for entry in section.entries)
+        entries = tuple(entry._replace(state="", level=None) for entry in section.entries)
         return replace(section, entries=entries)
 
     return replace(record, releases=tuple(plain(one) for one in record.releases), unreleased=plain(record.unreleased))

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from release_mgmt.core.audience import Annotation, Audience
-from release_mgmt.core.changelog import Changelog, Entry
+from release_mgmt.core.changelog import Changelog
 from release_mgmt.core.errors import Conflict, NotFound
 from release_mgmt.formats.words import Words
 from release_mgmt.services import feeds, publications
@@ -46,7 +46,7 @@ def body(store: Store, form: str = "markdown", audience: Audience = Audience.BUS
 def edited(made: Changelog, **changes: object) -> Changelog:
     """The same releases with the first entry of the newest one changed."""
     newest = made.releases[0]
-    first: Entry = replace(newest.entries[0], **changes)  # type: ignore[arg-type]
+    first = newest.entries[0]._replace(**changes)  # type: ignore[arg-type]
     return replace(made, releases=(replace(newest, entries=(first, *newest.entries[1:])), *made.releases[1:]))
 
 
@@ -195,7 +195,7 @@ def test_a_later_backport_is_linked_beside_the_older_text(store: Store) -> None:
     """The newest release holds what shipped in 1.0 before; the text of 1.0 could not know that."""
     ingest(store, record())
     newest = record().releases[0]
-    again = replace(record().releases[1].entries[0], also_in=("1.0",))
+    again = record().releases[1].entries[0]._replace(also_in=("1.0",))
     later = replace(newest, version="0.9.1", tag="v0.9.1", sha="d" * 40, entries=(again,))
     made = replace(record(), releases=(*record().releases, later))
     assert ingest(store, made, NOW + HOUR) == 1

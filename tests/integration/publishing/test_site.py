@@ -178,7 +178,7 @@ def test_a_monorepo_is_cut_with_the_number_said_in_every_form_and_a_usual_reposi
     small = record()
     assert site.bounded(view(small, Audience.BUSINESS, Words("en"))) == view(small, Audience.BUSINESS, Words("en"))
     newest = small.releases[0]
-    history = tuple(replace(newest.entries[0], id=f"h{at}", title=f"Change {at}") for at in range(700))
+    history = tuple(newest.entries[0]._replace(id=f"h{at}", title=f"Change {at}") for at in range(700))
     first = [replace(newest, package=f"pack-{at}", version="1.0", entries=history) for at in range(60)]
     site.write(tmp_path, site.build(Site(replace(small, releases=tuple(first)), {})))
     for audience in ("business", "engineering", "release-manager"):
