@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 from collections import deque
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
@@ -9,8 +10,8 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Literal, TypeVar
 
-from release_mgmt.core.errors import BrokenInvariant
-from release_mgmt.sources.git.process import Process, start
+from release_mgmt.core.errors import BrokenInvariant, ReleaseMgmtError
+from release_mgmt.sources.git.process import Process, failure, start
 from release_mgmt.sources.git.repository import Repository
 
 FILE_LIMIT = 200_000
@@ -19,6 +20,8 @@ TREE = b"40000"
 """The mode of a folder."""
 BATCH = 500
 """Objects that are asked for in one go: their names fit a pipe, so that neither side waits for the other."""
+_QUESTION = BATCH * 80
+"""Bytes that a question may have: the longest names and what is said before them."""
 TOGETHER = 2
 """Works that are under way at the same time: one whose answers are looked at, and one that git looks for."""
 
@@ -36,11 +39,16 @@ class Objects:
         self._repository = repository
         self._opened: Iterator[Process] | None = None
         self._process: Process | None = None
+        self._together = TOGETHER
 
     def _running(self) -> Process:
         if self._process is None:
             self._opened = self._run()
             self._process = next(self._opened)
+            # A user who has opened very many pipes is given small ones. A question that does not fit while git is busy
+            # with the one before would wait for git, and git for us.
+            room = fcntl.fcntl(self._process.stdin.fileno(), fcntl.F_GETPIPE_SZ)
+            self._together = TOGETHER if room >= _QUESTION else 1
         return self._process
 
     def _run(self) -> Iterator[Process]:
@@ -52,9 +60,9 @@ class Objects:
 
     def close(self) -> None:
         """End the process, if one was started."""
-        if self._opened is not None:
-            next(self._opened, None)
-            self._opened = self._process = None
+        opened, self._opened, self._process = self._opened, None, None
+        if opened is not None:
+            next(opened, None)
 
     def in_turns(self, works: Iterable[Work[T]]) -> list[T]:
         """What each of many works comes to, a few at a time: git looks for the objects that one asked for while another
@@ -72,14 +80,20 @@ class Objects:
                 self._ask(question)
                 waiting.append((work, question))
 
-        for work in works:
-            go_on(work, None)
-            while len(waiting) >= TOGETHER:
+        try:
+            for work in works:
+                go_on(work, None)
+                while len(waiting) >= self._together:
+                    answered, question = waiting.popleft()
+                    go_on(answered, self._answers(question))
+            while waiting:
                 answered, question = waiting.popleft()
                 go_on(answered, self._answers(question))
-        while waiting:
-            answered, question = waiting.popleft()
-            go_on(answered, self._answers(question))
+        except BaseException:
+            for work, _ in waiting:
+                work.close()
+            self.close()  # what it was asked and did not answer yet is no answer to what others will ask
+            raise
         return done
 
     def _ask(self, question: Question) -> None:
@@ -87,25 +101,40 @@ class Objects:
         if not "".join(shas).isalnum():
             raise BrokenInvariant(f"not object ids: {shas!r}")
         process = self._running()
-        process.stdin.write("".join([f"{order} {sha}\n" for sha in shas]).encode() + b"flush\n")
-        process.stdin.flush()
+        try:
+            process.stdin.write("".join([f"{order} {sha}\n" for sha in shas]).encode() + b"flush\n")
+            process.stdin.flush()
+        except BrokenPipeError:
+            raise self._ended() from None
 
     def _answers(self, question: Question) -> object:
         """The bytes of each object, or a line of git's about each."""
         order, shas = question
         stdout = self._running().stdout
         if order == "info":
-            return b"".join(islice(stdout, len(shas)))
+            lines = [*islice(stdout, len(shas))]
+            if len(lines) < len(shas):
+                raise self._ended()
+            return b"".join(lines)
         found: dict[str, bytes | None] = {}
         readline, read = stdout.readline, stdout.read
         for sha in shas:
             header = readline().split()
             if len(header) == 3:
                 found[sha] = read(int(header[2]))
-                read(1)
-            else:
+                if not read(1):
+                    raise self._ended()
+            elif header:
                 found[sha] = None
+            else:
+                raise self._ended()
         return found
+
+    def _ended(self) -> ReleaseMgmtError:
+        """Why git ended before it had answered; what it did not answer must not be taken for missing."""
+        process = self._running()
+        self.close()  # raises when git was stopped for its time
+        return failure("cat-file", process.said or "ended before it had answered")
 
     def read(self, sha: str) -> bytes | None:
         """The bytes of any object given by its full id; None when it is missing."""

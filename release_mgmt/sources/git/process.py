@@ -122,10 +122,13 @@ class GitFailed(ReleaseMgmtError):
 
 @dataclass(slots=True)
 class Process:
-    """A running git with pipes; ``timed_out`` is set by the watchdog before it kills the process group."""
+    """A running git with pipes; ``timed_out`` is set by the watchdog before it kills the process group, ``said`` is
+    what it wrote on standard error, once it has ended.
+    """
 
     popen: subprocess.Popen[bytes]
     timed_out: bool = False
+    said: str = ""
 
     @property
     def stdin(self) -> IO[bytes]:
@@ -207,7 +210,7 @@ def start(
         process.stdout.close()
         code = popen.wait()
         done.set()
-        words = _said(errors)
+        words = process.said = _said(errors)
     if process.timed_out:
         raise Unavailable(f"git {arguments[0]} took longer than {time_limit:g} s and was stopped", code="git_timeout")
     if check and code != 0:
