@@ -7,7 +7,7 @@ not become one is told.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -17,6 +17,7 @@ from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
 from release_mgmt.core.errors import InvalidInput
 from release_mgmt.core.text import one_line
+from release_mgmt.sources.adoption import rules
 from release_mgmt.sources.adoption.document import Adopted, Document, bounded
 
 _TIMES = ("DTSTART", "DTEND", "RECURRENCE-ID", "EXDATE", "RDATE")
@@ -49,18 +50,33 @@ def from_ics(content: bytes, *, name: str, time_zone: str) -> Adopted:
                 changed.append(event)
             else:
                 made.whole(event)
-        for event in changed:
+        for event in sorted(changed, key=made.order):
             made.occurrence(event)
     return made.document.done()
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What of a repeating event goes by one entry of the document: all, or from ``since`` (by the event's own rule) on,
+    ``later`` than that rule says."""
+
+    key: str
+    title: str
+    start: date
+    length: timedelta
+    since: date | None = None
+    later: timedelta = timedelta(0)
+
+
 class _Reader:
-    """Takes events into a document; ``ids`` are the ids given to the events of the file by their UID."""
+    """Takes events into a document; ``parts`` are what became of the events of the file by their UID, ``more`` what
+    became of their further dates."""
 
     def __init__(self, document: Document, time_zone: str) -> None:
         self.document = document
         self._zone = ZoneInfo(time_zone)
-        self._ids: dict[str, tuple[str, timedelta]] = {}
+        self._parts: dict[str, list[_Part]] = {}
+        self._more: dict[tuple[str, date], str] = {}
 
     def whole(self, event: Any) -> None:
         """An event of its own, with its rule."""
@@ -77,38 +93,127 @@ class _Reader:
             return
         if rule is not None and (elsewhere := _other_zone(event, self._zone)):
             self._note(title, f"repeats by the clock of {elsewhere}; check its days and times here")
-        without = tuple(sorted(self._local(at) for at in _dates(event, "EXDATE")))
-        key = self.document.add(
-            title, slot.start, slot.end, rule=rule.to_ical().decode() if rule is not None else None, without=without,
-            length=slot.length,
-        )  # fmt: skip
-        self._ids.setdefault(str(event.get("UID", "")), (key, slot.end - slot.start))
-        for at in _dates(event, "RDATE"):
-            if isinstance(at, tuple):
-                self._note(title, "has a period as a further date, which was left out")
-                continue
-            start = self._local(at)
-            self.document.add(title, start, start + (slot.end - slot.start), length=slot.length)
+        out = {_like(self._local(at), slot.start) for at in _dates(event, "EXDATE")}
+        text = None
+        if rule is not None:
+            try:
+                slot, text = self._rule(event, title, slot, rule.to_ical().decode())
+            except InvalidInput as error:
+                self._note(title, f"has a rule that no calendar here can hold and was left out: {error.message}")
+                return
+        further = {self._local(at[0] if isinstance(at, tuple) else at): at for at in _dates(event, "RDATE")}
+        for at in sorted(out & further.keys(), key=str):
+            del further[at]
+            out.discard(at)
+        without = self._named(title, text, slot, out)
+        uid = str(event.get("UID", ""))
+        if text is not None or slot.start not in without:
+            key = self.document.add(
+                title, slot.start, slot.end, rule=text, without=without if text else (), length=slot.length
+            )  # fmt: skip
+            self._parts.setdefault(uid, [_Part(key, title, slot.start, slot.end - slot.start)])
+        for start, at in further.items():
+            self._further(uid, title, start, at, slot)
+
+    def _rule(self, event: Any, title: str, slot: _Slot, text: str) -> tuple[_Slot, str | None]:
+        """The event's rule as ours, and its first time. Most programs take the start for one even where the rule does
+        not name it."""
+        theirs = event.start.tzinfo if isinstance(event.start, datetime) and event.start.tzinfo else self._zone
+        text = rules.kept(text, slot.start, self._zone, theirs)
+        first = rules.first(text, slot.start, self._zone)
+        if first == slot.start:
+            return slot, text
+        left = rules.less(text, 1)
+        if first is None or left is None:
+            return slot, None
+        self._note(title, f"begins on {slot.start}, which its rule does not name; that time became one of its own")
+        self.document.add(title, slot.start, slot.end, length=slot.length)
+        return replace(slot, start=first, end=first + (slot.end - slot.start)), left
+
+    def _named(self, title: str, rule: str | None, slot: _Slot, out: set[date]) -> tuple[date, ...]:
+        """What of the times that are left out the event has."""
+        found = {at for at in out if at == slot.start or (rule and rules.names(rule, slot.start, at, self._zone))}
+        for at in sorted(out - found, key=str):
+            self._note(title, f"leaves out {at}, which is none of its times")
+        return tuple(sorted(found))
+
+    def _further(self, uid: str, title: str, start: date, at: Any, slot: _Slot) -> None:
+        """A further date of an event, or a further period."""
+        end, length = start + (slot.end - slot.start), slot.length
+        if isinstance(at, tuple):
+            end, length = self._local(at[0] + at[1] if isinstance(at[1], timedelta) else at[1]), None
+        self._more[uid, start] = self.document.add(title, start, end, length=length)
+
+    def order(self, event: Any) -> tuple[bool, str]:
+        """What changes from one occurrence on goes before what changes one alone, each in their order of time."""
+        return not _is_onward(event), str(self._local(event["RECURRENCE-ID"].dt))
 
     def occurrence(self, event: Any) -> None:
-        """One occurrence that is cancelled or takes place at another time."""
+        """One occurrence that is cancelled or takes place at another time, or all from one on."""
         uid, title = str(event.get("UID", "")), _title(event)
-        key, length = self._ids.get(uid, (None, None))
         original = self._local(event["RECURRENCE-ID"].dt)
-        if str(event["RECURRENCE-ID"].params.get("RANGE", "")).upper() == "THISANDFUTURE":
+        slot = None if _is_cancelled(event) else self._slot(event)
+        if slot is None and not _is_cancelled(event):
+            return
+        parts = self._parts.get(uid, [])
+        original = _like(original, parts[0].start) if parts else original
+        part = next((one for one in reversed(parts) if one.since is None or one.since <= original), None)
+        original += part.later if part is not None else timedelta(0)
+        if _is_onward(event):
+            if part is not None and self._onward(uid, part, title, original, slot):
+                return
             self._note(title, f"is changed from {original} on; here that one time only, so check the later ones")
-        if _is_cancelled(event):
-            if not self.document.spare(key, original):
+        further = self._more.pop((uid, original), None)
+        if further is not None:
+            self.document.remove(further)
+        if part is not None and further is None and not self._has(part, original):
+            self._note(title, f"changes {original}, which is none of its times")
+            part = None
+        key = part.key if part is not None and further is None else None
+        if slot is None:
+            if further is None and not self.document.spare(key, original):
                 self._note(title, "is cancelled and was left out")
             return
-        slot = self._slot(event)
-        if slot is None:
-            return
-        same = slot.length is None and slot.end - slot.start == length
+        if part is not None and part.title != title and further is None:
+            self._note(title, f"is what {part.title} is called on {slot.start}; here it keeps its name")
+        same = part is not None and slot.length is None and slot.end - slot.start == part.length
         if same and self.document.move(key, original, slot.start):
             return
         self.document.spare(key, original)
         self.document.add(title, slot.start, slot.end, length=slot.length)
+
+    def _has(self, part: _Part, at: date) -> bool:
+        told = self.document.rule(part.key)
+        return at == part.start if told is None else rules.names(told[1], told[0], at, self._zone)
+
+    def _onward(self, uid: str, part: _Part, title: str, original: date, slot: _Slot | None) -> bool:
+        """From an occurrence on a series ends, or goes on at another time (RFC 5545 section 3.2.13); False when that
+        cannot be said by rules."""
+        told = self.document.rule(part.key)
+        if told is None:
+            return False
+        start, rule = told
+        left = rules.before(rule, start, original, self._zone)
+        if slot is None:
+            self.document.end_before(part.key, original, left)
+            return True
+        goes_on = rules.after(rule, start, original, slot.start, self._zone)
+        if goes_on is None or isinstance(slot.start, datetime) != isinstance(start, datetime):
+            return False
+        timed = "freeze" if self.document.is_freeze(part.key) else "window"
+        kind = timed if isinstance(slot.start, datetime) else None
+        without, moved = self.document.end_before(part.key, original, left)
+        by = slot.start - original
+        shifted = tuple(_like(datetime.fromisoformat(one) + by, slot.start) for one in without)
+        key = self.document.add(
+            title, slot.start, slot.end, kind=kind, rule=goes_on, without=shifted, length=slot.length
+        )  # fmt: skip
+        for at, to in moved.items():
+            self.document.move(key, datetime.fromisoformat(at) + by, datetime.fromisoformat(to))
+        self._parts[uid].append(
+            _Part(key, title, slot.start, slot.end - slot.start, original - part.later, part.later + by)
+        )
+        return True
 
     def _slot(self, event: Any) -> _Slot | None:
         title = _title(event)
@@ -140,6 +245,17 @@ def _title(event: Any) -> str:
 
 def _is_cancelled(event: Any) -> bool:
     return str(event.get("STATUS", "")).upper() == "CANCELLED"
+
+
+def _is_onward(event: Any) -> bool:
+    return str(event["RECURRENCE-ID"].params.get("RANGE", "")).upper() == "THISANDFUTURE"
+
+
+def _like(at: date, start: date) -> date:
+    """What names an occurrence, as a time where the event has times and a day where it has days: programs mix them."""
+    if isinstance(start, datetime):
+        return at if isinstance(at, datetime) else datetime.combine(at, start.time())
+    return at.date() if isinstance(at, datetime) else at
 
 
 def _real(start: date, end: date) -> timedelta:

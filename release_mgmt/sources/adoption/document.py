@@ -101,6 +101,40 @@ class Document:
         entry.setdefault("moved", {})[_wall(original)] = _wall(start)
         return True
 
+    def end_before(self, key: str, original: date, rule: str | None) -> tuple[list[str], dict[str, str]]:
+        """A series or freeze ends before an occurrence: ``rule`` is what is left of it (None: nothing).
+
+        Returns what was left out and moved from there on."""
+        entry = self._entry(key) or {}
+        since = _start(original)
+        without = [one for one in entry.get("except", ()) if one >= since]
+        moved = {at: to for at, to in entry.get("moved", {}).items() if at >= since}
+        entry["rrule"] = rule
+        entry["except"] = [one for one in entry.get("except", ()) if one < since]
+        entry["moved"] = {at: to for at, to in entry.get("moved", {}).items() if at < since}
+        for name in [name for name in ("except", "moved") if not entry[name]]:
+            del entry[name]
+        if rule is None:
+            self.remove(key)
+        return without, moved
+
+    def remove(self, key: str) -> None:
+        """Take an entry out again."""
+        self.series = [one for one in self.series if one["id"] != key]
+        self.freezes = [one for one in self.freezes if one["id"] != key]
+
+    def rule(self, key: str | None) -> tuple[date, str] | None:
+        """The start and rule of a series or freeze; None when it has none."""
+        entry = self._entry(key)
+        if entry is None or "rrule" not in entry:
+            return None
+        start = entry.get("start") or entry["days"][0]
+        return (datetime.fromisoformat(start) if "T" in start else date.fromisoformat(start)), entry["rrule"]
+
+    def is_freeze(self, key: str) -> bool:
+        """Whether an entry became a freeze."""
+        return any(one["id"] == key for one in self.freezes)
+
     def _entry(self, key: str | None) -> dict[str, Any] | None:
         return next((one for one in (*self.series, *self.freezes) if one["id"] == key), None)
 

@@ -102,14 +102,61 @@ def starts(made: Adopted) -> list[str]:
     return [f"{one.start:%m-%d %H:%M}/{one.end:%H:%M}" for one in found if not one.cancelled]
 
 
-def test_a_change_from_one_occurrence_on_is_never_taken_for_that_one_alone_without_a_word() -> None:
-    changed = at(1, "Release", ";TZID=Europe/Berlin:20261201T200000", ";TZID=Europe/Berlin:20261201T220000")
-    made = from_ics(
-        ics(WEEKLY, f"{changed}\nRECURRENCE-ID;RANGE=THISANDFUTURE:20261201T170000Z"),
-        name="x", time_zone="Europe/Berlin",
-    )  # fmt: skip
-    assert starts(made)[1] == "12-01 19:00/21:00"
-    assert [note for note in made.notes if "check the later ones" in note] == list(made.notes) != []
+ONWARD = "RECURRENCE-ID;RANGE=THISANDFUTURE:20261201T170000Z"
+
+
+def later(start: str, end: str) -> str:
+    return at(1, "Release", f";TZID=Europe/Berlin:{start}", f";TZID=Europe/Berlin:{end}", ONWARD)
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        (
+            (WEEKLY, later("20261201T200000", "20261201T230000")),  # RFC 5545 3.2.13: each later one as much later
+            ["11-24 17:00/19:00", "12-01 19:00/22:00", "12-08 19:00/22:00", "12-15 19:00/22:00"],
+        ),
+        (
+            (
+                at(1, "Release", f"{BERLIN}180000", f"{BERLIN}200000", "RRULE:FREQ=WEEKLY;UNTIL=20261215T170000Z",
+                   "EXDATE:20261208T170000Z"),
+                later("20261202T200000", "20261202T220000"),
+                at(1, "Release", ":20261217T170000Z", ":20261217T190000Z", "RECURRENCE-ID:20261215T170000Z"),
+            ),
+            ["11-24 17:00/19:00", "12-02 19:00/21:00", "12-17 17:00/19:00"],
+        ),
+        ((WEEKLY, f"UID:1\nSUMMARY:Release\nSTATUS:CANCELLED\nDTSTART:20261201T170000Z\n{ONWARD}"),
+         ["11-24 17:00/19:00"]),
+        (
+            (WEEKLY, later("20261201T200000", "20261201T210000").replace("20261201T17", "20261124T17")),
+            ["12-01 19:00/20:00", "12-08 19:00/20:00", "12-15 19:00/20:00", "12-22 19:00/20:00"],
+        ),
+        (
+            (
+                WEEKLY,
+                later("20261201T200000", "20261201T210000"),
+                at(1, "Release", ":20261215T100000Z", ":20261215T110000Z",
+                   "RECURRENCE-ID;RANGE=THISANDFUTURE:20261215T170000Z"),
+            ),
+            ["11-24 17:00/19:00", "12-01 19:00/20:00", "12-08 19:00/20:00", "12-15 10:00/11:00"],
+        ),
+    ],
+)  # fmt: skip
+def test_a_change_from_one_occurrence_on_is_carried_out(events: tuple[str, ...], expected: list[str]) -> None:
+    made = from_ics(ics(*events), name="x", time_zone="Europe/Berlin")
+    assert starts(made) == expected
+    assert made.notes == ()
+
+
+def test_a_change_from_one_occurrence_on_that_no_rule_says_is_told() -> None:
+    monthly = at(1, "Release", f"{BERLIN}180000", f"{BERLIN}200000", "RRULE:FREQ=MONTHLY;BYDAY=4TU;COUNT=3")
+    moved = at(1, "Release", ":20261225T170000Z", ":20261225T190000Z",
+               "RECURRENCE-ID;RANGE=THISANDFUTURE:20261222T170000Z")  # fmt: skip
+    made = from_ics(ics(monthly, moved), name="x", time_zone="Europe/Berlin")
+    assert starts(made) == ["11-24 17:00/19:00", "12-25 17:00/19:00", "01-26 17:00/19:00"]
+    assert made.notes == (
+        "Release: is changed from 2026-12-22 18:00:00 on; here that one time only, so check the later ones",
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,6 +184,41 @@ def test_a_change_from_one_occurrence_on_is_never_taken_for_that_one_alone_witho
             (),
         ),
         (
+            (
+                at(1, "Release", f"{BERLIN}180000", f"{BERLIN}200000", "RRULE:FREQ=WEEKLY;UNTIL=20261208",
+                   "EXDATE;VALUE=DATE:20261201"),
+                at(2, "Shop", f"{BERLIN}180000", f"{BERLIN}190000", "RRULE:FREQ=WEEKLY;BYDAY=WE;COUNT=2"),
+            ),
+            ["11-24 17:00/18:00", "11-24 17:00/19:00", "11-25 17:00/18:00", "12-08 17:00/19:00"],
+            ("Shop: begins on 2026-11-24 18:00:00, which its rule does not name; that time became one of its own",),
+        ),
+        (
+            (
+                at(1, "Release", f"{BERLIN}180000", f"{BERLIN}200000",
+                   "RDATE;VALUE=PERIOD:20261126T170000Z/PT3H,20261127T170000Z/20261127T180000Z",
+                   "RDATE:20261128T170000Z,20261129T170000Z", "EXDATE:20261129T170000Z"),
+                at(1, "Release", ":20261130T170000Z", ":20261130T180000Z", "RECURRENCE-ID:20261128T170000Z"),
+                at(2, "Often", f"{BERLIN}180000", f"{BERLIN}180100", "RRULE:FREQ=HOURLY"),
+            ),
+            ["11-24 17:00/19:00", "11-26 17:00/20:00", "11-27 17:00/18:00", "11-30 17:00/18:00"],
+            ("Often: has a rule that no calendar here can hold and was left out: rrule: FREQ is HOURLY",),
+        ),
+        (
+            (
+                at(1, "Release", f"{BERLIN}180000", f"{BERLIN}200000", "RRULE:FREQ=WEEKLY;COUNT=2",
+                   "EXDATE:20261202T170000Z"),
+                at(1, "Release", ":20261203T170000Z", ":20261203T190000Z", "RECURRENCE-ID:20261203T100000Z"),
+            ),
+            ["11-24 17:00/19:00", "12-01 17:00/19:00", "12-03 17:00/19:00"],
+            ("Release: leaves out 2026-12-02 18:00:00, which is none of its times",
+             "Release: changes 2026-12-03 11:00:00, which is none of its times"),
+        ),
+        (
+            (WEEKLY, at(1, "Big", ":20261201T170000Z", ":20261201T190000Z", FIRST)),
+            ["11-24 17:00/19:00", "12-01 17:00/19:00", "12-08 17:00/19:00", "12-15 17:00/19:00"],
+            ("Big: is what Release is called on 2026-12-01 18:00:00; here it keeps its name",),
+        ),
+        (
             ("UID:3\nSUMMARY:Night\nDTSTART:20261025T003000Z\nDTEND:20261025T013000Z",),
             ["10-25 00:30/01:30"],
             (),
@@ -159,7 +241,7 @@ def test_a_change_from_one_occurrence_on_is_never_taken_for_that_one_alone_witho
             ("Both: has several rules and was left out",),
         ),
     ],
-)
+)  # fmt: skip
 def test_nothing_of_a_calendar_is_lost_without_a_word(
     events: tuple[str, ...], expected: list[str], notes: tuple[str, ...]
 ) -> None:
