@@ -13,7 +13,8 @@ import pytest
 from release_mgmt.core.errors import ReleaseMgmtError
 from release_mgmt.sources.git import Repository, open_repository
 from release_mgmt.sources.git import objects as asked
-from release_mgmt.sources.git.objects import BATCH, Work, contents, objects_of, sizes
+from release_mgmt.sources.git.merges import TREES_AT_ONCE, with_own_content
+from release_mgmt.sources.git.objects import BATCH, Objects, Question, Work, contents, objects_of, sizes
 from release_mgmt.sources.git.process import Process
 from tests.support.gitrepo import Builder
 
@@ -85,3 +86,30 @@ def test_what_a_failed_work_was_not_told_is_told_to_nobody_else(many: tuple[Repo
         data = objects.read(ids[7])
         assert data is not None
         assert data.decode() == TEXTS[7]
+
+
+def test_merges_in_a_huge_folder_are_looked_at_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of many files has a tree of megabytes: what is in memory together is bounded by bytes, not by merges."""
+    made = Builder(tmp_path / "huge.git")
+    names = [f"data/{'record' * 8}-{number:06}" for number in range(2_000)]
+    at = made.commit("base", files=dict.fromkeys(names, "1\n"))
+    for number in range(80):
+        ours = made.commit("ours", at, files={names[number]: f"{number}\n"})
+        theirs = made.commit("theirs", at, files={names[-1 - number]: f"{number}\n"})
+        at = made.commit("Merge branch 'b'", ours, theirs)
+    made.build()
+    merges = [made.shas[mark] for mark in made.marks if len(made.parents[mark]) > 1]
+    told: list[int] = []
+    answers = Objects._answers
+
+    def seen(self: Objects, question: Question) -> object:
+        found = answers(self, question)
+        if isinstance(found, dict):
+            told.append(sum(len(data) for data in found.values() if data))
+        return found
+
+    monkeypatch.setattr(Objects, "_answers", seen)
+    with objects_of(open_repository(made.path)) as objects:
+        assert set(with_own_content(objects, merges, {}).values()) == {False}
+    assert sum(told) > 4 * TREES_AT_ONCE
+    assert max(told) < 2 * TREES_AT_ONCE

@@ -7,7 +7,7 @@ was there on one of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from release_mgmt.sources.git.objects import (
@@ -25,6 +25,8 @@ from release_mgmt.sources.git.objects import (
 
 AT_ONCE = 50
 """Merges that are looked at together; their trees are in memory at the same time."""
+TREES_AT_ONCE = 4_000_000
+"""Bytes of trees that are meant to be in memory at the same time: of huge folders those of fewer merges."""
 READ_AT_ONCE = 500_000
 """Bytes of merged files that are compared together; their sides are in memory at the same time."""
 FEW = 30
@@ -53,11 +55,26 @@ def with_own_content(objects: Objects, shas: Sequence[str], heads: Mapping[str, 
 
     ``heads`` are those of merges and their parents that are known already, so that nobody has to ask for them.
     """
-    portions = [shas[start : start + AT_ONCE] for start in range(0, len(shas), AT_ONCE)]
+    load = _Load()
     found: dict[str, bool] = {}
-    for part in objects.in_turns(_looked_at(portion, heads) for portion in portions):
+    for part in objects.in_turns(_looked_at(portion, heads, load) for portion in load.portions(shas)):
         found.update(part)
     return found
+
+
+@dataclass(slots=True)
+class _Load:
+    """How many bytes of trees one merge has at a time: those that were looked at last tell of the next ones."""
+
+    each: int = TREES_AT_ONCE // 10
+
+    def portions(self, shas: Sequence[str]) -> Iterator[Sequence[str]]:
+        """Merges that are looked at together."""
+        start = 0
+        while start < len(shas):
+            count = min(AT_ONCE, max(1, TREES_AT_ONCE // self.each))
+            yield shas[start : start + count]
+            start += count
 
 
 def _heads(shas: Iterable[str], known: Mapping[str, Head]) -> Work[dict[str, Head | None]]:
@@ -66,7 +83,7 @@ def _heads(shas: Iterable[str], known: Mapping[str, Head]) -> Work[dict[str, Hea
     return {sha: known[sha] if sha in known else head_of(read[sha]) for sha in wanted}
 
 
-def _looked_at(shas: Sequence[str], known: Mapping[str, Head]) -> Work[dict[str, bool]]:
+def _looked_at(shas: Sequence[str], known: Mapping[str, Head], load: _Load) -> Work[dict[str, bool]]:
     heads = yield from _heads(shas, known)
     roots = yield from _heads({parent for head in heads.values() if head for parent in head[1]}, known)
     merges = {sha: _Merge() for sha in shas}
@@ -75,10 +92,13 @@ def _looked_at(shas: Sequence[str], known: Mapping[str, Head]) -> Work[dict[str,
         sides = [root[0] for parent in (head[1] if head else ()) if (root := roots[parent]) is not None]
         if head is not None and len(sides) > 1 and head[0] not in sides:
             level.append((sha, head[0], [*sides]))
+    most = 1
     while level:
         level = [one for one in level if not merges[one[0]].own]
         trees = yield from contents([tree for _, result, sides in level for tree in (result, *sides) if tree])
+        most = max(most, sum([len(data) for data in trees.values() if data]))
         level = _below(level, trees, merges)
+    load.each = 1 + most // len(shas)
     yield from _compare_files([merge for merge in merges.values() if not merge.own and merge.files])
     return {sha: merge.own for sha, merge in merges.items()}
 
