@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from release_mgmt.core.errors import NotFound, RepositoryRefused, Unavailable
+from release_mgmt.core.errors import NotFound, ReleaseMgmtError, RepositoryRefused, Unavailable
 from release_mgmt.sources.git import MissingBlob, open_repository
 from release_mgmt.sources.git.edits import Edits
 from release_mgmt.sources.git.objects import Question, Work, contents, missing, objects_of, sizes
@@ -148,6 +149,62 @@ def test_works_that_ask_in_turns_are_given_what_they_asked_for(tmp_path: Path) -
         assert read == {**{blobs[name]: texts[name].encode() for name in mine}, nobody: None}
         assert known == {blobs[name]: len(texts[name]) for name in mine}
         assert absent == {nobody}
+
+
+def _damage(made: Builder, revision: str) -> str:
+    """Change a byte of an object on disk; its id."""
+    repository = open_repository(made.path)
+    sha = run(repository.git_dir, ["rev-parse", revision], repository.env).decode().strip()
+    file = made.path / "objects" / sha[:2] / sha[2:]
+    assert file.is_file(), "the builder leaves few objects loose"
+    file.chmod(0o644)
+    data = bytearray(file.read_bytes())
+    data[-8] ^= 0xFF
+    file.write_bytes(data)
+    return sha
+
+
+@pytest.mark.acceptance("CHG-A7")
+def test_a_damaged_repository_is_refused_and_not_read_as_if_objects_were_missing(small: Builder) -> None:
+    """A tree whose bytes were changed on disk ends the reading with what git says of it and what to do."""
+    tree = _damage(small, f"{small.shas['merge']}^{{tree}}")
+    with objects_of(open_repository(small.path)) as objects:
+        assert objects.read(small.shas["merge"]), "what came before it is read"
+        with pytest.raises(RepositoryRefused) as caught:
+            objects.read_all([small.shas["c1"], tree, small.shas["c2"]])
+        assert caught.value.code == "repository_damaged"
+        assert "git fsck" in str(caught.value.hint)
+        assert objects.read(small.shas["c2"]), "the next question starts git again"
+
+
+@pytest.mark.acceptance("CHG-A7")
+def test_a_damaged_file_is_refused_and_no_part_of_it_is_taken_for_it(small: Builder) -> None:
+    """Asked for one by one, and streamed."""
+    blob = _damage(small, f"{small.shas['merge']}:src/new\tname.py")
+    repository = open_repository(small.path)
+    with pytest.raises(RepositoryRefused) as caught, repository.blobs() as blobs:
+        blobs.ask(blob)
+    assert caught.value.code == "repository_damaged"
+    with pytest.raises(RepositoryRefused) as caught:
+        list(repository.read_blobs([blob, blob]))
+    assert caught.value.code == "repository_damaged"
+
+
+def test_a_git_that_ends_before_it_answered_is_told(small: Builder) -> None:
+    """Killed from outside, or stopped by the time limit: never answers that look as if objects were missing."""
+
+    def ask_when_killed() -> None:
+        with open_repository(small.path).blobs() as blobs:
+            blobs._process.kill()
+            blobs.ask(small.shas["c1"])
+
+    with pytest.raises(ReleaseMgmtError, match="cat-file"):
+        ask_when_killed()
+    with objects_of(open_repository(small.path, time_limit=0.2)) as objects:
+        objects.read(small.shas["c1"])
+        time.sleep(0.5)
+        with pytest.raises(Unavailable, match="took longer"):
+            objects.read(small.shas["c2"])
 
 
 def test_of_a_file_that_is_too_large_only_the_identity_is_compared(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from release_mgmt.core.errors import BrokenInvariant
-from release_mgmt.sources.git.process import Process
+from release_mgmt.sources.git.process import EndedEarly, Process
 
 SIZE_LIMIT = 5_000_000
 """Bytes of a blob that are handed out unless the caller says otherwise; longer ones are skipped, never kept."""
@@ -26,6 +26,8 @@ def read_answer(stdout: IO[bytes], limit: int) -> tuple[str, bytes | MissingBlob
     header = stdout.readline().decode("ascii", "replace").split()
     if len(header) == 2:
         return header[0], MissingBlob("missing")
+    if not header:
+        raise _ended()
     if len(header) != 3:
         raise BrokenInvariant(f"cat-file answered {header!r}")
     sha, kind, size = header[0], header[1], int(header[2])
@@ -33,15 +35,20 @@ def read_answer(stdout: IO[bytes], limit: int) -> tuple[str, bytes | MissingBlob
         _skip(stdout, size + 1)
         return sha, MissingBlob("not_a_blob" if kind != "blob" else "too_large", size)
     data = stdout.read(size)
-    stdout.read(1)
+    if not stdout.read(1):
+        raise _ended()
     return sha, data
+
+
+def _ended() -> EndedEarly:
+    return EndedEarly("git cat-file ended before it had answered")
 
 
 def _skip(stdout: IO[bytes], count: int) -> None:
     while count > 0:
         gone = len(stdout.read(min(count, 1 << 20)))
         if not gone:
-            raise BrokenInvariant("cat-file ended inside a blob")
+            raise _ended()
         count -= gone
 
 
@@ -67,8 +74,11 @@ class BlobReader:
         """The bytes of a blob given by its full id, or why there are none. Ids of zeros are missing."""
         if not blob.isalnum():
             raise BrokenInvariant(f"not an object id: {blob!r}")
-        self._process.stdin.write(blob.encode() + b"\n")
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write(blob.encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise _ended() from None
         return read_answer(self._process.stdout, self._limit)[1]
 
 

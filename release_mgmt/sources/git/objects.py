@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
 
-from release_mgmt.core.errors import BrokenInvariant, ReleaseMgmtError
-from release_mgmt.sources.git.process import Process, failure, start
+from release_mgmt.core.errors import BrokenInvariant
+from release_mgmt.sources.git.process import EndedEarly, Process, start
 from release_mgmt.sources.git.repository import Repository
 
 FILE_LIMIT = 200_000
@@ -37,7 +37,7 @@ class Objects:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
-        self._opened: Iterator[Process] | None = None
+        self._opened: Generator[Process, None, None] | None = None
         self._process: Process | None = None
         self._together = TOGETHER
 
@@ -51,18 +51,26 @@ class Objects:
             self._together = TOGETHER if room >= _QUESTION else 1
         return self._process
 
-    def _run(self) -> Iterator[Process]:
+    def _run(self) -> Generator[Process, None, None]:
         repository = self._repository
         command = ["cat-file", "--batch-command", "--buffer"]
         with start(repository.objects_dir, command, repository.objects_env,
-                   time_limit=repository.time_limit, check=False) as process:  # fmt: skip
+                   time_limit=repository.time_limit) as process:  # fmt: skip
             yield process
 
     def close(self) -> None:
-        """End the process, if one was started."""
+        """End the process, if one was started; what it still had to say does not matter."""
         opened, self._opened, self._process = self._opened, None, None
         if opened is not None:
-            next(opened, None)
+            opened.close()
+
+    def _broke_off(self) -> NoReturn:
+        """Git ended before it answered: raise for what it said of that."""
+        assert self._opened is not None
+        opened, self._opened, self._process = self._opened, None, None
+        error = EndedEarly("git cat-file ended before it had answered")
+        opened.throw(error)
+        raise error
 
     def in_turns(self, works: Iterable[Work[T]]) -> list[T]:
         """What each of many works comes to, a few at a time: git looks for the objects that one asked for while another
@@ -105,7 +113,7 @@ class Objects:
             process.stdin.write("".join([f"{order} {sha}\n" for sha in shas]).encode() + b"flush\n")
             process.stdin.flush()
         except BrokenPipeError:
-            raise self._ended() from None
+            self._broke_off()
 
     def _answers(self, question: Question) -> object:
         """The bytes of each object, or a line of git's about each."""
@@ -113,28 +121,20 @@ class Objects:
         stdout = self._running().stdout
         if order == "info":
             lines = [*islice(stdout, len(shas))]
-            if len(lines) < len(shas):
-                raise self._ended()
-            return b"".join(lines)
+            return b"".join(lines) if len(lines) == len(shas) else self._broke_off()
         found: dict[str, bytes | None] = {}
         readline, read = stdout.readline, stdout.read
         for sha in shas:
             header = readline().split()
             if len(header) == 3:
                 found[sha] = read(int(header[2]))
-                if not read(1):
-                    raise self._ended()
-            elif header:
-                found[sha] = None
+                ended = not read(1)
             else:
-                raise self._ended()
+                found[sha] = None
+                ended = not header
+            if ended:
+                self._broke_off()
         return found
-
-    def _ended(self) -> ReleaseMgmtError:
-        """Why git ended before it had answered; what it did not answer must not be taken for missing."""
-        process = self._running()
-        self.close()  # raises when git was stopped for its time
-        return failure("cat-file", process.said or "ended before it had answered")
 
     def read(self, sha: str) -> bytes | None:
         """The bytes of any object given by its full id; None when it is missing."""

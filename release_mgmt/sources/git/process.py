@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from release_mgmt.core.errors import ReleaseMgmtError, RepositoryRefused, TooLarge, Unavailable
+from release_mgmt.core.errors import BrokenInvariant, ReleaseMgmtError, RepositoryRefused, TooLarge, Unavailable
 from release_mgmt.core.text import one_line
 
 TIME_LIMIT = 600.0
@@ -65,6 +65,12 @@ _MISSING_OBJECT = re.compile(
     r"|did not receive expected object|unable to parse commit|promisor remote|not a valid object|invalid object",
 )
 
+_DAMAGED = re.compile(
+    r"is corrupt|corrupt (?:loose|or missing)|inflate: |garbage at end of loose object|unable to unpack|bad packed"
+    r"|packed object .* corrupt|file .*\.pack .*(?:corrupt|mismatch|truncated)|failed to apply delta"
+)
+_TALKING = ("fetch", "ls-remote")
+"""Of these, such words are about what came over the network, which may come whole the next time."""
 
 _HINTS = re.compile(r"^(?:remote: )?hint:.*\n?", re.MULTILINE)  # git's advice comes first and would be all that is kept
 
@@ -120,15 +126,16 @@ class GitFailed(ReleaseMgmtError):
     code = "git_failed"
 
 
+class EndedEarly(BrokenInvariant):
+    """Git ended before it had answered. Raised inside :func:`start`, it becomes what git said of that, if it did."""
+
+
 @dataclass(slots=True)
 class Process:
-    """A running git with pipes; ``timed_out`` is set by the watchdog before it kills the process group, ``said`` is
-    what it wrote on standard error, once it has ended.
-    """
+    """A running git with pipes; ``timed_out`` is set by the watchdog before it kills the process group."""
 
     popen: subprocess.Popen[bytes]
     timed_out: bool = False
-    said: str = ""
 
     @property
     def stdin(self) -> IO[bytes]:
@@ -196,10 +203,12 @@ def start(
     elif feed is not None:
         feeder = threading.Thread(target=_write_all, args=(process.stdin, feed), daemon=True)
         feeder.start()
-    finished = False
+    finished, early = False, None
     try:
         yield process
         finished = True
+    except EndedEarly as error:
+        early = error
     finally:
         if not finished:
             process.kill()
@@ -210,11 +219,13 @@ def start(
         process.stdout.close()
         code = popen.wait()
         done.set()
-        words = process.said = _said(errors)
+        words = _said(errors)
     if process.timed_out:
         raise Unavailable(f"git {arguments[0]} took longer than {time_limit:g} s and was stopped", code="git_timeout")
-    if check and code != 0:
-        raise failure(arguments[0], words)
+    if (check or early) and code != 0:
+        raise failure(arguments[0], words) from early
+    if early:
+        raise early
 
 
 def _widen(pipe: IO[bytes]) -> None:
@@ -240,8 +251,15 @@ def _said(descriptor: int) -> str:
 
 
 def failure(command: str, stderr: str) -> ReleaseMgmtError:
-    """What git's words mean: a repository that lacks objects is refused, anything else is a failure of git."""
+    """What git's words mean: a repository that is damaged or lacks objects is refused, anything else is a failure."""
     words = scrub(_HINTS.sub("", stderr))
+    if command not in _TALKING and _DAMAGED.search(stderr):
+        return RepositoryRefused(
+            f"the repository is damaged ({words})",
+            code="repository_damaged",
+            hint="git fsck --full names what is damaged   (then clone again, or restore the repository)",
+            details={"stderr": words},
+        )
     if _MISSING_OBJECT.search(stderr):
         return RepositoryRefused(
             f"the repository lacks objects that its history needs ({words})",
