@@ -143,7 +143,7 @@ def test_publishing_reads_what_was_synced_and_is_the_command_lines_record(
         record = publications.published(session, "repo", publications.current(session, "repo")).record
     prefix = change_prefix(repository)
     for published, section in zip(record.releases, wanted.releases, strict=True):
-        bare = [changed(entry, level=None, kind=entry.kind if entry.kind == "revert" else None)
+        bare = [entry._replace(level=None, kind=entry.kind if entry.kind == "revert" else None)
                 for entry in published.entries]  # fmt: skip
         assert bare == [*section_with(prefix, section).entries]
         assert published.accounting == section.accounting
