@@ -91,7 +91,7 @@ class ChangeBook:
         self._mailmap = mailmap or Mailmap()
         self._merged = Merged(graph, self.facts, self.authors)
         self._sorted: list[str] | None = None
-        self._pulls = by_key(pulls)
+        self._pulls = by_key(pulls, self._forge)
         self._merged.place(self._pulls, self.find)
         self.owner: list[int] = []
         self._own(range(len(graph) - 1, -1, -1))
@@ -121,7 +121,7 @@ class ChangeBook:
         self.authors.extend(authors)
         before, others = self._pulls, set[PrKey]()
         if pulls is not None:
-            self._pulls = by_key(pulls)
+            self._pulls = by_key(pulls, self._forge)
             others = {key for key in before.keys() | self._pulls.keys() if before.get(key) != self._pulls.get(key)}
         for key in others & before.keys():
             old, new = before[key], self._pulls.get(key)

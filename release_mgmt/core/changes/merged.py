@@ -11,9 +11,13 @@ from release_mgmt.core.history.graph import Graph
 NATIVE_SPACE = {"gitlab": "gitlab", "azure": "azure", "bitbucket": "bitbucket"}
 
 
-def by_key(pulls: Iterable[PullRequest]) -> dict[PrKey, PullRequest]:
-    """The merged ones by the number that commits name them with."""
-    ordered = sorted(pulls, key=lambda pull: (pull.provider, pull.number))
+def by_key(pulls: Iterable[PullRequest], forge: str = "unknown") -> dict[PrKey, PullRequest]:
+    """The merged ones by the number that commits name them with; of several that of the repository's own forge."""
+
+    def trust(pull: PullRequest) -> tuple[bool, bool, str, int]:
+        return pull.provider == forge, pull.provider != "unknown", pull.provider, pull.number
+
+    ordered = sorted(pulls, key=trust)
     return {(NATIVE_SPACE.get(pull.provider, "#"), pull.number): pull for pull in ordered if pull.state == "merged"}
 
 

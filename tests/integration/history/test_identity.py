@@ -145,6 +145,17 @@ def test_numbers_come_from_anchored_forms_only(
     assert (entry["pull_request"], entry["title"]) == (expected, title)
 
 
+@pytest.mark.acceptance("CHG-B7")
+def test_of_two_forges_that_count_alike_the_own_one_is_believed(made: Builder, read: Read) -> None:
+    """A repository that moved from one to the other has both their records, in whatever order they come."""
+    made.commit("Fix it (#4)", branch="main")
+    pulls = [PullRequest(forge, 4, f"By {forge}", "merged") for forge in ("gitea", "github", "unknown")]
+    for forge in ("gitea", "github"):
+        for given in (pulls, pulls[::-1]):
+            (entry,) = read(made, pulls=tuple(given), forge=forge)["unreleased"]["entries"]
+            assert entry["title"] == f"By {forge}"
+
+
 @pytest.mark.acceptance("CHG-B4")
 def test_a_repository_that_moved_keeps_the_numbers_of_both_forges_apart(made: Builder, read: Read) -> None:
     """!4 and #4 are two changes."""
