@@ -37,6 +37,10 @@ def from_ics(content: bytes, *, name: str, time_zone: str) -> Adopted:
     occurrences are kept. Raises InvalidInput when it cannot be read or names a time zone nobody knows."""
     bounded(len(content))
     try:
+        content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:  # the library would put question marks into titles
+        raise InvalidInput.at("file", f"it is not UTF-8: {error.reason} at byte {error.start}", "UTF-8") from error
+    try:
         calendars = icalendar.Calendar.from_ical(content, multiple=True)
     except (ValueError, IndexError, KeyError) as error:
         raise InvalidInput.at("file", f"this is not an iCalendar file: {one_line(str(error), 200)}") from error
@@ -93,6 +97,8 @@ class _Reader:
             return
         if rule is not None and (elsewhere := _other_zone(event, self._zone)):
             self._note(title, f"repeats by the clock of {elsewhere}; check its days and times here")
+        if "EXRULE" in event:
+            self._note(title, "has a rule of exceptions (EXRULE), which was left out; check its times")
         out = {_like(self._local(at), slot.start) for at in _dates(event, "EXDATE")}
         text = None
         if rule is not None:

@@ -270,11 +270,35 @@ def test_zones_of_a_calendar_are_known_and_a_freeze_keeps_its_exceptions() -> No
         "title;start;end\nA;2026-11-24 18:00;2026-11-24 20:00\n",
         "sep=;\r\nTitle;Start;End\r\nA;24.11.2026 18:00;24.11.2026 20:00\r\n;;\r\n",
         "title\tstart\tend\nA\t24.11.2026, 18:00\t2026-11-24T20:00\n",
+        "title|start|end\nA|2026-11-24 18:00|2026-11-24 20:00\n",
+        "\n\ntitle;start;end;kind\nA;2026-11-24 18:00;2026-11-24 20:00;window\n",
         "\ufefftitle,start,end\r\r\nA,2026-11-24 18:00:00,2026-11-24 20:00\r\n",
     ],
 )
 def test_tables_as_spreadsheets_write_them(text: str) -> None:
     assert starts(from_csv(text, name="x", time_zone="Europe/Berlin")) == ["11-24 17:00/19:00"]
+
+
+def test_no_cell_of_a_table_is_lost_without_a_word() -> None:
+    row = "A,2026-11-24 18:00,2026-11-24 20:00"
+    made = from_csv(f"title,start,end,owner\n{row},ada\n", name="x", time_zone="Europe/Berlin")
+    assert made.notes == ("column 'owner' was left out",)
+    with pytest.raises(InvalidInput) as caught:
+        from_csv(f"\nsep=,\ntitle,start,end\n{row}\nB, bold,{row[2:]}\n", name="x", time_zone="Europe/Berlin")
+    assert [(one.path, one.message) for one in caught.value.errors] == [
+        ("line 5", "row: has more cells than there are columns")
+    ]
+    with pytest.raises(InvalidInput, match="there twice: title"):
+        from_csv(f"title,title,start,end\nB,{row}\n", name="x", time_zone="Europe/Berlin")
+    with pytest.raises(InvalidInput, match=r"missing: title, start, end \(there are: titel, beginn\)"):
+        from_csv("Titel;Beginn\nA;B\n", name="x", time_zone="Europe/Berlin")
+
+
+def test_rules_of_exceptions_and_other_encodings_are_told() -> None:
+    made = from_ics(ics(f"{WEEKLY}\nEXRULE:FREQ=MONTHLY"), name="x", time_zone="Europe/Berlin")
+    assert made.notes == ("Release: has a rule of exceptions (EXRULE), which was left out; check its times",)
+    with pytest.raises(InvalidInput, match="it is not UTF-8"):
+        from_ics(ics(WEEKLY).decode().replace("Release", "Größe").encode("latin-1"), name="x", time_zone="UTC")
 
 
 def test_an_icalendar_file_becomes_a_calendar_that_can_be_applied() -> None:
