@@ -143,7 +143,10 @@ def _give(pieces: Iterable[bytes], form: Form, target: Path | None) -> None:
             from release_mgmt.formats.markdown import write_between
 
             data = write_between(_existing(target), data.decode()).encode()
-        target.write_bytes(data)
+        try:
+            target.write_bytes(data)
+        except OSError as error:
+            raise InvalidInput.at("--write", f"{target} cannot be written: {error.strerror}") from error
         return
     out = sys.stdout.buffer
     for piece in pieces:
@@ -157,5 +160,7 @@ def _existing(target: Path) -> str | None:
         return target.read_bytes().decode("utf-8")
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise InvalidInput.at("--write", f"{target} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InvalidInput.at("--write", f"{target} is not UTF-8: {error.reason} at byte {error.start}") from error

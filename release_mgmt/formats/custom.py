@@ -85,6 +85,7 @@ def _run(task: _Task) -> tuple[str, str]:
         autoescape=task.html, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     sandbox.globals = {"range": sandbox.globals["range"]}
+    del sandbox.filters["random"]  # the same changelog gives the same text
     out: list[str] = []
     size = 0
     try:
@@ -95,15 +96,24 @@ def _run(task: _Task) -> tuple[str, str]:
                 return "large", ""
             out.append(piece)
     except SecurityError as error:
-        return "fault", f"not allowed in a template: {error}"
+        return "fault", f"{_place(error)}not allowed in a template: {error}"
     except TemplateError as error:
-        line = getattr(error, "lineno", None)
-        return "fault", f"{f'line {line}: ' if line else ''}{error.message}"
+        return "fault", f"{_place(error)}{error.message}"
     except MemoryError:
         return "fault", "it took too much memory"
     except Exception as error:  # noqa: BLE001 - whatever a template calls with wrong values is its own fault
-        return "fault", str(error)[:300] or type(error).__name__
+        return "fault", f"{_place(error)}{str(error)[:300] or type(error).__name__}"
     return "text", "".join(out)
+
+
+def _place(error: Exception) -> str:
+    """The line of the template at fault: Jinja tells it of its syntax, and has it in the trace of what went wrong."""
+    line, trace = getattr(error, "lineno", None), error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<template>":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f"line {line}: " if line else ""
 
 
 def main() -> None:

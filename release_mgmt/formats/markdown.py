@@ -26,6 +26,8 @@ _SPECIAL = re.compile(
 """,
     re.VERBOSE,
 )
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_CODE_OR_COMMENT = re.compile(r"(?<!`)(`++).*?(?<!`)\1(?!`)|<!--.*?-->")
 _NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 _MENTION = re.compile(r"((?:\\?[@#])|!(?=\d))(?=\w)")
 
@@ -191,16 +193,35 @@ def write_between(existing: str | None, body: str) -> str:
 
     Everything outside the markers stays as it is, and what is written ends its lines as the file does.
     Raises InvalidInput when the file has no markers, only one, or several: nothing of a person's is overwritten.
+    Markers in an example of code are none.
     """
-    end_of_line = "\r\n" if existing and "\r\n" in existing else "\n"
+    crlf = existing.count("\r\n") if existing else 0
+    end_of_line = "\r\n" if existing and crlf * 2 > existing.count("\n") else "\n"
     block = end_of_line.join([BEGIN, *body.strip().split("\n"), END])
-    if existing is None or not existing.strip():
+    if existing is None or not existing.strip("\ufeff \t\r\n"):
         return block + end_of_line
-    if existing.count(BEGIN) != 1 or existing.count(END) != 1 or existing.index(BEGIN) > existing.index(END):
+    begins, ends = _marks(existing, BEGIN), _marks(existing, END)
+    if len(begins) != 1 or len(ends) != 1 or begins > ends:
         raise InvalidInput.at(
             "--write",
             "the file needs one pair of markers around what may be replaced",
             f"a line {BEGIN} and below it {END}",
         )
-    start, end = existing.index(BEGIN), existing.index(END) + len(END)
+    start, end = begins[0], ends[0] + len(END)
     return existing[:start] + block + (existing[end:] or end_of_line)
+
+
+def _marks(text: str, mark: str) -> list[int]:
+    """Where a marker stands; one in an example of code only speaks of it."""
+    found: list[int] = []
+    at, fence = 0, ""
+    for line in text.splitlines(keepends=True):
+        run = _FENCE.match(line)
+        if fence:
+            fence = "" if run and run[1].startswith(fence) and line.strip() == run[1] else fence
+        elif run:
+            fence = run[1]
+        else:
+            found += [at + each.start() for each in _CODE_OR_COMMENT.finditer(line) if each[0] == mark]
+        at += len(line)
+    return found

@@ -97,6 +97,8 @@ def test_a_file_is_written_between_the_marks_only(project: Builder, tmp_path: Pa
     refused = _run(*arguments)
     assert refused.returncode == 2
     assert b"is not UTF-8" in refused.stderr
+    refused = _run(*arguments[:-1], tmp_path / "nowhere" / "CHANGELOG.md")
+    assert (refused.returncode, b"cannot be written: No such file" in refused.stderr) == (2, True)
 
 
 @pytest.mark.acceptance("CHG-A7")

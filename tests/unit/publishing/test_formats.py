@@ -356,6 +356,19 @@ def test_custom_templates_are_escaped_and_cannot_leave_the_sandbox() -> None:
             custom.render(attack, shown, Words("en"))
 
 
+def test_a_template_hears_of_the_line_at_fault_and_knows_no_chance() -> None:
+    shown = view(record(), Audience.ENGINEERING, Words("en"))
+    for source, told in (
+        ("a\n{{ nothing }}", "line 2: 'nothing' is undefined"),
+        ("\n\n{{ changelog.__class__ }}", "line 3: not allowed in a template"),
+        ("\n{{ day('x') }}", "line 2: Invalid isoformat"),
+        ("{{ [1, 2, 3] | random }}", "line 1: No filter named 'random'"),
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            custom.render(source, shown, Words("en"))
+        assert caught.value.errors[0].message.startswith(told)
+
+
 def test_a_template_reads_nothing_through_the_words_it_may_say(monkeypatch: pytest.MonkeyPatch) -> None:
     """Formats reach attributes and items: of the words, of their values, and so of everything the process holds."""
     monkeypatch.setenv("RELEASE_MGMT_SECRET", "hunter2")
@@ -452,3 +465,13 @@ def test_titles_for_the_business_are_plain() -> None:
     assert plain_name("maxDepth") == "max Depth"
     assert plain_name("EPOCHS") == "epochs"
     assert one_line("x") == "x"
+
+
+def test_markers_in_examples_are_none() -> None:
+    pair = f"{markdown.BEGIN}\nold\n{markdown.END}\n"
+    example = f"Write `{markdown.BEGIN}`:\n\n```md\n{pair}```\n\n"
+    assert markdown.write_between(example + pair, "new") == example + pair.replace("old", "new")
+    with pytest.raises(InvalidInput, match="one pair of markers"):
+        markdown.write_between(example, "new")
+    mixed = f"a\r\nb\nc\n{pair}"
+    assert markdown.write_between(mixed, "new") == mixed.replace("old", "new")
