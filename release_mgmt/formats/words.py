@@ -29,20 +29,40 @@ _NAME = re.compile(r"\{(\w+)\}")
 
 @lru_cache(maxsize=1)
 def languages() -> tuple[str, ...]:
-    """The languages that have a catalogue, sorted."""
-    return tuple(sorted(file.stem for file in (resources.folder("config") / "locale").glob("*.po")))
+    """The languages that have a catalogue, as tags (``de``, ``pt-BR``, whose file may be ``pt_BR.po``), sorted."""
+    return tuple(sorted({file.stem.replace("_", "-") for file in (resources.folder("config") / "locale").glob("*.po")}))
 
 
 @lru_cache(maxsize=32)
 def catalogue(language: str) -> Catalog:
     """The catalogue of one language."""
-    with (resources.folder("config") / "locale" / f"{language}.po").open("rb") as file:
-        return read_po(file, locale=language)
+    folder = resources.folder("config") / "locale"
+    names = (f"{language}.po", f"{language.replace('-', '_')}.po")
+    with next(folder / name for name in names if (folder / name).is_file()).open("rb") as file:
+        return read_po(file, locale=_locale(language) or language)
+
+
+@lru_cache(maxsize=32)
+def own_name(language: str) -> str:
+    """What a language calls itself; its tag where nobody has told us."""
+    known = _locale(language)
+    return (known.get_display_name() if known is not None else None) or language
+
+
+def _locale(language: str) -> Locale | None:
+    """The customs of a language; None where Babel has none."""
+    try:
+        return Locale.parse(language.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        return None
 
 
 def negotiate(wanted: str | None) -> str:
-    """The best language for an ``Accept-Language`` header (RFC 9110 12.5.4) or a plain tag; English when none fits."""
-    known = languages()
+    """The best language for an ``Accept-Language`` header (RFC 9110 12.5.4) or a plain tag; English when none fits.
+
+    A tag is shortened from its end (RFC 4647 3.4); a bare language takes that of any country.
+    """
+    known = {language.lower(): language for language in languages()}
     asked: list[tuple[float, int, str]] = []
     for place, part in enumerate((wanted or "").split(",")[:20]):
         tag, _, rest = part.strip().partition(";")
@@ -53,9 +73,12 @@ def negotiate(wanted: str | None) -> str:
         if tag and weight > 0:
             asked.append((-weight, place, tag.strip().lower()))
     for _, _, tag in sorted(asked):
-        for candidate in (tag, tag.split("-")[0]):
+        parts = tag.split("-")[:8]
+        shorter = ("-".join(parts[:length]) for length in range(len(parts), 0, -1))
+        kin = (one for one in known if one.startswith(f"{parts[0]}-"))
+        for candidate in (*shorter, *kin):
             if candidate in known:
-                return candidate
+                return known[candidate]
     return DEFAULT_LANGUAGE
 
 
@@ -69,10 +92,7 @@ class Words:
             raise InvalidInput.at("language", f"no words for {language!r}", ", ".join(languages()))
         self.language = language
         self._catalogue = catalogue(language)
-        try:
-            self._locale = Locale.parse(language.replace("-", "_"))
-        except (UnknownLocaleError, ValueError):  # a catalogue for a language that Babel has no dates of
-            self._locale = Locale.parse(DEFAULT_LANGUAGE)
+        self._locale = _locale(language) or Locale.parse(DEFAULT_LANGUAGE)
 
     def __call__(self, message: str, /, **values: object) -> str:
         """The message in this language with its values filled in."""
@@ -121,7 +141,9 @@ class Words:
 
     def day(self, value: date) -> str:
         """A date with its weekday: ``Tue, Nov 24, 2026``, ``Di., 24. Nov. 2026``."""
-        return format_date(value, "EEE, d MMM y" if self.language == "en" else "EEE, d. MMM y", locale=self._locale)
+        if self._locale.language == DEFAULT_LANGUAGE:
+            return format_date(value, "EEE, d MMM y", locale=self._locale)
+        return format_skeleton("yMMMEd", value, locale=self._locale)
 
     def instant(self, value: datetime, zone: str = "UTC") -> str:
         """An instant in the reader's zone, the zone named."""

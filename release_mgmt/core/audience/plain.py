@@ -8,12 +8,20 @@ import re
 from release_mgmt.core.audience.model import TITLE_LIMIT, Say
 from release_mgmt.core.text import one_line
 
-# A conventional prefix, a trailing number, a gitmoji code: words of the trade that a business reader cannot use.
+# A conventional prefix (also in brackets, in capitals or behind its picture), a trailing number, a gitmoji code: words
+# of the trade that a business reader cannot use.
 _PREFIX = re.compile(r"^(?:\[[\w .-]{1,30}\]\s*)?(?:[a-z]{2,12}(?:\([^()]{1,60}\))?!?:\s+)(?=\S)", re.IGNORECASE)
 _TRADE = re.compile(
     r"^(feat|feature|fix|bugfix|hotfix|docs?|style|refactor|perf|test|tests|build|ci|chore|revert|wip|enh|bug|mnt|maint|dep|deps|bld|tst|sty|rel|api)\b",
     re.IGNORECASE,
 )
+_BRACKETS = re.compile(
+    r"^(?:\[(?:mrg|wip|fix|bug|enh|docs?|feat|feature|ci|maint|mnt|tst|hotfix|refactor)[+\d]*\][\s:-]*)+(?=\S)",
+    re.IGNORECASE,
+)
+_CAPITALS = re.compile(r"^(?:FIX|BUG|ENH|DOC|DOCS|MNT|MAINT|TST|STY|BLD|PERF|FEA|FEAT|CLN|REF)[ /]\s*(?=\S)")
+_PICTURE = re.compile("^[\u2600-\u27bf\u2b00-\u2bff\ufe0f\U0001f300-\U0001faff\\s]+(?=\\w)")
+_REVERT = re.compile(r'^Revert "(?P<title>.+)"$', re.DOTALL)
 _NUMBER = re.compile(r"(?:\s*\((?:#|!|gh-)\d+\))+\s*$", re.IGNORECASE)
 _EMOJI_CODE = re.compile(r"^(?::[a-z0-9_+-]+:\s*)+", re.IGNORECASE)
 
@@ -21,6 +29,10 @@ _EMOJI_CODE = re.compile(r"^(?::[a-z0-9_+-]+:\s*)+", re.IGNORECASE)
 def plain_title(title: str) -> str:
     """A title in words for the business: no commit prefix, no number, no code marks; never emptied."""
     text = _EMOJI_CODE.sub("", _NUMBER.sub("", one_line(title, TITLE_LIMIT)))
+    taken_back = _REVERT.match(text)
+    if taken_back:
+        return f'Revert "{plain_title(taken_back["title"])}"'
+    text = _CAPITALS.sub("", _BRACKETS.sub("", _PICTURE.sub("", text)))
     prefix = _PREFIX.match(text)
     if prefix and _TRADE.match(prefix.group(0).lstrip("[")):
         text = text[prefix.end() :]

@@ -7,12 +7,12 @@ from werkzeug.wrappers import Response
 
 from release_mgmt.core.errors import Forbidden, InvalidInput, NotFound, ReleaseMgmtError, TooMany, Unauthenticated
 from release_mgmt.core.permissions import EVERYWHERE, Action, Scope, Via
-from release_mgmt.formats.words import languages
+from release_mgmt.formats.words import languages, own_name
 from release_mgmt.services import directory, people, signin, tokens
 from release_mgmt.web import auth
 from release_mgmt.web.auth import needs, safe_next
 from release_mgmt.web.context import context
-from release_mgmt.web.pages.language import COOKIE, NAMES, listing, say, term
+from release_mgmt.web.pages.language import COOKIE, listing, say, term
 from release_mgmt.web.pages.sentences import again
 from release_mgmt.web.pages.site import blueprint, draw
 
@@ -127,7 +127,7 @@ def _account_page(*, made: tokens.TokenView | None = None, error: str | None = N
     return draw(
         "account",
         sentence=_sentence(person),
-        languages=[("", say("as the browser asks")), *((one, NAMES.get(one, one)) for one in languages())],
+        languages=[("", say("as the browser asks")), *((one, own_name(one)) for one in languages())],
         chosen_language=request.cookies.get(COOKIE, ""),
         person=person,
         sessions=signin.sessions_of(store, actor, context.now, auth.limits(context.settings), auth.session_id()),

@@ -14,8 +14,6 @@ from markupsafe import Markup, escape
 from release_mgmt.formats.words import DEFAULT_LANGUAGE, Words, languages, negotiate
 
 COOKIE = "language"
-NAMES = {"en": "English", "de": "Deutsch"}
-"""What languages call themselves; one without a name here goes by its code."""
 
 
 def words() -> Words:

@@ -10,14 +10,14 @@ from werkzeug.wrappers import Response
 from release_mgmt.core.errors import InvalidInput, NotFound, ReleaseMgmtError
 from release_mgmt.core.messages import KINDS, MODES, Kind
 from release_mgmt.core.permissions import ANONYMOUS, Action
-from release_mgmt.formats.words import languages
+from release_mgmt.formats.words import languages, own_name
 from release_mgmt.services import directory
 from release_mgmt.services.messages import log, posting, targets
 from release_mgmt.services.messages.targets import TargetView
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses, forms
-from release_mgmt.web.pages.language import NAMES, many, mark, say, term, words
+from release_mgmt.web.pages.language import many, mark, say, term, words
 from release_mgmt.web.pages.site import blueprint, draw
 
 MODE_WORDS = {
@@ -58,7 +58,7 @@ def _choices() -> dict[str, Any]:
         "kinds": [(kind.value, say(rule.says)) for kind, rule in KINDS.items()],
         "modes": [(one, say(MODE_WORDS[one])) for one in MODES],
         "weekdays": [(str(number), long) for number, (_, long) in enumerate(words().weekdays())],
-        "languages": [(one, NAMES.get(one, one)) for one in languages()],
+        "languages": [(one, own_name(one)) for one in languages()],
         "chosen": targets.chosen,
         "term": term,
     }

@@ -14,14 +14,14 @@ from release_mgmt.core.audience import Audience
 from release_mgmt.core.errors import ReleaseMgmtError
 from release_mgmt.core.permissions import Action
 from release_mgmt.formats.subscribe import Card, card
-from release_mgmt.formats.words import Words, languages
+from release_mgmt.formats.words import Words, languages, own_name
 from release_mgmt.services import directory, feeds
 from release_mgmt.services.feeds import SubscriptionView
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import forms
 from release_mgmt.web.pages.changelogs import WORDS, allowed_audiences
-from release_mgmt.web.pages.language import NAMES, many, say, term
+from release_mgmt.web.pages.language import many, say, term
 from release_mgmt.web.pages.parts import Problem
 from release_mgmt.web.pages.site import blueprint, draw
 
@@ -59,7 +59,7 @@ def _page(made: SubscriptionView | None = None, problem: Problem | None = None) 
         teams=list(names.teams.values()),
         chosen=request.form.getlist("teams") or sorted(context.actor.teams),
         audiences=[(one.value, say(WORDS[one])) for one in allowed_audiences()],
-        languages=[(one, NAMES.get(one, one)) for one in languages()],
+        languages=[(one, own_name(one)) for one in languages()],
         preview=_preview(made) if made else None,
         form=request.form,
     )

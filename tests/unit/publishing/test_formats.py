@@ -461,6 +461,17 @@ def test_titles_for_the_business_are_plain() -> None:
     assert plain_title(":sparkles: ENH: add tariff (!7) (#8)") == "Add tariff"
     assert plain_title("Pricing: round up") == "Pricing: round up"
     assert plain_title("(#12)") == "(#12)"
+    for title in (
+        "[FIX] Rounding",
+        "[MRG+1] FIX Rounding",
+        "✨ feat: rounding",
+        "🐛 Rounding",
+        "FIX Rounding (#1) (#2)",
+    ):
+        assert plain_title(title) == "Rounding"
+    assert plain_title('Revert "feat(x): rounding (#7)" (#8)') == 'Revert "Rounding"'
+    for title in ("[EU] Rounding", "Fix Rounding", "DOCUMENTS are kept", "[WIP]", "FIX", "✨"):
+        assert plain_title(title) == title
     assert plain_name("train.learning_rate") == "learning rate"
     assert plain_name("maxDepth") == "max Depth"
     assert plain_name("EPOCHS") == "epochs"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -98,11 +98,13 @@ def test_adding_a_language_is_adding_a_file(tmp_path: Path, monkeypatch: pytest.
         'msgstr[0] "{count} changement."\nmsgstr[1] "{count} changements."\n',
         encoding="utf-8",
     )
+    (tmp_path / "config/locale/pt_BR.po").write_bytes((tmp_path / "config/locale/fr.po").read_bytes())
+    (tmp_path / "config/locale/zh-Hans.po").write_bytes((tmp_path / "config/locale/en.po").read_bytes())
     monkeypatch.setattr(resources, "folder", lambda name: tmp_path / name)
     words.languages.cache_clear()
     words.catalogue.cache_clear()
     try:
-        assert languages() == ("de", "en", "fr")
+        assert languages() == ("de", "en", "fr", "pt-BR", "zh-Hans")
         say = Words("fr")
         assert say("Coming up") == "À venir"
         assert say("Released") == "Released"
@@ -112,6 +114,13 @@ def test_adding_a_language_is_adding_a_file(tmp_path: Path, monkeypatch: pytest.
             "2 changements.",
         ]
         assert negotiate("fr-CA, de;q=0.5") == "fr"
+        assert [negotiate(one) for one in ("pt-BR", "pt", "zh-hans-CN")] == ["pt-BR", "pt-BR", "zh-Hans"]
+        assert Words("pt-BR")("Coming up") == "À venir"
+        assert [words.own_name(one) for one in languages()] == [
+            "Deutsch", "English", "français", "português (Brasil)", "中文 (简体)",
+        ]  # fmt: skip
+        days = [Words(one).day(date(2026, 11, 24)) for one in ("de", "fr", "zh-Hans")]
+        assert days == ["Di., 24. Nov. 2026", "mar. 24 nov. 2026", "2026年11月24日周二"]
     finally:
         words.languages.cache_clear()
         words.catalogue.cache_clear()
