@@ -202,15 +202,27 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """The same for every plan that says the same, whenever it was made and in whatever order its input came."""
+        """The same for every plan that says the same, whenever it was made and in whatever order its input came.
+
+        It holds all that is shown of a plan: what it does not hold would stay as it was when only that changed. The
+        reasons of placements are those of the day they were made, and are not told again.
+        """
         text = hashlib.sha256()
         for each in self.windows:
             window = each.window
+            limits = window.policy.capacity
             text.update(f"w {window.key} {window.start} {window.end} {each.state} {','.join(each.changes)}\n".encode())
+            room = (each.used, limits.points, each.majors, limits.most_major)
+            told = (window.title, window.flags, [*map(str, window.levels)], window.environments, each.frozen)
+            text.update(f"{room} {told}\n".encode())
+        for skipped in self.skipped:
+            text.update(f"x {skipped.series} {skipped.original_start} {skipped.reason}\n".encode())
         for placement in self.placements:
-            text.update(f"p {placement.change} {placement.level} {placement.window}\n".encode())
+            text.update(f"p {placement.change} {placement.level} {placement.window} {placement.title}\n".encode())
         for deferral in self.deferrals:
-            text.update(f"d {deferral.change} {[(r.code, r.ref) for r in deferral.reasons]}\n".encode())
+            text.update(
+                f"d {deferral.change} {deferral.title} {[(r.code, r.ref) for r in deferral.reasons]}\n".encode()
+            )
         for suggestion in self.suggestions:
             text.update(f"s {suggestion.change} {suggestion.to}\n".encode())
         for conflict in self.conflicts:

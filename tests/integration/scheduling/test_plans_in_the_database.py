@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from release_mgmt.core.errors import InvalidInput, StaleVersion
-from release_mgmt.services import calendars, plans, terms, windows
+from release_mgmt.core.errors import Conflict, InvalidInput, StaleVersion
+from release_mgmt.services import calendars, placing, plans, terms, windows
 from release_mgmt.store.models.publishing import FeedEventRow
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import DependencyRow, PlacementRow, PlanRow
@@ -159,3 +159,32 @@ def test_a_raised_level_whose_notice_was_kept_stays_while_its_date_comes_nearer(
     with planned.read() as session:
         row = session.get_one(PlacementRow, ("m6", "prod"))
         assert (row.announced_level, row.announced_at) == ("major", at("2026-11-20T10:00"))
+
+
+@pytest.mark.acceptance("SCH-C4")
+def test_what_a_window_takes_and_holds_follows_also_when_nothing_moves(planned: Store):
+    """Room, most majors, title and the points of a change are shown and checked by what is stored of the window."""
+
+    def look() -> tuple[object, ...]:
+        window = windows.detail(planned, OPERATOR, "releases", W1)
+        [told] = [each for each in plans.document(planned, OPERATOR, "releases")["windows"] if each["key"] == W1]
+        assert (told["title"], told["capacity"]["used"], told["capacity"]["points"]) == (
+            window.title, window.used, window.points
+        )  # fmt: skip
+        return window.title, window.used, window.points, window.most_major
+
+    policy = document()["policy"]
+    before = where(planned)
+    [series] = document()["series"]
+    assert look() == ("", 4, 4, 1)
+    larger = policy | {"capacity": {"points": 9, "minor": 1, "major": 3, "most_major": 2}}
+    apply(planned, policy=larger)
+    assert look() == ("", 4, 9, 2)
+    apply(planned, policy=larger, series=[series | {"title": "Evening"}])
+    assert look() == ("Evening", 4, 9, 2)
+    terms.put_terms(planned, OPERATOR, NOW, "m1", points=6)
+    assert look() == ("Evening", 9, 9, 2)
+    with pytest.raises(Conflict) as full:
+        placing.move(planned, OPERATOR, NOW, "m3", W1, reason="as soon as it can", override=True)
+    assert {"dependency", "capacity"} <= {each["code"] for each in full.value.details["checks"]}
+    assert where(planned) == before
