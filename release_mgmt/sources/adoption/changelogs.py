@@ -13,6 +13,7 @@ from release_mgmt.sources.adoption.headings import Named, named, releases
 from release_mgmt.sources.adoption.lines import Heading, Line, alone, heading, read, underlines
 from release_mgmt.sources.adoption.texts import Notes, OldRelease, OldTexts, bare, bounded
 
+_OURS = '<a id="release-'
 MOST_HEADINGS = 20_000
 
 _KIND = re.compile(
@@ -85,6 +86,9 @@ class _Reader:
         self, lines: list[Line], headings: dict[int, Heading], told: dict[int, Named], chosen: set[int], notes: Notes
     ) -> None:
         self.lines, self.headings, self.told, self.chosen, self.notes = lines, headings, told, chosen, notes
+        self._ours = any(line.text.startswith(_OURS) for line in lines)
+        if self._ours:
+            notes.add("this file was written by us: its summaries were left out, its lists are taken in")
         self._base = min(headings[at].level for at in chosen)
         deepest = max(headings[at].level for at in chosen)
         self._kinds = {each.text for at, each in headings.items() if each.level > deepest and at not in told}
@@ -148,7 +152,7 @@ class _Reader:
         version = told.version or (told.day.isoformat() if told.day else title)
         if told.beside:
             self.notes.line(number, f"beside the version, {told.beside[:80]!r} was left out")
-        self._open = _Open(told, version[:120], found.level, number, Changes(self.notes), told.day)
+        self._open = _Open(told, version[:120], found.level, number, Changes(self.notes, listed=self._ours), told.day)
 
     def _close(self, *, deeper: bool) -> Iterator[OldRelease]:
         """The release that ends here, unless it only holds others or its version was told before."""

@@ -27,10 +27,12 @@ _COMING = re.compile(r"^[\s>*_]*(?:unreleased|not yet released|unveröffentlicht
 class Changes:
     """What a release holds: the points of its lists, each with the points below it, and its paragraphs.
 
-    ``day`` is its day and ``coming`` that it has none yet, where its first line is only that.
+    ``day`` is its day and ``coming`` that it has none yet, where its first line is only that. ``listed``
+    takes lists alone.
     """
 
-    def __init__(self, notes: Notes) -> None:
+    def __init__(self, notes: Notes, *, listed: bool = False) -> None:
+        self._listed = listed
         self.kind = ""
         self.day: date | None = None
         self.coming = False
@@ -90,6 +92,8 @@ class Changes:
             self.day = day(when["day"]) if when and not re.search(r"[^\W\d_]{10,}", when["day"]) else None
             if self.coming or self.day:
                 return
+        if self._listed:
+            return
         self._indent = None
         self._prose = self._led = re.search(r"\w", text) is not None and self._new(text, number)
 
