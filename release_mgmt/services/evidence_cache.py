@@ -116,7 +116,7 @@ def pack_blob(blob: Blob) -> bytes | None:
     manifest, facts = blob.manifest, blob.facts
     value = [
         [_asked(one) for one in facts.asked],
-        list(facts.standard),
+        facts.familiar,
         facts.unreadable,
         None if manifest is None else [
             manifest.path, manifest.ecosystem, [_requirement(one) for one in manifest.requirements],
@@ -133,10 +133,10 @@ def pack_blob(blob: Blob) -> bytes | None:
 
 def unpack_blob(packed: bytes) -> Blob:
     """The blob that `pack_blob` made bytes of."""
-    asked, standard, unreadable, declared, commented = orjson.loads(_whole(packed))
+    asked, familiar, unreadable, declared, commented = orjson.loads(_whole(packed))
     facts = FileFacts(
         tuple(Asked(intern(how), intern(name), line, Guard(guard)) for how, name, line, guard in asked),
-        frozenset(map(intern, standard)),
+        tuple((intern(name), line) for name, line in familiar),
         unreadable,
     )
     return blob_of(facts, _manifest(declared), frozenset((how, name) for how, name in commented))

@@ -271,6 +271,25 @@ CASES = [
          "major", "new_library", {"torchvision"}),
     Case("Python 2", {"a.py": "print 'a'\n"}, {"a.py": "print 'a'\nimport urllib2, requests\n"},
          "major", "new_library", {"requests"}),
+    Case("a test that becomes code", {"tests/test_a.py": "import polars\n", "a.py": ""},
+         {"tests/test_a.py": None, "shop/a.py": "import polars\n"}, "major", "new_library", {"polars"}),
+    Case("a test that becomes code and is edited", {"tests/testthat/test-a.R": "library(sf)\nx <- 1\ny <- 2\nz <- 3\n"},
+         {"tests/testthat/test-a.R": None, "R/a.R": "library(sf)\nx <- 1\ny <- 2\nz <- 4\n"},
+         "major", "new_library", {"sf"}),
+    Case("an example of a library that becomes a part of it",
+         {"setup.py": "", "examples/e.py": "import polars\n", "shop/__init__.py": ""},
+         {"examples/e.py": None, "shop/e.py": "import polars\n"}, "major", "new_library", {"polars"}),
+    Case("a text that becomes a script", {"fit.py.txt": "import polars\n"},
+         {"fit.py.txt": None, "fit.py": "import polars\n"}, "major", "new_library", {"polars"}),
+    Case("code that only moves", {"a.py": "import polars\nimport b\nimport csv\n", "b.py": ""},
+         {"a.py": None, "lib/a.py": "import polars\nimport b\nimport csv\n"}, "minor", "rename_move"),
+    Case("a test that becomes code and asks for nothing new",
+         {"tests/test_a.py": "import numpy\nimport shop.b\n", "shop/b.py": "import numpy\n"},
+         {"tests/test_a.py": None, "shop/a.py": "import numpy\nimport shop.b\n"}, "minor", "rename_move"),
+    Case("copied code of others asks for more", {"a.py": ""}, {"third_party/wave/__init__.py": "import duckdb\n"},
+         "minor", "vendored"),
+    Case("relative import", {"shop/__init__.py": "", "shop/a.py": "x = 1\n"},
+         {"shop/a.py": "from . import b\nfrom ..other.c import d\nx = 1\n"}, "minor", "import_of_own_package"),
 ]  # fmt: skip
 
 
@@ -298,6 +317,13 @@ def test_evidence_names_rule_file_line_and_both_values(git_repo: GitRepo) -> Non
     (one,) = judge(git_repo, case).evidence
     assert (one.path, one.line, one.subject, one.old, one.new) == ("conf/params.yaml", 3, "train.lr", "0.1", "0.2")
     assert (one.rule, one.level) == ("parameters", "minor")
+
+
+@pytest.mark.acceptance("CHG-C1")
+def test_imports_that_no_library_brings_name_their_line(git_repo: GitRepo) -> None:
+    case = Case("", {"shop/a.py": "x = 1\n"}, {"shop/a.py": "# first\nimport csv\nfrom .b import c\nx = 1\n"}, "", "")
+    found = {one.rule: (one.line, one.subject) for one in judge(git_repo, case).evidence if one.kind == "import"}
+    assert found == {"standard-library-import": (2, "csv"), "own-import": (3, ".b")}
 
 
 def test_a_runtime_and_system_packages_are_told_with_both_versions(git_repo: GitRepo) -> None:

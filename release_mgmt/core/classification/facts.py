@@ -50,10 +50,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What the code of one file asks for; ``unreadable`` says why nothing is known."""
+    """What the code of one file asks for; ``unreadable`` says why nothing is known.
+
+    ``familiar`` is what it imports that no library brings, each with its first line: modules of the standard library,
+    and the project's own by relative imports, with their dots.
+    """
 
     asked: tuple[Asked, ...] = ()
-    standard: frozenset[str] = frozenset()
+    familiar: tuple[tuple[str, int], ...] = ()
     unreadable: str | None = None
 
 
@@ -81,10 +85,10 @@ def file_facts(path: str, data: bytes) -> FileFacts:
     if language != "notebook" and len(data) > CODE_BYTES:
         return FileFacts(unreadable=f"larger than {CODE_BYTES:,} bytes")
     try:
-        standard: frozenset[str] = frozenset()
+        familiar: tuple[tuple[str, int], ...] = ()
         if language == "python":
             imports = (*find_imports(data), *find_calls(data))
-            standard = frozenset(one.top for one in imports if not one.level and one.top in STANDARD)
+            familiar = _familiar(imports)
             found = _python(imports)
             if b"MAGIC" in data:
                 found.extend(_databricks(data))
@@ -98,7 +102,7 @@ def file_facts(path: str, data: bytes) -> FileFacts:
             found = _document(decode(data))
     except Unreadable as error:
         return FileFacts(unreadable=error.message)
-    return FileFacts(tuple(dict.fromkeys(found)), standard)
+    return FileFacts(tuple(dict.fromkeys(found)), familiar)
 
 
 # Modules whose parts are distributions of their own (`google.cloud`), so that `from google.cloud import storage`
@@ -108,6 +112,19 @@ _SHARED = frozenset(
     for parts in (name.split(".") for name in distributions.IMPORTS)
     for length in range(1, len(parts))
 )
+
+
+def _familiar(imports: tuple[Import, ...]) -> tuple[tuple[str, int], ...]:
+    found: dict[str, int] = {}
+    for one in imports:
+        if one.level:
+            dots = "." * one.level
+            names = (f"{dots}{one.module}",) if one.module else tuple(f"{dots}{name}" for name in one.names)
+        else:
+            names = (one.top,) if one.top in STANDARD else ()
+        for name in names:
+            found.setdefault(sys.intern(name), one.line)
+    return tuple(found.items())
 
 
 def _python(imports: tuple[Import, ...]) -> list[Asked]:

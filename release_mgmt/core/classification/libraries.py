@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from release_mgmt.core.classification.change import ChangeInput
+from release_mgmt.core.classification.change import ChangedFile, ChangeInput
 from release_mgmt.core.classification.fact import Fact
-from release_mgmt.core.classification.facts import Asked, FileFacts
+from release_mgmt.core.classification.facts import Asked, FileFacts, language_of
 from release_mgmt.core.classification.rules import Rules
 from release_mgmt.core.classification.scope import Purpose, counts_at_run_time, purpose
 from release_mgmt.core.classification.tree import BINDING, Blob, Tree, name_of, wanted
@@ -32,8 +32,8 @@ def facts(change: ChangeInput, tree: Tree, rules: Rules, read: ReadBlob, include
         for one in change.files
         if one.new_path and one.old_path in tree.files
     }
-    had_standard = {
-        one.new_path: tree.files[one.old_path].facts.standard for one in change.files if one.old_path in tree.files
+    had_familiar = {
+        one.new_path: tree.files[one.old_path].facts.familiar for one in change.files if one.old_path in tree.files
     }
     undo: list[tuple[str, Blob | None]] = []
     try:
@@ -42,14 +42,23 @@ def facts(change: ChangeInput, tree: Tree, rules: Rules, read: ReadBlob, include
         for path, found in new.items():
             if found.unreadable:
                 yield Fact("unreadable", path, None, path, None, found.unreadable, "unreadable")
-            for name in sorted(found.standard - had_standard.get(path, frozenset()) - {"__future__", "typing"}):
-                yield Fact("import_stdlib", path, None, name, None, name, "import")
+            yield from _familiar(path, found, had_familiar.get(path, ()))
         after = tree.needed
         yield from _manifests(before, after, used, rules)
         yield from _code(change, had, new, tree, before, after, used, rules)
     finally:
         for path, earlier in reversed(undo):
             _put(tree, path, earlier)
+
+
+def _familiar(path: str, found: FileFacts, had: tuple[tuple[str, int], ...]) -> Iterator[Fact]:
+    """What a file newly imports of the standard library and, relative to itself, of its own package."""
+    known = {name for name, _ in had} | {"__future__", "typing"}
+    for name, line in sorted(found.familiar):
+        if name not in known:
+            yield Fact(
+                "import_own" if name.startswith(".") else "import_stdlib", path, line, name, None, name, "import"
+            )
 
 
 def _put(tree: Tree, path: str, blob: Blob | None) -> None:
@@ -60,7 +69,8 @@ def _put(tree: Tree, path: str, blob: Blob | None) -> None:
 
 
 def _move(change: ChangeInput, tree: Tree, read: ReadBlob, undo: list[tuple[str, Blob | None]]) -> dict[str, FileFacts]:
-    """Move ``tree`` over ``change``, noting the way back; the facts of the code that is new or edited."""
+    """Move ``tree`` over ``change``, noting the way back; the facts of the code that is new, edited or newly run."""
+    library = tree.is_library
     moves: list[tuple[str, Blob | None]] = []
     new: dict[str, FileFacts] = {}
     for one in change.files:
@@ -71,16 +81,26 @@ def _move(change: ChangeInput, tree: Tree, read: ReadBlob, undo: list[tuple[str,
             moves.append((one.old_path, None))
         if one.same and one.new_path and earlier is not None and earlier.manifest is None:
             moves.append((one.new_path, earlier))
+            if _enters(one, library):
+                new[one.new_path] = earlier.facts
         elif one.new_path and (one.new is not None or one.told is not None) and wanted(one.new_path):
             blob = read(one.new_path, one.new or b"")
             moves.append((one.new_path, blob))
-            if not one.same:
+            if not one.same or _enters(one, library):
                 new[one.new_path] = blob.facts
     moves.sort(key=lambda move: move[1] is not None)  # first what goes, in case a path changes hands
     for path, after in moves:
         undo.append((path, tree.files.get(path)))
         _put(tree, path, after)
     return new
+
+
+def _enters(one: ChangedFile, library: bool) -> bool:
+    """Whether a file that moved becomes run-time code by its new path (a test, a document, a text that nobody ran)."""
+    old, new = one.old_path, one.new_path
+    if not old or not new or old == new or not counts_at_run_time(new, library):
+        return False
+    return not counts_at_run_time(old, library) or language_of(old) is None
 
 
 def follow(tree: Tree, include: Include, undo: list[tuple[str, Blob | None]]) -> None:
@@ -177,15 +197,19 @@ def _code(
     told: set[Identity] = {who for who in after.runtime if who not in before.runtime}
     noted: set[tuple[str, Identity]] = set()
     gone = _gone_modules(change)
+    entered = {one.new_path for one in change.files if _enters(one, tree.is_library)}
     for path, found in new.items():
         run_time = counts_at_run_time(path, tree.is_library)
         old = had.get(path, {})
         for asked in found.asked:
             earlier = old.get((asked.how, asked.name))
             name, ecosystem, who = name_of(asked)
-            if (earlier is not None and (earlier in BINDING or asked.guard not in BINDING)) or who in told:
+            held = earlier is not None and (earlier in BINDING or asked.guard not in BINDING)
+            if (held and path not in entered) or who in told:
                 continue
             if tree.is_own(asked, path, who) or (asked.how == "python" and _was_own(asked.name, who, gone, after)):
+                if held:
+                    continue  # only its place is new
                 fact = "import_own"
             elif who not in used and who not in before.runtime:
                 fact = _import_fact(asked, path, run_time, who, tree, before, after, rules, name)
@@ -196,6 +220,10 @@ def _code(
             if (fact, who) not in noted:
                 noted.add((fact, who))
                 yield Fact(fact, path, asked.line, name, None, asked.name, "import", ecosystem)
+
+
+# What an import says that needs nothing at run time, where the file is not code of the project.
+_ASIDE = {Purpose.DOCUMENTATION: "documentation", Purpose.VENDORED: "vendored"}
 
 
 def _import_fact(
@@ -210,7 +238,7 @@ def _import_fact(
     name: str,
 ) -> str:
     if asked.guard is Guard.TYPING or not run_time or rules.is_development_tool(name):
-        return "library_development" if purpose(path) is not Purpose.DOCUMENTATION else "documentation"
+        return _ASIDE.get(purpose(path), "library_development")
     if asked.guard not in BINDING or after.best(who) is Group.OPTIONAL:
         return "library_optional"
     if asked.guard is Guard.LAZY and who in tree.commented:
