@@ -51,11 +51,14 @@ def hindrance(
         left = subtract((start, window.end), [(each.start, each.end) for each in chosen])
         longest = max((end - begin for begin, end in left), default=_NONE)
         if longest <= _NONE or longest < window.min_duration:
-            name = next(each.freeze.id for each in chosen if hard or not each.freeze.hard)
-            return ("freeze" if hard else "soft_freeze"), name
-        if longest < need:
-            return "exceeds_window", window.key
+            return ("freeze" if hard else "soft_freeze"), _first_of(chosen, hard=hard)
+        if longest < need:  # a soft freeze that leaves too little can be acknowledged as one that leaves nothing
+            return ("exceeds_window", window.key) if hard else ("soft_freeze", _first_of(chosen, hard=False))
     return None
+
+
+def _first_of(chosen: Sequence[FreezePeriod], *, hard: bool) -> str:
+    return next(each.freeze.id for each in chosen if hard or not each.freeze.hard)
 
 
 def _meet(period: FreezePeriod, window: Window) -> bool:

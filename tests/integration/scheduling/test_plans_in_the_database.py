@@ -188,3 +188,19 @@ def test_what_a_window_takes_and_holds_follows_also_when_nothing_moves(planned: 
         placing.move(planned, OPERATOR, NOW, "m3", W1, reason="as soon as it can", override=True)
     assert {"dependency", "capacity"} <= {each["code"] for each in full.value.details["checks"]}
     assert where(planned) == before
+
+
+@pytest.mark.acceptance("SCH-F6")
+def test_a_manager_may_put_a_long_change_into_a_window_that_a_soft_freeze_shortens(one_store: Store):
+    seed(one_store, "m1")
+    apply(one_store)
+    terms.put_terms(one_store, OPERATOR, NOW, "m1", minutes=180)
+    evening = {"id": "S", "start": "2026-12-01T20:00", "end": "2026-12-02T00:00", "hard": False, "reason": "books"}
+    apply(one_store, freezes=[evening])
+    with pytest.raises(Conflict) as asked:
+        placing.move(one_store, OPERATOR, NOW, "m1", W2, reason="the customer waits")
+    assert [(each["code"], each["ref"]) for each in asked.value.details["checks"]] == [("soft_freeze", "S")]
+    placing.move(one_store, OPERATOR, NOW, "m1", W2, reason="the customer waits", override=True)
+    assert where(one_store) == {"m1": W2}
+    apply(one_store, freezes=[evening | {"hard": True}])
+    assert where(one_store) == {"m1": W3}

@@ -134,6 +134,16 @@ def test_drafts_do_not_enter_a_soft_freeze_by_themselves():
     assert [(each.code, each.ref) for each in made.placements[0].reasons] == [("soft_freeze", "S")]
 
 
+@pytest.mark.acceptance("SCH-F6")
+def test_a_soft_freeze_that_leaves_too_little_for_a_change_is_told_as_one():
+    """It takes three of the window's four hours; a manager may acknowledge it, a hard one could not be."""
+    long = change("m1", duration=timedelta(hours=3))
+    for hard, reason in ((False, ("soft_freeze", "S")), (True, ("exceeds_window", W1))):
+        made = make([long], frozen(freeze("2026-11-24T20:00", "2026-11-25T00:00", id="S", hard=hard)))
+        assert where(made) == {"m1": W2}
+        assert [(each.code, each.ref) for each in made.placements[0].reasons] == [reason]
+
+
 @pytest.mark.acceptance("SCH-F5")
 def test_a_freeze_holds_its_scope_only_and_exempts_only_whole_changes():
     day = (date(2026, 11, 24), date(2026, 11, 24))
