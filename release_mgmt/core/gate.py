@@ -238,10 +238,13 @@ def _slot(question: Question, subject: Subject, at: datetime) -> list[GateReason
     if own is not None and own.contains(at):
         return _fits(question, subject, own, at)
     other = next((each for each in question.windows if each.contains(at)), None)
-    if other is None and own is None:
+    if other is None and own is None and subject.window is None:
         return [_outside(question, at)]
-    if own is None:
+    if own is None and subject.window is None:
         return [GateReason("not_its_window", "", "A window is open, but the plan has no window for this change.")]
+    if own is None:
+        code = "not_its_window" if other is not None else "outside_window"
+        return [GateReason(code, subject.window or "", f"Its window was {subject.window}.")]
     until = own.start if own.start > at else None
     tense = "is" if until else "was"
     code = "not_its_window" if other is not None else "outside_window"

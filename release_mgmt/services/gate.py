@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.orm import Session
@@ -16,7 +15,7 @@ from release_mgmt.core.errors import Conflict, FieldError, InvalidInput, NotFoun
 from release_mgmt.core.gate import Decision, GateReason, Question, Subject, decide
 from release_mgmt.core.messages import Kind
 from release_mgmt.core.permissions import Action, Actor, require
-from release_mgmt.core.windows import FreezePeriod, Policy, ReleaseCalendar, Target, Window, expand, matches, periods
+from release_mgmt.core.windows import Policy, ReleaseCalendar, Target, around, matches
 from release_mgmt.services import Store, approvals, breakglass, calendar_rows, outbox, secret, visibility
 from release_mgmt.services.candidates import DONE, GONE
 from release_mgmt.store.models.people import Team
@@ -33,7 +32,6 @@ from release_mgmt.store.models.scheduling import (
 
 MOST_TARGETS = 50
 _EARLIEST, _LATEST = 1971, 2199
-_BEFORE, _AFTER = timedelta(days=40), timedelta(days=400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +242,9 @@ def _question(
     known = calendar.known_environments()
     if known and asked.environment not in known:
         raise InvalidInput.at("environment", "is not known in this calendar", ", ".join(sorted(known)))
-    windows, freezes = _span(calendar, at.astimezone(UTC).date())
+    own = placement.starts_at if placement is not None and placement.window else None
+    asked_days = [each.astimezone(UTC).date() for each in (at, own) if each is not None]
+    windows, freezes = around(calendar, min(asked_days), max(asked_days))
     level = Level(change.level) if change is not None and change.level else asked.level
     if change is not None and level is None:
         level = Level.MAJOR  # nobody judged it yet: fail closed
@@ -259,14 +259,6 @@ def _question(
         assert level is not None
         subject = _subject(session, asked, change, target, calendar, placement, now, votes)
     return Question(target, calendar.outside(target), windows, freezes, scheduled, subject), row
-
-
-@lru_cache(maxsize=64)
-def _span(calendar: ReleaseCalendar, day: date) -> tuple[tuple[Window, ...], tuple[FreezePeriod, ...]]:
-    """The windows and freezes about a day, well past it; the same calendar is asked again and again."""
-    midnight = datetime.combine(day, time(), UTC)
-    since, until = midnight - _BEFORE, midnight + _AFTER
-    return expand(calendar, since, until).windows, tuple(periods(calendar.freezes, since, until))
 
 
 def _subject(

@@ -31,6 +31,7 @@ from release_mgmt.core.windows.model import (
     window_key,
 )
 from release_mgmt.core.windows.occurrences import Occurrences, expand, original_starts, shortest_distance
+from release_mgmt.core.windows.reach import around
 from release_mgmt.core.windows.recurrence import Rule, parse
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "Window",
     "WindowSeries",
     "ZoneOf",
+    "around",
     "expand",
     "in_scope",
     "matches",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
 
 from release_mgmt.core.errors import Conflict, InvalidInput, NotFound
+from release_mgmt.core.gate import Decision
 from release_mgmt.services import calendars, gate, leases, placing, plans, repositories, stages, windows
 from release_mgmt.services.gate import Asked
 from release_mgmt.store.models.repositories import Change, Release, Repository
-from release_mgmt.store.models.scheduling import DependencyRow, GateDecisionRow, PlanRow
+from release_mgmt.store.models.scheduling import ChangeTerms, DependencyRow, GateDecisionRow, PlanRow
 from release_mgmt.store.session import Store
 from tests.integration.scheduling.builders import NOW, OPERATOR, apply, at, document, freeze, seed, where
 
@@ -301,3 +302,53 @@ def test_a_freeze_follows_the_repository_that_it_names_to_its_new_name(planned: 
     plans.replan(planned, OPERATOR, NOW, "releases")
     assert where(planned) == before
     assert [each.version for each in calendars.versions(planned, OPERATOR, "releases")] == [3, 2, 1]
+
+
+@pytest.mark.acceptance("SCH-G1")
+def test_a_change_is_told_of_its_own_window_however_far_it_is_from_the_instant(one_store: Store):
+    """Asked two years before, or long after: it has a window, and it is that one that is named."""
+    seed(one_store, "m1 m2")
+    with one_store.write() as session:
+        session.add(ChangeTerms(change_id="m2", earliest=at("2028-05-01T00:00"), updated_at=NOW, version=1))
+    apply(one_store, horizon_days=1000)
+    far, near = "w@2028-05-02T18:00", "w@2026-11-24T18:00"
+
+    def asked(change: str, when: datetime) -> Decision:
+        return gate.ask(one_store, OPERATOR, NOW, [Asked("pricing", "prod", change)], at=when).decision
+
+    for change, window, when, code in (
+        ("m2", far, NOW, "outside_window"),
+        ("m2", far, IN_W1, "not_its_window"),
+        ("m1", near, at("2028-05-02T17:00"), "not_its_window"),
+        ("m1", near, at("2028-05-02T07:00"), "outside_window"),
+    ):
+        found = asked(change, when)
+        assert [(each.code, each.ref) for each in found.reasons] == [(code, window)]
+        assert window in found.reasons[0].message
+        assert found.next_allow == (at("2028-05-02T16:00") if change == "m2" else None)
+    assert asked("m2", at("2028-05-02T16:00")).decision == "allow"
+
+
+@pytest.mark.acceptance("SCH-F3")
+def test_the_next_window_of_a_rare_series_is_known_with_the_freezes_before_it(one_store: Store):
+    seed(one_store, "m1")
+    leap = {"id": "leap", "start": "2028-02-29T18:00", "end": "2028-02-29T22:00", "environments": ["staging"],
+            "rrule": "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29"}  # fmt: skip
+    apply(one_store, series=[*SERIES, leap])
+
+    def following() -> tuple[str, datetime | None]:
+        found = gate.ask(one_store, OPERATOR, NOW, [Asked("pricing", "staging")]).decision
+        return found.reasons[0].ref, found.next_allow
+
+    assert following() == ("leap@2028-02-29T18:00", at("2028-02-29T17:00"))
+    apply(one_store, series=[*SERIES, leap], freezes=[freeze("F", "2028-02-29")])
+    assert following() == ("leap@2028-02-29T18:00", at("2032-02-29T17:00"))
+
+
+@pytest.mark.acceptance("SCH-F3")
+def test_the_next_window_after_a_freeze_of_years_is_known(one_store: Store):
+    seed(one_store, "m1")
+    apply(one_store, freezes=[freeze("F", "2026-11-01", "2028-10-31"), freeze("G", "2028-11-01", "2028-11-13")])
+    found = gate.ask(one_store, OPERATOR, NOW, [Asked("pricing", "prod")]).decision
+    assert found.next_transition == at("2028-11-13T23:00")
+    assert found.next_allow == at("2028-11-14T17:00")
