@@ -76,6 +76,8 @@ class Document:
             entry |= {"hard": True, "reason": one_line(reason or text, 500)}
             entry |= {"rrule": rule} if rule else {}
             self.freezes.append(entry)
+            if not told and not _FREEZE.search(text):
+                self.notes.append(f"{text}: lasts whole days and became a freeze; check that nothing goes out then")
         elif whole:
             raise InvalidInput.at("start", "a window needs times", "2026-11-24T18:00")
         else:

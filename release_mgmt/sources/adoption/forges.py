@@ -22,14 +22,7 @@ def forge_releases(text: str) -> OldTexts:
     Raises InvalidInput naming what is wrong.
     """
     bounded(text)
-    try:
-        data = json.loads(text.removeprefix("\ufeff"))
-    except ValueError as error:
-        raise InvalidInput.at("file", f"this is not JSON: {error}") from error
-    except RecursionError as error:
-        raise InvalidInput.at("file", "this JSON is nested too deeply") from error
-    if not isinstance(data, list):
-        raise InvalidInput.at("file", "must be a list of releases")
+    data = _lists(text.removeprefix("\ufeff"))
     if len(data) > MOST_RELEASES:
         raise TooLarge(f"The file holds {len(data):,} releases; {MOST_RELEASES:,} are allowed.")
     faults = [
@@ -49,9 +42,33 @@ def forge_releases(text: str) -> OldTexts:
     return OldTexts(tuple(found), notes.done())
 
 
+def _lists(text: str) -> list[Any]:
+    """The releases of one list, or of several as ``gh api --paginate`` gives them: in a row, or in a list."""
+    decoder, at, found = json.JSONDecoder(), 0, list[Any]()
+    text = text.strip()
+    try:
+        while True:
+            page, at = decoder.raw_decode(text, at)
+            if not isinstance(page, list):
+                raise InvalidInput.at("file", "must be a list of releases")
+            nested = page and all(isinstance(each, list) for each in page)
+            found += [one for each in page for one in each] if nested else page
+            while at < len(text) and text[at].isspace():
+                at += 1
+            if at >= len(text):
+                return found
+    except ValueError as error:
+        raise InvalidInput.at("file", f"this is not JSON: {error}") from error
+    except RecursionError as error:
+        raise InvalidInput.at("file", "this JSON is nested too deeply") from error
+
+
 def _release(item: dict[str, Any], notes: Notes) -> OldRelease:
     told = str(item.get("body") if item.get("body") is not None else item.get("description") or "")
     name = one_line(item["tag_name"], 120)
+    title = one_line(str(item.get("name") or ""), 80)
+    if title and name.lower().removeprefix("v") not in title.lower():
+        notes.add(f"{name}: its title {title!r} was left out")
     own = Notes()
     lines, read_on, changes = read(told, own), 0, Changes(own)
     for at, line in enumerate(lines):

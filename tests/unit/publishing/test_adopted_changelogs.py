@@ -278,6 +278,11 @@ def test_the_releases_of_forges() -> None:
         json.dumps([{"tag_name": "v2", "released_at": "2026-01-01T00:00:00.000Z", "description": "Plain words"}])
     ).releases
     assert gitlab.changes == (("", "Plain words"),)
-    for wrong in ("{", "{}", "[1]", '[{"tag_name": 1}]', "[" * 100_000):
+    pages = '[{"tag_name": "v2", "name": "Version 2"}]\n[{"tag_name": "v1", "name": "Spring"}]'
+    for form in (pages, pages.replace("\n", ""), f"[{pages.replace(chr(10), ',')}]"):
+        read = forge_releases(form)
+        assert [one.version for one in read.releases] == ["v2", "v1"]
+        assert read.notes == ("v1: its title 'Spring' was left out",)
+    for wrong in ("[] {", "[][", "{", "{}", "[1]", '[{"tag_name": 1}]', "[" * 100_000):
         with pytest.raises(InvalidInput):
             forge_releases(wrong)

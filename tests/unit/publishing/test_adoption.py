@@ -279,6 +279,15 @@ def test_tables_as_spreadsheets_write_them(text: str) -> None:
     assert starts(from_csv(text, name="x", time_zone="Europe/Berlin")) == ["11-24 17:00/19:00"]
 
 
+def test_whole_days_that_do_not_speak_of_a_freeze_are_told_to_be_one() -> None:
+    days = at(1, "Release day", ";VALUE=DATE:20261201", ";VALUE=DATE:20261202")
+    told = ("Release day: lasts whole days and became a freeze; check that nothing goes out then",)
+    assert from_ics(ics(days), name="x", time_zone="UTC").notes == told
+    assert from_csv("title,start,end\nRelease day,2026-12-01,2026-12-02\n", name="x", time_zone="UTC").notes == told
+    meant = "title,start,end,kind\nStocktaking,2026-12-01,2026-12-02,freeze\n"
+    assert from_csv(meant, name="x", time_zone="UTC").notes == ()
+
+
 def test_no_cell_of_a_table_is_lost_without_a_word() -> None:
     row = "A,2026-11-24 18:00,2026-11-24 20:00"
     made = from_csv(f"title,start,end,owner\n{row},ada\n", name="x", time_zone="Europe/Berlin")
