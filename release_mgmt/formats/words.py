@@ -122,6 +122,10 @@ class Words:
         """Names one after another, the last with "and"."""
         return format_list(list(items), locale=self._locale)
 
+    def choice(self, items: Iterable[str]) -> str:
+        """Names of which one suffices, the last with "or"."""
+        return format_list(list(items), style="or", locale=self._locale)
+
     def short_day(self, value: date, *, year: bool = False) -> str:
         """A date for tables, the year only when asked: ``Tue 24 Nov``, ``Di., 24. Nov.``."""
         return _short_day(value, year, self._locale)

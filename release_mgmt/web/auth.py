@@ -138,7 +138,16 @@ def recognise() -> None:
             raise Unauthenticated("This token is unknown, expired or revoked.", code="wrong_token")
         context.actor = actor
         return
-    cookie = request.cookies.get(cookie_name(context.settings))
+    _recognise_browser(request.cookies.get(cookie_name(context.settings)))
+
+
+def become(signed_in: SignedIn) -> None:
+    """Answer the present request as the one who just signed in."""
+    _recognise_browser(signed_in.cookie)
+
+
+def _recognise_browser(cookie: str | None) -> None:
+    origin = request.remote_addr
     found = actors.by_session(context.store, cookie, context.now, limits(context.settings), origin) if cookie else None
     if found is None:
         context.actor = ANONYMOUS.at(origin)

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import structlog
 from flask import Flask, Response, request
+from flask_wtf.csrf import CSRFError
 from marshmallow import Schema, ValidationError, fields
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
@@ -33,6 +34,8 @@ STATUS: dict[type[errors.ReleaseMgmtError], int] = {
     errors.Unavailable: 503,
     errors.BrokenInvariant: 500,
 }
+FORM_TOO_OLD = "form_too_old"
+"""The token of a form does not belong to this browser's session (any more)."""
 _MEMBERS = {"type", "title", "status", "detail", "instance", "code", "hint", "errors", "request_id"}
 MACHINE_PATHS = ("/api/", "/webhooks/", "/feeds/", "/healthz", "/readyz", "/metrics")
 
@@ -132,6 +135,8 @@ def register(app: Flask) -> None:
         code = HTTPStatus(error.code).phrase.lower().replace(" ", "_").replace("'", "")
         if error.code == 422:
             code = "invalid_input"
+        if isinstance(error, CSRFError):
+            code = FORM_TOO_OLD
         detail = "Some fields are wrong." if faults else error.description
         kept = {
             name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After", "WWW-Authenticate"}

@@ -175,6 +175,27 @@ def test_a_release_manager_freezes_a_day_after_seeing_what_it_hits(visitor: Visi
     assert "lifted" in told(page)
 
 
+def test_a_session_that_ends_while_one_writes_loses_nothing(visitor: Visit, site: Site) -> None:
+    """Without scripts: sign in where one is told of it, send what was typed, go on."""
+    window = visitor("ana", scripts=False)
+    page = window.visit(site.change("Round prices in the export"))
+    page.get_by_text("Note for the business").click()
+    page.get_by_label("What changes for them").fill("Cents are rounded,\nnot cut off.")
+    window.context.clear_cookies(name="release_mgmt")
+    page.get_by_role("button", name="Keep the note").click()
+    assert page.inner_text("h1") == "You are signed out"
+    window.complaints.clear()  # the browser tells of the 401 that was asked for
+    page.locator("summary", has_text="What you typed").click()
+    window.check("signed-out")
+    page.get_by_label("Login").fill("ana")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.locator("main").get_by_role("button", name="Sign in").click()
+    window.check("signed-in-again")
+    page.get_by_role("button", name="Send it again").click()
+    assert "The note is kept" in told(page)
+    assert "Cents are rounded" in page.inner_text("main")
+
+
 def test_the_calendar_turns_with_the_arrow_keys_and_keeps_its_place_in_the_address(visitor: Visit) -> None:
     page = visitor("ana").visit("/calendar")
     title = page.inner_text(".cal-bar h2")

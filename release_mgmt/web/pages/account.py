@@ -12,6 +12,7 @@ from release_mgmt.services import directory, people, signin, tokens
 from release_mgmt.web import auth
 from release_mgmt.web.auth import needs, safe_next
 from release_mgmt.web.context import context
+from release_mgmt.web.pages import kept
 from release_mgmt.web.pages.language import COOKIE, listing, say, term
 from release_mgmt.web.pages.sentences import again
 from release_mgmt.web.pages.site import blueprint, draw
@@ -39,18 +40,21 @@ def sign_in() -> str | Response:
     return _sign_in_page(target)
 
 
-def _sign_in_page(target: str, error: str | None = None, login: str = "") -> str:
+def ways_in(target: str) -> dict[str, object]:
+    """How one signs in here, and where one goes on to."""
     settings = context.settings
-    return draw(
-        "sign_in", target=target, error=error, login=login, local=settings.local_accounts,
-        single=settings.oidc_name if settings.oidc_issuer else None,
-    )  # fmt: skip
+    single = settings.oidc_name if settings.oidc_issuer else None
+    return {"target": target, "local": settings.local_accounts, "single": single}
+
+
+def _sign_in_page(target: str, error: str | None = None, login: str = "") -> str:
+    return draw("sign_in", error=error, login=login, kept=kept.of_sign_in(), **ways_in(target))
 
 
 @blueprint.post("/sign-in")
 @needs(Action.SIGN_IN)
 def sign_in_by_password() -> tuple[str, int] | Response:
-    """Sign in, then go where one wanted to."""
+    """Sign in, then go where one wanted to; a form that came along is shown, to be sent now."""
     if not context.settings.local_accounts:
         raise Forbidden("Passwords are not used here.", hint="Sign in with your organisation's account.")
     target, login = safe_next(request.form.get("next")), _text("login")
@@ -62,8 +66,13 @@ def sign_in_by_password() -> tuple[str, int] | Response:
     except (Unauthenticated, TooMany) as error:
         status = 401 if isinstance(error, Unauthenticated) else 429
         return _sign_in_page(target, again(error.message), login), status
-    answer = redirect(target, 303)
+    typed = kept.of_sign_in()
+    answer = Response() if typed else redirect(target, 303)
     auth.remember(answer, done)
+    if typed:
+        auth.become(done)
+        answer.mimetype = "text/html"
+        answer.set_data(draw("send_again", kept=typed))
     return answer
 
 

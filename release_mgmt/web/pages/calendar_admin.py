@@ -196,7 +196,7 @@ def _editor(
         version=version if version is not None else held.version if held else None,
         form={name: _at(document, path) for name, path in (_NUMBERS | _TEXTS | _SWITCHES).items()},
         looked=looked,
-        problem=forms.problem_of(error, say("This calendar cannot be used as it is")) if error else None,
+        problem=forms.problem_of(error, say("This calendar cannot be used as it is"), refilled=True) if error else None,
         errors=forms.errors_of(error),
         edits=edits,
         effects=effects,

@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 from werkzeug.wrappers import Response
 
 from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError, StaleVersion
+from release_mgmt.web.pages import kept
 from release_mgmt.web.pages.language import say
 from release_mgmt.web.pages.parts import Problem
 from release_mgmt.web.pages.sentences import again
@@ -50,8 +51,9 @@ def number(name: str) -> int | None:
     return int(given)
 
 
-def problem_of(error: ReleaseMgmtError, title: str | None = None) -> Problem:
-    """An error of ours as a panel above the form."""
+def problem_of(error: ReleaseMgmtError, title: str | None = None, *, refilled: bool = False) -> Problem:
+    """An error of ours as a panel above the form, with what was typed unless the form is ``refilled`` with it."""
+    sent = None if refilled else kept.of_request(status_of(error))
     faults = tuple((one.path, again(one.message)) for one in getattr(error, "errors", ()))
     tone = "warn" if isinstance(error, StaleVersion) else "stop"
     return Problem(
@@ -60,6 +62,7 @@ def problem_of(error: ReleaseMgmtError, title: str | None = None) -> Problem:
         again(error.hint) if error.hint else None,
         faults if len(faults) > 1 else (),
         tone="warn" if tone == "warn" else "stop",
+        typed=sent.typed if sent else (),
     )
 
 

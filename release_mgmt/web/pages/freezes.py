@@ -154,7 +154,7 @@ def _form_page(
         action=again or url_for("pages.save_freeze"),
         lift_action=url_for("pages.lift_freeze", calendar=slug, identity=identity) if editing else "",
         version=version,
-        problem=forms.problem_of(error, say("The freeze was not saved")) if error else None,
+        problem=forms.problem_of(error, say("The freeze was not saved"), refilled=True) if error else None,
         errors={**forms.errors_of(error), **({"start": e} if (e := forms.errors_of(error).get("days")) else {})},
         preview=seen,
         lifting=lifting,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import redirect, request
@@ -14,12 +15,13 @@ from release_mgmt.services.messages import targets
 from release_mgmt.services.messages.readers import mail_target
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
-from release_mgmt.web.pages import layout, sample
+from release_mgmt.web.pages import account, kept, layout, sample
 from release_mgmt.web.pages.language import COOKIE, mark, say
 from release_mgmt.web.pages.moment import zone_or_none
 from release_mgmt.web.pages.parts import Problem
 from release_mgmt.web.pages.sentences import again
 from release_mgmt.web.pages.site import blueprint, draw
+from release_mgmt.web.problems import FORM_TOO_OLD
 
 _YEAR = 365 * 86400
 _TITLES = {
@@ -33,6 +35,8 @@ _TITLES = {
     429: mark("Too many requests"),
     503: mark("It cannot be told now"),
 }
+_TOO_OLD = mark("You signed in or out since it was opened, so nothing was saved. Send it again if it is still right.")
+_SIGNED_OUT = mark("Your time here was over, so nothing was saved yet. Sign in, and what you typed can be sent.")
 
 
 @blueprint.get("/components")
@@ -86,14 +90,24 @@ def set_language() -> Response:
 
 
 def problem_page(problem: dict[str, Any]) -> str:
-    """An error as a page: what, why, what to do."""
-    status = int(problem["status"])
+    """An error as a page: what, why, what to do, and what was typed into the form that it answers."""
+    status, too_old = int(problem["status"]), problem["code"] == FORM_TOO_OLD
+    typed = kept.of_request(status, form_too_old=too_old)
+    asks = status == 401 and not context.actor.signed_in
     told = Problem(
         title=say(_TITLES.get(status, mark("Something went wrong") if status >= 500 else str(problem["title"]))),
         detail=again(str(problem.get("detail") or problem["title"])),
         hint=again(problem["hint"]) if problem.get("hint") else None,
         fields=tuple((one["path"], again(one["message"])) for one in problem.get("errors") or ()),
-        href=None if status == 401 else "/",
+        href=None if status == 401 or (typed and typed.again) else "/",
         action=say("To the first page"),
+        typed=typed.typed if typed else (),
     )
-    return draw("problem", status=status, told=told, request_id=problem.get("request_id"))
+    if too_old:
+        told = replace(told, title=say("This page is older than your sign-in"), detail=say(_TOO_OLD), tone="warn")
+    elif asks and typed:
+        told = replace(told, title=say("You are signed out"), detail=say(_SIGNED_OUT), hint=None, tone="warn")
+    return draw(
+        "problem", status=status, told=told, request_id=problem.get("request_id"), kept=typed,
+        sign_in=account.ways_in(typed.came_from if typed else "/") if asks else None,
+    )  # fmt: skip

@@ -250,6 +250,8 @@ class Problem:
     href: str | None = None
     action: str | None = None
     tone: Literal["stop", "warn", "note"] = "stop"
+    typed: tuple[tuple[str, str], ...] = ()
+    """What was typed into the form, to copy it from: field and value."""
 
 
 @dataclass(frozen=True, slots=True)

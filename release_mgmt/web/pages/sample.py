@@ -221,7 +221,11 @@ def everything() -> dict[str, object]:
                 (("freezes[0].end", "must be after the start"),),
             ),
             Problem(
-                "Somebody edited it in between", "Your text is kept below.", "Compare and save again.", tone="warn"
+                "Somebody edited it in between",
+                "Your text is kept below.",
+                "Compare and save again.",
+                tone="warn",
+                typed=(("text", "Prices follow the season from Monday on."),),
             ),
             Problem("This is a preview", "Nothing is written before you confirm.", tone="note"),
         ),

@@ -20,7 +20,7 @@ from release_mgmt.services import directory
 from release_mgmt.services.directory import Directory
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import refusals
-from release_mgmt.web.pages.language import listing, mark, say, term, words
+from release_mgmt.web.pages.language import mark, say, term, words
 
 FORMS = (
     # the gate
@@ -157,7 +157,7 @@ def _value(name: str, value: str, names: Directory | None) -> str:
     if name in {"role", "level"}:
         return term(value)
     if name == "roles":
-        return listing(term(each) for each in value.split(", "))
+        return words().choice(term(each) for each in value.split(", "))
     if name == "window":
         return _window(value)
     return again(value, names) if name == "first" else value
