@@ -7,8 +7,10 @@ not become one is told.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -21,6 +23,16 @@ from release_mgmt.sources.adoption import rules
 from release_mgmt.sources.adoption.document import Adopted, Document, bounded
 
 _TIMES = ("DTSTART", "DTEND", "RECURRENCE-ID", "EXDATE", "RDATE")
+
+
+@contextmanager
+def _readable(event: Any) -> Iterator[None]:
+    """What the library cannot read of an event it tells only when asked for it."""
+    try:
+        yield
+    except (AttributeError, ValueError, TypeError, OverflowError) as error:
+        told = one_line(str(error), 200)
+        raise InvalidInput.at(f"event {_title(event)}", f"its times cannot be read: {told}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +59,17 @@ def from_ics(content: bytes, *, name: str, time_zone: str) -> Adopted:
     made = _Reader(Document(name, time_zone), time_zone)
     for calendar in calendars:
         own = {str(each.get("TZID")) for each in calendar.walk("VTIMEZONE")}
-        changed = []
+        changed: list[tuple[tuple[bool, str], Any]] = []
         for event in calendar.walk("VEVENT"):
-            _check_zones(event, own)
-            if "RECURRENCE-ID" in event:
-                changed.append(event)
-            else:
-                made.whole(event)
-        for event in sorted(changed, key=made.order):
-            made.occurrence(event)
+            with _readable(event):
+                _check_zones(event, own)
+                if "RECURRENCE-ID" in event:
+                    changed.append((made.order(event), event))
+                else:
+                    made.whole(event)
+        for _, event in sorted(changed, key=itemgetter(0)):
+            with _readable(event):
+                made.occurrence(event)
     return made.document.done()
 
 
@@ -107,7 +121,9 @@ class _Reader:
             except InvalidInput as error:
                 self._note(title, f"has a rule that no calendar here can hold and was left out: {error.message}")
                 return
-        further = {self._local(at[0] if isinstance(at, tuple) else at): at for at in _dates(event, "RDATE")}
+        further = {
+            _like(self._local(at[0] if isinstance(at, tuple) else at), slot.start): at for at in _dates(event, "RDATE")
+        }
         for at in sorted(out & further.keys(), key=str):
             del further[at]
             out.discard(at)
@@ -223,13 +239,10 @@ class _Reader:
 
     def _slot(self, event: Any) -> _Slot | None:
         title = _title(event)
-        try:
-            start, end = event.start, event.end
-            first, last = self._local(start), self._local(end)
-            whole = not isinstance(first, datetime)
-            real = _real(start, end)
-        except (AttributeError, ValueError, TypeError, OverflowError, icalendar.InvalidCalendar) as error:
-            raise InvalidInput.at(f"event {title}", f"its times cannot be read: {error}") from error
+        start, end = event.start, event.end
+        first, last = self._local(start), self._local(end)
+        whole = not isinstance(first, datetime)
+        real = _real(start, end)
         if real < timedelta(0) or (real == timedelta(0) and not whole):
             self._note(title, "does not last and was left out")
             return None

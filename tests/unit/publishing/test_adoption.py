@@ -196,11 +196,12 @@ def test_a_change_from_one_occurrence_on_that_no_rule_says_is_told() -> None:
             (
                 at(1, "Release", f"{BERLIN}180000", f"{BERLIN}200000",
                    "RDATE;VALUE=PERIOD:20261126T170000Z/PT3H,20261127T170000Z/20261127T180000Z",
-                   "RDATE:20261128T170000Z,20261129T170000Z", "EXDATE:20261129T170000Z"),
+                   "RDATE:20261128T170000Z,20261129T170000Z", "EXDATE:20261129T170000Z",
+                   "RDATE;VALUE=DATE:20261201"),
                 at(1, "Release", ":20261130T170000Z", ":20261130T180000Z", "RECURRENCE-ID:20261128T170000Z"),
                 at(2, "Often", f"{BERLIN}180000", f"{BERLIN}180100", "RRULE:FREQ=HOURLY"),
             ),
-            ["11-24 17:00/19:00", "11-26 17:00/20:00", "11-27 17:00/18:00", "11-30 17:00/18:00"],
+            ["11-24 17:00/19:00", "11-26 17:00/20:00", "11-27 17:00/18:00", "11-30 17:00/18:00", "12-01 17:00/19:00"],
             ("Often: has a rule that no calendar here can hold and was left out: rrule: FREQ is HOURLY",),
         ),
         (
@@ -301,6 +302,17 @@ def test_no_cell_of_a_table_is_lost_without_a_word() -> None:
         from_csv(f"title,title,start,end\nB,{row}\n", name="x", time_zone="Europe/Berlin")
     with pytest.raises(InvalidInput, match=r"missing: title, start, end \(there are: titel, beginn\)"):
         from_csv("Titel;Beginn\nA;B\n", name="x", time_zone="Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["RECURRENCE-ID:xyz", "EXDATE:xyz", "RDATE:xyz", "DTEND:xyz", f"{FIRST}\n{FIRST}", "DTEND;VALUE=DATE:20261201"],
+)
+def test_an_event_that_cannot_be_read_is_named(line: str) -> None:
+    end = "" if "DTEND" in line else "DTEND:20261124T180000Z\n"
+    broken = f"UID:2\nSUMMARY:Broken\nDTSTART:20261124T170000Z\n{end}{line}"
+    with pytest.raises(InvalidInput, match=r"^event Broken: its times cannot be read: ."):
+        from_ics(ics(WEEKLY, broken), name="x", time_zone="UTC")
 
 
 def test_rules_of_exceptions_and_other_encodings_are_told() -> None:
