@@ -34,6 +34,8 @@ _FINAL = {"final", "ga", "release", "stable"}
 _STARTS = re.compile(r"(?<![a-zA-Z0-9])(?<!\d\.)[vV]?(?=[0-9])")
 _GLUED = re.compile(r"(?<=[a-zA-Z])(?=[0-9])")
 _GLUED_R = re.compile(r"[rR]\d")
+# A commit's abbreviated id, as build servers put it into tags, and no day with a letter after it.
+_HASH = re.compile(r"(\D*(?<![0-9a-zA-Z]))(?!(?:19|20)\d{6}(?:[a-z]\d{0,3})?\Z)([0-9a-f]{7,40})")
 _DECORATION = {"", "v", "r", "ver", "version", "rel", "release", "releases", "tag", "tags"}
 
 # Development, pre-release, final: the first part of the phase in the order.
@@ -152,8 +154,10 @@ def name_tags(tags: Iterable[str], repository: str) -> tuple[list[NamedVersion],
     """
     split: list[tuple[str, str, Version]] = []
     diagnostics: list[str] = []
+    tags = list(tags)
+    hashes = _hashes(tags)
     for tag in tags:
-        found = split_tag(tag)
+        found = None if tag in hashes else split_tag(tag)
         if found is None:
             diagnostics.append(f"tag {tag!r} names no version and was left out")
         else:
@@ -172,6 +176,22 @@ def name_tags(tags: Iterable[str], repository: str) -> tuple[list[NamedVersion],
         for tag, name, version in split
     ]
     return named, diagnostics
+
+
+def _hashes(tags: Iterable[str]) -> set[str]:
+    """The tags that name a commit by its id: some digits of one could be taken for a version.
+
+    One of digits alone is one where most that begin like it have letters too.
+    """
+    mixed: dict[str, list[str]] = {}
+    plain: dict[str, list[str]] = {}
+    for tag in tags:
+        found = _HASH.fullmatch(tag)
+        if found is not None:
+            of = plain if found[2].isdigit() else mixed
+            of.setdefault(found[1], []).append(tag)
+    also = [tag for before, same in plain.items() if len(mixed.get(before, ())) > len(same) for tag in same]
+    return {*also, *(tag for same in mixed.values() for tag in same)}
 
 
 def _undecorated(name: str) -> str:

@@ -112,6 +112,16 @@ def test_a_package_is_named_without_what_leads_to_the_version() -> None:
     assert [one.package for one in alone] == [None, None]
 
 
+@pytest.mark.acceptance("CHG-A6")
+def test_a_hash_is_no_version() -> None:
+    """Builds are tagged so; digits of an id look like numbers, an ``a`` after them like an alpha release."""
+    hashes = ["c-444467d0a", "c-abcdef5", "c-0004ac084", "1234567a", "c-010365002"]
+    versions = ["20240105a", "v20230401b2", "1.0.0+5114f85", "v1.1-abcdef1", "build-1234567", "2024.1", "20240105"]
+    named, diagnostics = name_tags([*hashes, *versions], "project")
+    assert [one.tag for one in named] == versions
+    assert diagnostics == [f"tag {tag!r} names no version and was left out" for tag in hashes]
+
+
 def test_newest_first_goes_by_package_then_version() -> None:
     """Those without a package come first."""
     named, _ = name_tags(["b-1.0", "b-2.0", "v1.0", "v10.0", "v9.0", "a-1", "a-2"], "x")
