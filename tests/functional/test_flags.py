@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
+from werkzeug.test import TestResponse
 
 from release_mgmt import clock
 from release_mgmt.core.permissions import Role, Via, trusted
@@ -20,6 +23,7 @@ from release_mgmt.store.models.scheduling import CalendarRow
 from release_mgmt.store.session import Store
 from tests.functional.conftest import client_as
 from tests.functional.test_approvals_api import Api
+from tests.support.waiting import LIMIT
 
 pytestmark = pytest.mark.acceptance("11.5")
 PATH = "/repositories/pricing/flags/ld-77"
@@ -65,6 +69,28 @@ def test_the_same_told_again_changes_nothing_and_another_telling_is_refused(api:
     assert rows(one_store) == before
     assert told(api, ON | {"on": False}, 409)["code"] == "flag_event_over"
     assert told(api, ON | {"on": False}, 201, "/repositories/pricing/flags/ld-78")["change"] != first["change"]
+
+
+def test_one_flag_switched_by_two_people_at_once_is_kept_once_and_the_other_is_told(api: Api, one_store: Store) -> None:
+    """One event told as on and as off in the same moment: one of them stands, whole, and nobody hears of an error."""
+    start = threading.Barrier(2)
+
+    def tell(on: bool) -> TestResponse:
+        start.wait(LIMIT)
+        return api.call("author", "PUT", PATH, ON | {"on": on})
+
+    with ThreadPoolExecutor(2) as both:
+        answers = list(both.map(tell, (True, False)))
+    assert sorted(one.status_code for one in answers) == [201, 409], [one.text for one in answers]
+    (lost,) = [one for one in answers if one.status_code == 409]
+    assert lost.json is not None
+    assert lost.json["code"] == "flag_event_over"
+    assert "id of its own" in lost.json["hint"]
+    word = "on" if answers[0].status_code == 201 else "off"
+    with one_store.read() as session:
+        assert session.scalars(select(Change.title).where(Change.kind == FLAG)).all() == [
+            f"Flag fraud-v2 switched {word}"
+        ]
 
 
 def test_a_planned_one_is_placed_approved_and_asked_about_like_any_change(api: Api) -> None:

@@ -33,6 +33,7 @@ from release_mgmt.sources.outgoing import held
 CONNECT, TIMEOUT = 5.0, 15.0  # seconds to connect, and between two bytes
 LONGEST = 60.0  # seconds for the whole exchange: well within the two minutes for which a delivery is claimed
 PREFIX = "whsec_"
+_ELSEWHERE = {301, 302, 303, 307, 308}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +136,10 @@ def _exchange(line: HTTPConnection, hook: Hook, address: Address, now: datetime)
         return Outcome(True, status)
     asked = retry_after(answer.headers.get("Retry-After"), now) if status in {429, 503} else None
     wait = timedelta(seconds=min(asked, 86400.0)) if asked is not None else None
-    return Outcome(
-        False, status, f"{address.host} answered {status}", final=status == 410, gone=status == 410, wait=wait
-    )
+    told = f"{address.host} answered {status}"
+    if status in _ELSEWHERE:
+        told += ": it leads elsewhere, and redirects are not followed; enter the address that it leads to"
+    return Outcome(False, status, told, final=status == 410, gone=status == 410, wait=wait)
 
 
 def _name(error: Exception) -> str:

@@ -220,6 +220,21 @@ def audit_rows(store: Store) -> int:
     return len(audit.search(store, OPERATOR, audit.Query(action="message.replay"))[0])
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed_and_says_what_to_do(receiver: Receiver, status: int) -> None:
+    """Nothing of the message reaches where it leads to, and the page tells who set it up why nothing arrives."""
+    other = Receiver()
+    try:
+        receiver.answer = lambda number: (status, {"Location": other.url})
+        outcome = hooks.post(hooks.Hook("m", receiver.url, b"{}", ()), NOW, HOSTS)
+        assert (outcome.taken, outcome.final, outcome.status) == (False, False, status), "it is tried again"
+        assert outcome.error is not None
+        assert "redirects are not followed; enter the address that it leads to" in outcome.error
+        assert other.asked == 0
+    finally:
+        other.stop()
+
+
 def test_after_a_rotation_both_secrets_hold_for_a_day(store: Store, receiver: Receiver) -> None:
     made = hook(store, receiver.url)
     fresh = targets.rotate(store, OPERATOR, NOW, made.id, OFFICE)

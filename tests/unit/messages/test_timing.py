@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,6 +62,26 @@ def test_two_digests_are_never_closer_than_a_day_and_none_is_left_out(preference
     second = next_digest(preference, first)
     days = 7 if preference.mode == "weekly" else 1
     assert abs(second - first - timedelta(days=days)) <= timedelta(hours=2)
+
+
+@pytest.mark.parametrize(
+    ("zone", "mornings"),
+    [
+        ("Europe/Berlin", ["2027-03-27T07:00", "2027-03-28T06:00", "2027-03-29T06:00"]),
+        ("Europe/Berlin", ["2027-10-30T06:00", "2027-10-31T07:00", "2027-11-01T07:00"]),
+        ("Pacific/Kiritimati", ["2027-03-26T18:00", "2027-03-27T18:00", "2027-03-28T18:00"]),
+        ("Pacific/Pago_Pago", ["2027-03-27T19:00", "2027-03-28T19:00", "2027-03-29T19:00"]),
+        ("Pacific/Chatham", ["2027-04-02T18:15", "2027-04-03T19:15", "2027-04-04T19:15"]),
+    ],
+)
+def test_a_digest_at_eight_on_days_the_clock_changes_and_at_the_ends_of_the_world(
+    zone: str, mornings: list[str]
+) -> None:
+    """Worked out by hand: one each morning at 08:00 on the wall, none twice and none left out."""
+    wanted = [datetime.fromisoformat(one).replace(tzinfo=UTC) for one in mornings]
+    reader = Preference("daily", zone, time(8))
+    assert next_digest(reader, wanted[0] - timedelta(seconds=1)) == wanted[0]
+    assert [next_digest(reader, one) for one in wanted[:-1]] == wanted[1:]
 
 
 def test_quiet_hours_over_midnight_in_the_night_the_clock_changes() -> None:
