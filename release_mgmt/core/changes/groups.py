@@ -357,9 +357,11 @@ class ChangeBook:
         found: dict[str, None] = {}
         for commit in reversed(own):
             found.setdefault(self.authors[commit])
+        helpers: dict[tuple[str, str], str] = {}
         for commit in reversed(commits):
             for name, email in self.facts[commit].co_authors:
-                found.setdefault(self._mailmap.name(name, email, self._names))
+                called = self._mailmap.name(name, email, self._names)
+                found.setdefault(helpers.setdefault((email, called.casefold()), called))
         return tuple(name for name in found if name and not is_bot(name))
 
     def _direct_key(self, commit: int) -> str:

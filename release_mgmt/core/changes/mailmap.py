@@ -30,6 +30,8 @@ class Mailmap:
         proper, other = self.entries.get((address, name.lower())) or self.entries.get((address, None)) or (None, None)
         if proper is not None:
             return proper
+        if not address:
+            return name  # many people sign without one
         return known.get((other or address).lower()) or known.get(address) or name
 
 

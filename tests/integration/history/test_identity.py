@@ -563,3 +563,12 @@ def test_co_authors_get_the_names_of_the_mailmap_as_authors_do(made: Builder, re
     )
     proper = [line.partition(" <")[0] for line in said.splitlines()]
     assert [name for name in proper if name != "f"] == ["Dee Proper", "Eve Proper", "Gus Proper", "Hal", "Ida"]
+
+
+@pytest.mark.acceptance("CHG-D10")
+def test_one_address_is_one_co_author_and_no_address_is_nobody_in_particular(made: Builder, read: Read) -> None:
+    """Whose name is written in two cases is named once; without an address everybody is who they say."""
+    signed = ("Dora <dora@x>", "dora <DORA@x>", "Eve <>", "Fay <>")
+    one = made.commit("one", author="Nobody <>")
+    made.commit("two\n\n" + "\n".join(f"Co-authored-by: {who}" for who in signed), one, branch="main")
+    assert read(made)["unreleased"]["entries"][0]["authors"] == ["Ann Author", "Dora", "Eve", "Fay"]
