@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from release_mgmt.core.changes.groups import Change, ChangeBook
 from release_mgmt.core.changes.messages import Undo, title_key
 
-_QUOTED_NUMBER = re.compile(r"\(#(\d{1,9})\)\s*$")
+_QUOTED_NUMBER = re.compile(r"\s*\((pull request )?#(\d{1,9})\)\s*$")
 _LAYER = re.compile(r'^(?:\w+(?:\([^)]*\))?!?: *)?(?:Revert|Reapply|Reland) "(.*)"\s*(?:\(#\d+\))?\s*$', re.IGNORECASE)
 
 
@@ -97,7 +97,7 @@ class Reverts:
                 has_targets.add(change.newest)
             if link is not None:
                 shipped[change.newest] = link
-            elif not inside:
+            elif not inside and not self._of_a_part(undo, by_commit):
                 settled.diagnostics.append(
                     f"{self._book.graph.shas[change.newest]} takes back something that is not in its history: "
                     f"{change.title}"
@@ -140,6 +140,10 @@ class Reverts:
         settled.cancelled.reverse()
         settled.shown = [change for change in changes if change.commits[0] not in hidden]
         settled.links = {newest: link for newest, link in shipped.items() if newest not in hidden}
+
+    def _of_a_part(self, undo: Undo, by_commit: dict[int, Change]) -> bool:
+        """Whether a message names some commits of a change of the section only: both are shown then."""
+        return any(self._book.find(sha) in by_commit for sha in undo.shas)
 
     def _only_part(self, change: Change, target: Change) -> bool:
         """Whether the contents show that a revert of one commit leaves some of another in place."""
@@ -234,9 +238,10 @@ class Reverts:
         keys = (
             {title_key(f'Revert "{quoted}"'), title_key(f'Revert "{bare_title(quoted)}"')}
             if again
-            else {title_key(quoted)}
+            else {title_key(quoted[: number.start()] if number else quoted)}
         )
-        wanted = ("#", int(number[1])) if number and not again else None
+        space = "bitbucket" if number and number[1] else "#"
+        wanted = (space, int(number[2])) if number and not again else None
         for candidate in reversed(older):
             same_number = wanted is not None and candidate.number == wanted
             if same_number or title_key(candidate.title) in keys or (again and self._reverts(candidate, quoted)):

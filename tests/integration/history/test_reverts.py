@@ -124,3 +124,30 @@ def test_a_revert_of_two_commits_that_met_in_a_file_is_whole(tmp_path: Path, rea
 
     section = read(_twice(tmp_path, tell))["unreleased"]
     assert (titles(section), section["accounting"]["cancelled"]) == ([], 3)
+
+
+@pytest.mark.acceptance("CHG-B1")
+def test_bitbucket_quotes_the_request_in_the_title(made: Builder, read: Read) -> None:
+    """Its number is in the quoted words, and no sha anywhere."""
+    base = made.commit("base")
+    made.tag("v1.0", base)
+    work = made.commit("Merged in f (pull request #12)\n\nAdd f\n\nApproved-by: X", base)
+    made.commit('Merged in r (pull request #13)\n\nRevert "Add f (pull request #12)"', work, branch="main")
+    section = read(made)["unreleased"]
+    assert (titles(section), section["cancelled"]) == ([], [["bitbucket-12", "bitbucket-13"]])
+
+
+@pytest.mark.acceptance("CHG-B1")
+def test_a_revert_of_one_commit_of_a_request_is_not_said_to_have_no_target(tmp_path: Path, read: Read) -> None:
+    """It takes back a part, so both are shown; what it names is in the history."""
+
+    def tell(made: Builder, shas: dict[str, str]) -> None:
+        base = made.commit("base")
+        made.tag("v1.0", base)
+        two = made.commit("two", made.commit("one", base), mark="two")
+        merge = made.commit("Merge pull request #5 from x/y\n\nBoth", base, two)
+        made.commit(f'Revert "two"\n\nThis reverts commit {shas.get("two")}.', merge, branch="main")
+
+    document = read(_twice(tmp_path, tell))
+    assert titles(document["unreleased"]) == ['Revert "two"', "Both"]
+    assert document["diagnostics"] == []
