@@ -176,8 +176,8 @@ def test_a_release_manager_freezes_a_day_after_seeing_what_it_hits(visitor: Visi
 
 
 def test_a_session_that_ends_while_one_writes_loses_nothing(visitor: Visit, site: Site) -> None:
-    """Without scripts: sign in where one is told of it, send what was typed, go on."""
-    window = visitor("ana", scripts=False)
+    """One signs in where one is told of it, sends what was typed, and goes on."""
+    window = visitor("ana")
     page = window.visit(site.change("Round prices in the export"))
     page.get_by_text("Note for the business").click()
     page.get_by_label("What changes for them").fill("Cents are rounded,\nnot cut off.")
