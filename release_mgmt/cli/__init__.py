@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import gc
+import os
 import sys
 from importlib import import_module
 
@@ -73,6 +75,9 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="release-mgmt")
 def cli() -> None:
@@ -99,3 +104,9 @@ def main() -> None:
         cli()
     except ReleaseMgmtError as error:
         sys.exit(report(error))
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        click.echo(f"release-mgmt: nothing more can be written: {error.strerror}", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more at its end
+        sys.exit(1)

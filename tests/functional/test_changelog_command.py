@@ -101,6 +101,16 @@ def test_a_file_is_written_between_the_marks_only(project: Builder, tmp_path: Pa
     assert (refused.returncode, b"cannot be written: No such file" in refused.stderr) == (2, True)
 
 
+def test_a_full_disk_is_a_sentence(project: Builder) -> None:
+    command = [sys.executable, "-m", "release_mgmt", "changelog", "--repo", str(project.path), "--all", "--no-levels"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (
+        1,
+        b"release-mgmt: nothing more can be written: No space left on device\n",
+    )
+
+
 @pytest.mark.acceptance("CHG-A7")
 def test_refusals_exit_with_2_and_say_what_to_do(project: Builder, tmp_path: Path) -> None:
     """No repository, a shallow one, an unknown revision, an unknown package."""

@@ -6,6 +6,7 @@ not become one is told.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -53,7 +54,8 @@ def from_ics(content: bytes, *, name: str, time_zone: str) -> Adopted:
     except UnicodeDecodeError as error:  # the library would put question marks into titles
         raise InvalidInput.at("file", f"it is not UTF-8: {error.reason} at byte {error.start}", "UTF-8") from error
     try:
-        calendars = icalendar.Calendar.from_ical(content, multiple=True)
+        with warnings.catch_warnings(category=UserWarning, action="ignore"):  # it says that it guessed a zone
+            calendars = icalendar.Calendar.from_ical(content, multiple=True)
     except (ValueError, IndexError, KeyError) as error:
         raise InvalidInput.at("file", f"this is not an iCalendar file: {one_line(str(error), 200)}") from error
     made = _Reader(Document(name, time_zone), time_zone)
@@ -310,9 +312,15 @@ def _check_zones(event: Any, own: set[str]) -> None:
         values = event.get(part)
         for value in values if isinstance(values, list) else [values] if values is not None else []:
             name = getattr(value, "params", {}).get("TZID")
-            if name is None or str(name) in own or str(name) in available_timezones() or str(name) in WINDOWS_TO_OLSON:
+            if name is None or str(name) in own or _is_known(str(name)):
                 continue
             raise InvalidInput.at(
                 f"event {_title(event)}", f"the time zone {one_line(str(name), 60)!r} is not known",
                 "an IANA name, or a VTIMEZONE in the file",
             )  # fmt: skip
+
+
+def _is_known(name: str) -> bool:
+    """A zone that the library reads; ``/vendor/Europe/Berlin`` is one of another program's making (section 3.2.19)."""
+    ends = [name] if not name.startswith("/") else ["/".join(name.split("/")[at:]) for at in (-1, -2, -3)]
+    return name in WINDOWS_TO_OLSON or any(end in available_timezones() for end in ends)

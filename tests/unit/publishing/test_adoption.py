@@ -255,6 +255,8 @@ def test_zones_of_a_calendar_are_known_and_a_freeze_keeps_its_exceptions() -> No
     outlook = "UID:1\nSUMMARY:R\nDTSTART;TZID={0}:20261124T180000\nDTEND;TZID={0}:20261124T200000"
     made = from_ics(ics(outlook.format("Pacific Standard Time")), name="x", time_zone="Europe/Berlin")
     assert starts(made) == ["11-25 02:00/04:00"]
+    made = from_ics(ics(outlook.format("/vendor.example/Tzfile/Asia/Tokyo")), name="x", time_zone="Europe/Berlin")
+    assert starts(made) == ["11-24 09:00/11:00"]
     with pytest.raises(InvalidInput, match="'Middle-earth' is not known"):
         from_ics(ics(outlook.format("Middle-earth")), name="x", time_zone="Europe/Berlin")
     spared = "EXDATE;VALUE=DATE:20271224"
