@@ -127,11 +127,16 @@ def require(found: Standing) -> None:
     """Raise :class:`Conflict` with what to do unless ``found`` is exactly the code's schema."""
     if found.state == "newer":
         raise _newer(found)
+    if found.state == "empty":
+        raise Conflict(
+            "The database is empty.",
+            code="database_behind",
+            hint="Run `release-mgmt init` for a new installation (`release-mgmt db upgrade` makes the schema alone); "
+            "where an old one is looked for, `release-mgmt settings` tells (data_dir, database_url).",
+        )
     if found.state != "current":
         raise Conflict(
-            "The database is empty." if found.state == "empty" else "The database is behind this version.",
-            code="database_behind",
-            hint="Run `release-mgmt db upgrade`.",
+            "The database is behind this version.", code="database_behind", hint="Run `release-mgmt db upgrade`."
         )
 
 

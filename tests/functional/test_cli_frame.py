@@ -88,6 +88,10 @@ def test_database_that_is_behind_or_missing(run: Run, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'other.db'}"
     refused(run("repo", "list", RELEASE_MGMT_DATABASE_URL=url), "db upgrade")
     refused(run("serve", "--port", "0", RELEASE_MGMT_DATABASE_URL=url), "db upgrade")
+    refused(run("repo", "list"), "release-mgmt init", "release-mgmt settings")
+    refused(
+        run("calendar", "apply", "none.yaml", RELEASE_MGMT_DATABASE_URL=url), "no calendar file", "the path of a file"
+    )
     assert run("db", "upgrade", RELEASE_MGMT_DATABASE_URL=url).returncode == 0
     assert run("db", "current", RELEASE_MGMT_DATABASE_URL=url).returncode == 0
     assert run("db", "downgrade", "base", "--yes", RELEASE_MGMT_DATABASE_URL=url).stdout == "empty\n"

@@ -94,6 +94,8 @@ def read_file(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MOST_BYTES + 1)
     except FileNotFoundError as error:
-        raise NotFound(f"There is no calendar file {path}.", hint="pass --calendar FILE") from error
+        raise NotFound(
+            f"There is no calendar file {path}.", hint="give the path of a file with calendars (YAML)"
+        ) from error
     except OSError as error:
         raise InvalidInput.at(str(path), f"cannot be read: {error.strerror}") from error
