@@ -175,6 +175,22 @@ def test_a_release_manager_freezes_a_day_after_seeing_what_it_hits(visitor: Visi
     assert "lifted" in told(page)
 
 
+def test_a_title_written_from_right_to_left_ends_at_its_left(visitor: Visit) -> None:
+    """The exclamation mark of an Arabic title stands left of its first word, in a list of English ones."""
+    page = visitor("ana").visit("/changes")
+    first, last = page.evaluate(
+        """() => {
+            const text = document.querySelector("a.title").firstChild, range = document.createRange();
+            text.data = "تحديث النموذج!";
+            return [0, text.data.length - 1].map((at) => {
+                range.setStart(text, at); range.setEnd(text, at + 1);
+                return range.getBoundingClientRect().left;
+            });
+        }"""
+    )
+    assert last < first
+
+
 def test_a_session_that_ends_while_one_writes_loses_nothing(visitor: Visit, site: Site) -> None:
     """One signs in where one is told of it, sends what was typed, and goes on."""
     window = visitor("ana")
