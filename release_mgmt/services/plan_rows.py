@@ -165,7 +165,8 @@ def save_placements(
         if change in moved:
             origin = moved[change].origin
             found.origin = found.origin or (origin if origin != window else None)
-            found.requested_window = None
+            if origin != window:
+                found.requested_window = None
         if window is None:
             found.announced_at = found.announced_window = found.announced_start = None
         elif found.announced_at is not None or announce:

@@ -31,6 +31,7 @@ MESSAGES = {
     "unscheduled": "no window within the horizon takes it",
     "flag_switched": "a feature flag was switched outside a window of its own",
     "minor_lane": "minor changes are approved in advance, and it shipped outside that window",
+    "window_moved": "the window itself goes at another time",
     "tzdata": "the rules of the time zone changed",
     "other_calendar": "its repository goes by another calendar now, or by none",
 }

@@ -18,7 +18,8 @@ class Standing:
     """``index`` is the window's place among those still to come (None: it is gone); ``reasons`` force it out.
 
     ``movable``: the window is outside the notice period, so that a rule may move the change by itself.
-    ``conflict`` holds the reason that would force it out when it is not. ``shifted``: the window itself moved.
+    ``conflict`` holds the reason that would force it out when it is not. ``shifted``: the window itself moved, which
+    is a move of the date of what stays in it.
     """
 
     window: str
@@ -61,18 +62,20 @@ def standing(
     at = index.get(key)
     window = known.get(key)
     start = window.start if window is not None else announced.start if announced is not None else bounds.now
-    level = announced.level or candidate.level if announced is not None else candidate.level
+    # A level that was raised or lowered since: the shorter notice decides, or the next plan would see it otherwise.
+    level = Level.MINOR if announced is not None and announced.level is Level.MINOR else candidate.level
     movable = announced is None or _outside(start, window, level, candidate, bounds)
     reason = _what_forces(candidate, window, key in called_off, freezes, bounds)
+    there = announced is not None and (request is None or request.window == announced.window)
+    shifted = None
+    if announced is not None and there and window is not None and window.start != announced.start:
+        shifted = Reason(moved, key, key, key)
     if reason is None:
-        shifted = None
-        if announced is not None and request is None and window is not None and window.start != announced.start:
-            shifted = Reason(moved, key, key, key)
         return Standing(key, at, start, movable, shifted=shifted)
     reason = replace(reason, first=key, last=key)
     if movable or reason.code in {"outside_window", "notice", "level_not_taken"}:
-        return Standing(key, at, start, movable, (reason,))
-    return Standing(key, at, start, movable, conflict=reason)
+        return Standing(key, at, start, movable, (reason,), shifted=shifted)
+    return Standing(key, at, start, movable, conflict=reason, shifted=shifted)
 
 
 def _outside(start: datetime, window: Window | None, level: Level, candidate: Candidate, bounds: Bounds) -> bool:

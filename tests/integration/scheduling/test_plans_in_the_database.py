@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from release_mgmt.core.errors import Conflict, InvalidInput, StaleVersion
-from release_mgmt.services import calendars, placing, plans, terms, windows
+from release_mgmt.services import calendars, overrides, placing, plans, terms, windows
 from release_mgmt.store.models.publishing import FeedEventRow
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import DependencyRow, PlacementRow, PlanRow
@@ -204,3 +204,49 @@ def test_a_manager_may_put_a_long_change_into_a_window_that_a_soft_freeze_shorte
     assert where(one_store) == {"m1": W2}
     apply(one_store, freezes=[evening | {"hard": True}])
     assert where(one_store) == {"m1": W3}
+
+
+@pytest.mark.acceptance("SCH-S6")
+@pytest.mark.parametrize("kind", ["announced", "requested", "in conflict"])
+def test_a_window_that_moves_takes_its_changes_along_with_a_reason_however_they_came_there(one_store: Store, kind: str):
+    """By first fit, by a manager's choice, and when something else is wrong that a manager must look at."""
+    seed(one_store, "m1")
+    apply(one_store)
+    now = NOW
+    if kind == "requested":
+        placing.move(one_store, OPERATOR, NOW, "m1", W2, reason="the customer asks for it")
+    [before] = windows.of_change(one_store, OPERATOR, "m1")
+    assert before.start is not None
+    wrong = []
+    if kind == "in conflict":
+        now, wrong = before.start - timedelta(hours=20), [freeze("F", f"{before.start:%Y-%m-%d}")]
+    known = {each.id for each in windows.moves(one_store, OPERATOR)}
+    apply(one_store, now, time_zone="America/New_York", freezes=wrong)
+    [after] = windows.of_change(one_store, OPERATOR, "m1")
+    assert (after.window, after.start) == (before.window, before.start + timedelta(hours=6))
+    [moved] = [each for each in windows.moves(one_store, OPERATOR) if each.id not in known]
+    assert (moved.from_start, moved.to_start) == (before.start, after.start)
+    assert [(each["code"], each["message"]) for each in moved.reasons] == [
+        ("window_moved", f"{after.window}: the window itself goes at another time.")
+    ]
+    assert bool(after.conflicts) is (kind == "in conflict")
+    assert (after.why, after.requested_by is not None) == (
+        ("requested", True) if kind == "requested" else ("announced", False)
+    )
+    assert plans.replan(one_store, OPERATOR, now, "releases").hits == ()
+
+
+@pytest.mark.acceptance("SCH-S1")
+def test_a_lowered_level_is_looked_at_once(one_store: Store):
+    """The plan that follows at once is the same: what the shorter notice sets free moves then, and no plan later."""
+    seed(one_store, "M1")
+    apply(one_store)
+    assert where(one_store) == {"M1": W2}
+    near = at("2026-11-27T12:00")
+    [series] = document()["series"]
+    apply(one_store, near, series=[series | {"except": ["2026-12-01T18:00"]}])
+    assert windows.in_conflict(one_store, OPERATOR) != []
+    overrides.override(one_store, OPERATOR, near, "M1", "minor", "it is a parameter alone")
+    plans.replan(one_store, OPERATOR, near, "releases")
+    assert where(one_store) == {"M1": W3}
+    assert plans.replan(one_store, OPERATOR, near, "releases").hits == ()
