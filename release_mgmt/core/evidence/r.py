@@ -42,16 +42,17 @@ _ATTACH = re.compile(
 )
 _REACH = re.compile(r"(?<![\w.:$@])(" + _NAME + r"):::?(?=[A-Za-z.`\"'_%])")
 _VECTOR = re.compile(r"(?<![\w.])(" + r"[A-Za-z.][\w.]*+" + r")\s*(?:<-|=)\s*c\(")
+_SCALAR = re.compile(r"(?<![\w.])([A-Za-z.][\w.]*+)\s*(?:<-|=)\s*(?=[\"'])")
 _STRING = re.compile(r"\"([^\"\\\n]*)\"|'([^'\\\n]*)'")
 _ARGUMENT = re.compile(r"\s*(?:(\w[\w.]*)\s*=(?!=)\s*)?(.*)\Z", re.DOTALL)
 _PACKAGE = re.compile(_NAME + r"\Z")
 _SINGLE = frozenset(("library", "require", "requireNamespace", "loadNamespace", "attachNamespace"))
 _ASKING = frozenset(("requireNamespace", "check_installed", "is_installed"))
-_MANY = frozenset(("pkg_attach", "pkg_attach2", "pkg_load", "pkg_load2", "libraries", "packages", "p_load", "shelf"))
+_MANY = frozenset(("pkg_attach", "pkg_attach2", "pkg_load", "pkg_load2", "libraries", "packages", "p_load", "p_load_gh", "shelf"))
 CALLS = 5_000
 """Calls of one file that are read."""
 
-_HINTS = ("::", "library", "require", "amespace", "p_load", "shelf", "pkg_", "tar_option", "groundhog")
+_HINTS = ("::", "library", "require", "amespace", "p_load", "shelf", "pkg_", "tar_option", "groundhog", "use(")
 
 
 def find_uses(text: str, first_line: int = 1) -> tuple[Use, ...]:
@@ -124,20 +125,21 @@ def _attached(text: str, masked: str, match: re.Match[str]) -> Iterator[tuple[st
         for _, value in arguments:
             if not value.startswith(("./", "../")) and "/" not in value.partition("[")[0]:
                 yield from _named(value.partition("[")[0].strip())
+    elif call == "use" and not qualified.endswith(":"):  # base R 4.4
+        yield from _listed(next((value for key, value in arguments if key in (None, "package")), ""))
     elif call in ("from", "here", "into") and qualified.endswith("import::"):
         positional = [value for key, value in arguments if key in (None, ".from")]
         yield from _named(positional[0].strip("\"'") if positional else "")
 
 
 def _listed(text: str) -> Iterator[tuple[str, Guard]]:
-    """The names quoted in ``text``; of ``owner/name`` the name."""
+    """The names quoted in ``text``; of ``owner/name@revision`` the name."""
     for double, single in _STRING.findall(text):
-        yield from _named((double or single).rpartition("/")[2])
+        yield from _named((double or single).rpartition("/")[2].partition("@")[0])
 
 
 def _single(call: str, arguments: list[tuple[str | None, str]]) -> Iterator[tuple[str, Guard]]:
-    if any(key == "character.only" and value.strip().startswith("T") for key, value in arguments):
-        return
+    variable = any(key == "character.only" and value.strip().startswith("T") for key, value in arguments)
     guard = Guard.OPTIONAL if call in _ASKING else Guard.NONE
     for key, value in arguments[:1] if arguments and arguments[0][0] is None else arguments:
         if key not in (None, "package", "pkg", "x"):
@@ -145,6 +147,8 @@ def _single(call: str, arguments: list[tuple[str | None, str]]) -> Iterator[tupl
         quoted = _STRING.match(value)
         if quoted:
             yield from _named(quoted.group(1) or quoted.group(2) or "", guard)
+        elif variable:
+            return
         elif call in ("library", "require"):
             yield from _named(value.strip(), guard)
         elif call in _ASKING and value.startswith("c("):
@@ -186,7 +190,15 @@ def _arguments(text: str, masked: str, start: int, limit: int = 5_000) -> Iterat
 
 
 def _vectors(text: str, masked: str) -> Iterator[tuple[int, str, Guard]]:
-    """``pkgs <- c("a", "b")`` that is later given to ``library(..., character.only = TRUE)``."""
+    """``pkgs <- c("a", "b")`` or ``pkg <- "a"`` that is later given to ``library(..., character.only = TRUE)``, and
+    such a list that a loop or a function goes over at once."""
+    for match in islice(_SCALAR.finditer(masked), CALLS):
+        name = re.escape(match.group(1))
+        attach = rf"\b(?:library|require)\s*\(\s*(?:package\s*=\s*)?{name}\s*,[^()\n]*character\.only\s*=\s*T"
+        quoted = _STRING.match(text, match.end())
+        if quoted and re.search(attach, masked[match.end() : match.end() + 2_000]):
+            for package, guard in _named(quoted.group(1) or quoted.group(2) or ""):
+                yield match.start(), package, guard
     for match in _VECTOR.finditer(masked):
         name = match.group(1)
         users = rf"(?:apply|walk|map|for|Map)\w*\s*\(\s*(?:\w+\s+in\s+)?{re.escape(name)}\b"
@@ -196,7 +208,7 @@ def _vectors(text: str, masked: str) -> Iterator[tuple[int, str, Guard]]:
                 if quoted:
                     for package, guard in _named(quoted.group(1) or quoted.group(2) or ""):
                         yield match.start(), package, guard
-    for match in re.finditer(r"(?:apply|walk|map)\w*\s*\(\s*(?:X\s*=\s*)?c\(", masked):
+    for match in re.finditer(r"(?:(?:apply|walk|map)\w*\s*\(\s*(?:X\s*=\s*)?|\bfor\s*\(\s*[\w.]+\s+in\s+)c\(", masked):
         if re.search(r"\b(?:library|require)\b", masked[match.end() : match.end() + 5_000].partition("\n\n")[0]):
             for _, value in _arguments(text, masked, match.end()):
                 quoted = _STRING.fullmatch(value)

@@ -123,14 +123,18 @@ def _tools(tool: Mapping[str, Any], lines: dict[str, int]) -> Iterator[Requireme
 
 
 def pixi(root: Mapping[str, Any], lines: dict[str, int]) -> Iterator[Requirement]:
-    """The conda and pypi tables of a Pixi manifest, with its features."""
-    yield from named_table(table(root, "dependencies"), Group.RUNTIME, None, lines, "conda")
-    yield from named_table(table(root, "host-dependencies"), Group.BUILD, None, lines, "conda")
-    yield from named_table(table(root, "pypi-dependencies"), Group.RUNTIME, None, lines)
+    """The conda and pypi tables of a Pixi manifest, with those of its features and of single platforms."""
+    yield from _pixi(root, Group.RUNTIME, None, lines)
     for name, feature in table(root, "feature").items():
-        kind = group_of_name(name)
-        yield from named_table(table(feature, "dependencies"), kind, name, lines, "conda")
-        yield from named_table(table(feature, "pypi-dependencies"), kind, name, lines)
+        yield from _pixi(feature, group_of_name(name), name, lines)
+
+
+def _pixi(held: Any, group: Group, extra: str | None, lines: dict[str, int]) -> Iterator[Requirement]:
+    for one in (held, *table(held, "target").values()):
+        yield from named_table(table(one, "dependencies"), group, extra, lines, "conda")
+        yield from named_table(table(one, "pypi-dependencies"), group, extra, lines)
+        for name in ("host-dependencies", "build-dependencies"):
+            yield from named_table(table(one, name), Group.BUILD, extra, lines, "conda")
 
 
 def named_table(
