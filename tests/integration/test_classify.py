@@ -319,6 +319,36 @@ def test_evidence_names_rule_file_line_and_both_values(git_repo: GitRepo) -> Non
     assert (one.rule, one.level) == ("parameters", "minor")
 
 
+PROSE = "---\ntitle: a\nparams:\n  n: {n}\n---\n" + "text\n" * 20
+
+
+@pytest.mark.acceptance("CHG-C1")
+@pytest.mark.parametrize(
+    ("path", "before", "after", "expected"),
+    [
+        ("r.Rmd", PROSE.format(n=1) + "```{r}\nx <- 1\n```\n", PROSE.format(n=2) + "```{r}\nx <- 1\n```\n",
+         ("params.n", 4)),
+        ("r.Rmd", PROSE + "```{r}\nx <- 1\n```\n", PROSE + "more\n\n```{r}\nx <- 2\n```\n", ("x", 29)),
+        ("r.qmd", PROSE + "```{r}\na <- `r b`\n```\n```{python}\n\nx = 1\n```\n",
+         PROSE + "```{r}\na <- `r b`\n```\n```{python}\n\nx = 2\n```\n", ("x", 31)),
+        ("r.qmd", PROSE + "```{r, echo=TRUE}\nx <- 1\n```\n", PROSE + "```{r, echo=FALSE}\nx <- 1\n```\n",
+         ("chunk options", 26)),
+        ("a.ipynb", '{"cells": [\n{"cell_type": "code", "source": [\n"y = f(x)\\n",\n"n = 1"\n]}]}',
+         '{"cells": [\n{"cell_type": "code", "source": [\n"y = f(x)\\n",\n"n = 2"\n]}]}', ("n", 4)),
+        ("a.ipynb", '{"cells": [\n{"cell_type": "code", "source": ["n = 1"]}]}',
+         '{"cells": [\n{"cell_type": "code", "source": [\n"import shap\\n",\n"n = 1"]}]}', ("shap", 3)),
+        ("a.ipynb", '{"cells": [{"cell_type": "code", "source": "n = 1\\nm = 1"}]}',
+         '{"cells": [{"cell_type": "code", "source": "n = 1\\nm = 2"}]}', ("m", None)),
+        ("a.py", "x = f(1)\n\ny = g(x)\n", "x = f(1)\n\ny = h(x)\n", ("y = h ( x )", 3)),
+    ],
+)  # fmt: skip
+def test_the_line_is_that_of_the_file_whatever_holds_the_code(
+    git_repo: GitRepo, path: str, before: str, after: str, expected: tuple[str, int | None]
+) -> None:
+    verdict = judge(git_repo, Case("", {path: before}, {path: after}, "", ""))
+    assert expected in [(one.subject, one.line) for one in verdict.evidence]
+
+
 @pytest.mark.acceptance("CHG-C1")
 def test_imports_that_no_library_brings_name_their_line(git_repo: GitRepo) -> None:
     case = Case("", {"shop/a.py": "x = 1\n"}, {"shop/a.py": "# first\nimport csv\nfrom .b import c\nx = 1\n"}, "", "")

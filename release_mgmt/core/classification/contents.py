@@ -212,10 +212,18 @@ def _notebook(one: ChangedFile) -> Edit:
         return Edit(Weight.NONE)
     edit = Edit(Weight.DOCUMENTATION)
     for language in ("python", "r"):
-        edit = _heavier(edit, edits.compare(notebooks.code(old, language), notebooks.code(new, language), language))
+        code = notebooks.code(new, language)
+        found = edits.compare(notebooks.code(old, language), code, language)
+        edit = _heavier(edit, _in_file(found, notebooks.Places(one.new or b"", code)))
     if _rest(old) != _rest(new):
         edit = _heavier(edit, Edit(Weight.LOGIC))
     return edit
+
+
+def _in_file(edit: Edit, places: notebooks.Places) -> Edit:
+    """An edit of a notebook's code with the lines on which it stands in the file."""
+    moved = tuple(replace(item, line=places.line(item.line)) for item in edit.parameters[:SHOWN])
+    return replace(edit, parameters=moved + edit.parameters[SHOWN:], line=places.line(edit.line))
 
 
 def _rest(notebook: notebooks.Notebook) -> list[str]:
@@ -244,25 +252,23 @@ def _document(old: str, new: str) -> Edit:
         moved = configuration_changes(
             "front.yaml", front_old.group(1).encode("utf-8", "replace"), front_new.group(1).encode("utf-8", "replace")
         )
-        kept = tuple(one for one in moved if _RUNNING.match(one.key))
+        kept = tuple(replace(one, line=one.line and one.line + 1) for one in moved if _RUNNING.match(one.key))
         if kept:
             edit = Edit(Weight.PARAMETERS, kept)
     olds, news = r.chunks(old), r.chunks(new)
     for language in ("r", "python"):
-        before = "\n\n".join(one.code for one in olds if one.language == language)
-        after = "\n\n".join(one.code for one in news if one.language == language)
-        edit = _heavier(edit, edits.compare(before, after, language))
-    headers_old, headers_new = [one.header.strip() for one in olds], [one.header.strip() for one in news]
-    if headers_old != headers_new and len(headers_old) == len(headers_new):
-        changed = [(a, b) for a, b in zip(headers_old, headers_new, strict=True) if a != b]
-        edit = _heavier(
-            edit, Edit(Weight.PARAMETERS, tuple(ParameterChange("chunk options", a, b) for a, b in changed))
-        )
+        edit = _heavier(edit, edits.compare(r.in_place(olds, language), r.in_place(news, language), language))
+    if len(olds) == len(news):
+        pairs = ((a.header.strip(), b.header.strip(), b.line) for a, b in zip(olds, news, strict=True))
+        changed = tuple(ParameterChange("chunk options", a, b, line - 1) for a, b, line in pairs if a != b)
+        if changed:
+            edit = _heavier(edit, Edit(Weight.PARAMETERS, changed))
     return edit
 
 
 def _heavier(a: Edit, b: Edit) -> Edit:
-    return Edit(max(a.weight, b.weight), a.parameters + b.parameters, a.added + b.added, a.removed + b.removed)
+    return Edit(max(a.weight, b.weight), a.parameters + b.parameters, a.added + b.added, a.removed + b.removed,
+                a.line if a.added else b.line)  # fmt: skip
 
 
 _FACT_OF = {Weight.DOCUMENTATION: "documentation", Weight.TEXT: "text", Weight.LOGIC: "logic"}
@@ -275,7 +281,7 @@ def _told(one: ChangedFile, edit: Edit) -> Iterator[Fact]:
     if edit.weight in _FACT_OF:
         subject = edit.added[0] if edit.added and edit.weight is not Weight.DOCUMENTATION else path
         yield Fact(
-            _FACT_OF[edit.weight], path, None, subject[:120], edit.removed[0] if edit.removed else None,
+            _FACT_OF[edit.weight], path, edit.line, subject[:120], edit.removed[0] if edit.removed else None,
             edit.added[0] if edit.added else None, "code",
         )  # fmt: skip
     version = [item for item in edit.parameters if _is_version(item, path)]
@@ -310,7 +316,8 @@ def _parameter(path: str, item: ParameterChange, fact: str = "parameter") -> Fac
 # Files of configuration formats that describe a program rather than set its values.
 _PROGRAM = re.compile(
     r"(?:^|/)(?:docker-compose[^/]*|dvc|compose|Chart|values|serverless|template|kustomization|mkdocs|openapi[^/]*|swagger[^/]*"
-    r"|package-lock|composer|tsconfig|MLproject|dbt_project|schema|manifest|apigw[^/]*|skaffold|helmfile|playbook)\.(?:ya?ml|json)\Z"
+    r"|package-lock|composer|tsconfig|dbt_project|schema|manifest|apigw[^/]*|skaffold|helmfile|playbook)\.(?:ya?ml|json)\Z"
+    r"|(?:^|/)MLproject\Z"
 )
 
 

@@ -155,9 +155,13 @@ def _glue(text: str) -> list[Asked]:
 
 def _notebook(data: bytes) -> list[Asked]:
     notebook = notebooks.read_notebook(data)
-    code = notebooks.code(notebook).encode("utf-8", "replace")
-    asked = [*_python((*find_imports(code), *find_calls(code))), *_r(notebooks.code(notebook, "r"))]
-    found = [Asked(one.how, one.name, None, one.guard) for one in asked]
+    found: list[Asked] = []
+    for language in ("python", "r"):
+        text = notebooks.code(notebook, language)
+        code = text.encode("utf-8", "replace")
+        asked = _r(text) if language == "r" else _python((*find_imports(code), *find_calls(code)))
+        places = notebooks.Places(data, text)
+        found.extend(Asked(one.how, one.name, places.line(one.line), one.guard) for one in asked)
     found.extend(Asked(one.ecosystem, one.name, None, Guard.NONE) for one in notebooks.installs(notebook))
     for cell in notebook.cells:
         if cell.kind == "code" and ("additional_python_modules" in cell.source or glue.ARGUMENT in cell.source):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ NOTEBOOK_BYTES = 24_000_000
 
 CELLS = 20_000
 SOURCE_CHARACTERS = 4_000_000
+
+LOOKED_UP = 50
+"""Lines of code of one notebook whose place in the file is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,38 @@ def code(notebook: Notebook, language: str = "python") -> str:
     return "\n\n".join(
         _LINE_MAGIC.sub(r"\1pass", part) if "%" in part or "!" in part or "?" in part else part for part in parts
     )
+
+
+class Places:
+    """Where the lines of a notebook's code stand in its file, which holds each as a string of its own. A file that is
+    written otherwise tells no line."""
+
+    def __init__(self, data: bytes, code: str) -> None:
+        self._data = data
+        self._code = code.split("\n")
+        self._left = LOOKED_UP if b"\n" in data else 0
+
+    def line(self, number: int | None) -> int | None:
+        """The line of the file on which line ``number`` of the code stands."""
+        if not self._left or number is None or number > len(self._code):
+            return None
+        self._left -= 1
+        text = self._code[number - 1]
+        at = -1
+        for _ in range(self._code[:number].count(text)):
+            at = self._find(text, at + 1)
+            if at < 0:
+                self._left = 0  # each look may go through the whole file
+                return None
+        return self._data.count(b"\n", 0, at) + 1
+
+    def _find(self, text: str, start: int) -> int:
+        """Where the string that holds ``text`` and no more begins, from ``start`` on."""
+        spelled = json.dumps(text, ensure_ascii=False)[:-1].encode("utf-8", "replace")
+        at = self._data.find(spelled, start)
+        while at >= 0 and not self._data.startswith((b'"', b'\\n"', b'\\r\\n"'), at + len(spelled)):
+            at = self._data.find(spelled, at + 1)
+        return at
 
 
 _NAMED = re.compile(r"([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?:\[[^\]]*\])?(?:[<>=!~@].*)?\Z")

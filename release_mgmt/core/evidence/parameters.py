@@ -5,11 +5,12 @@ from __future__ import annotations
 import configparser
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from posixpath import basename
 from typing import Any
 
 from release_mgmt.core.evidence.bounded import Unreadable, decode, load_json, load_toml, load_yaml_all
+from release_mgmt.core.evidence.value_lines import ini_lines, json_lines, line_of, toml_lines
 
 VALUES = 50_000
 """A configuration of more values than this is data, not configuration."""
@@ -40,6 +41,8 @@ def configuration_format(path: str) -> str | None:
     name = basename(path)
     if name == ".env" or name.startswith(".env.") or name.endswith(".env"):
         return "env"
+    if name == "MLproject":
+        return "yaml"
     for ending in (".example", ".sample", ".template", ".dist", ".default"):
         name = name.removesuffix(ending)
     return _FORMATS.get(name.rpartition(".")[2].lower()) if "." in name else None
@@ -53,7 +56,7 @@ def read_values(path: str, data: bytes) -> Values:
         documents = load_yaml_all(data, lines)
         tree: Any = documents[0] if len(documents) == 1 else documents
     elif form == "json":
-        tree = load_json(data)
+        tree = _json(data)
     elif form == "toml":
         tree = load_toml(data)
     elif form == "env":
@@ -66,6 +69,21 @@ def read_values(path: str, data: bytes) -> Values:
         if len(values) > VALUES:
             raise Unreadable(f"more than {VALUES:,} values")
     return values
+
+
+# A text, a comment, or a comma that closes a list or table: editors and tools write the last two into JSON.
+_LOOSE = re.compile(rb'("(?:[^"\\\n]++|\\.)*+"?)|//[^\n]*|/\*[\s\S]*?(?:\*/|\Z)|,(?=\s*[}\]])')
+
+
+def _json(data: bytes) -> Any:
+    """The value of a JSON document; comments and last commas are left out where it is none with them."""
+    try:
+        return load_json(data)
+    except Unreadable:
+        loose = _LOOSE.sub(lambda match: match.group(1) or b"", data)
+        if loose == data:
+            raise
+        return load_json(_LOOSE.sub(lambda match: match.group(1) or b"", loose))
 
 
 def _flat(tree: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -105,7 +123,12 @@ def _assignments(text: str) -> Iterator[tuple[str, tuple[str, int | None]]]:
 
 
 def _ini(text: str) -> Values:
-    parser = configparser.RawConfigParser(strict=False, allow_no_value=True, interpolation=None)
+    parser = configparser.RawConfigParser(
+        strict=False,
+        allow_no_value=True,
+        interpolation=None,
+        default_section="\0",  # DEFAULT holds values like others
+    )
     try:
         parser.read_string(text)
     except configparser.Error:
@@ -164,4 +187,15 @@ def configuration_changes(path: str, old: bytes | None, new: bytes | None) -> tu
     """What differs between two versions of a configuration file (None: no such file); raises ``Unreadable``."""
     before = read_values(path, old) if old is not None else {}
     after = read_values(path, new) if new is not None else {}
-    return compare_values(before, after)
+    changes = compare_values(before, after)
+    find = _LINES.get(configuration_format(path) or "")
+    if find is None or not changes:
+        return changes
+    old_lines, new_lines = (find(decode(side)) if side else {} for side in (old, new))
+    return tuple(
+        replace(one, line=line_of(old_lines if one.new is None else new_lines, one.key)) if one.line is None else one
+        for one in changes
+    )
+
+
+_LINES = {"json": json_lines, "toml": toml_lines, "ini": ini_lines}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -44,11 +44,14 @@ _REACH = re.compile(r"(?<![\w.:$@])(" + _NAME + r"):::?(?=[A-Za-z.`\"'_%])")
 _VECTOR = re.compile(r"(?<![\w.])(" + r"[A-Za-z.][\w.]*+" + r")\s*(?:<-|=)\s*c\(")
 _SCALAR = re.compile(r"(?<![\w.])([A-Za-z.][\w.]*+)\s*(?:<-|=)\s*(?=[\"'])")
 _STRING = re.compile(r"\"([^\"\\\n]*)\"|'([^'\\\n]*)'")
+_GONE_OVER = re.compile(r"(?:(?:apply|walk|map)\w*\s*\(\s*(?:X\s*=\s*)?|\bfor\s*\(\s*[\w.]+\s+in\s+)c\(")
 _ARGUMENT = re.compile(r"\s*(?:(\w[\w.]*)\s*=(?!=)\s*)?(.*)\Z", re.DOTALL)
 _PACKAGE = re.compile(_NAME + r"\Z")
 _SINGLE = frozenset(("library", "require", "requireNamespace", "loadNamespace", "attachNamespace"))
 _ASKING = frozenset(("requireNamespace", "check_installed", "is_installed"))
-_MANY = frozenset(("pkg_attach", "pkg_attach2", "pkg_load", "pkg_load2", "libraries", "packages", "p_load", "p_load_gh", "shelf"))
+_MANY = frozenset(
+    ("pkg_attach", "pkg_attach2", "pkg_load", "pkg_load2", "libraries", "packages", "p_load", "p_load_gh", "shelf")
+)
 CALLS = 5_000
 """Calls of one file that are read."""
 
@@ -203,18 +206,19 @@ def _vectors(text: str, masked: str) -> Iterator[tuple[int, str, Guard]]:
         name = match.group(1)
         users = rf"(?:apply|walk|map|for|Map)\w*\s*\(\s*(?:\w+\s+in\s+)?{re.escape(name)}\b"
         if re.search(users, masked[match.end() : match.end() + 20_000]):
-            for _, value in _arguments(text, masked, match.end()):
-                quoted = _STRING.fullmatch(value)
-                if quoted:
-                    for package, guard in _named(quoted.group(1) or quoted.group(2) or ""):
-                        yield match.start(), package, guard
-    for match in re.finditer(r"(?:(?:apply|walk|map)\w*\s*\(\s*(?:X\s*=\s*)?|\bfor\s*\(\s*[\w.]+\s+in\s+)c\(", masked):
+            yield from _quoted(text, masked, match)
+    for match in _GONE_OVER.finditer(masked):
         if re.search(r"\b(?:library|require)\b", masked[match.end() : match.end() + 5_000].partition("\n\n")[0]):
-            for _, value in _arguments(text, masked, match.end()):
-                quoted = _STRING.fullmatch(value)
-                if quoted:
-                    for package, guard in _named(quoted.group(1) or quoted.group(2) or ""):
-                        yield match.start(), package, guard
+            yield from _quoted(text, masked, match)
+
+
+def _quoted(text: str, masked: str, opened: re.Match[str]) -> Iterator[tuple[int, str, Guard]]:
+    """The names quoted in the list that ``opened`` opens."""
+    for _, value in _arguments(text, masked, opened.end()):
+        quoted = _STRING.fullmatch(value)
+        if quoted:
+            for package, guard in _named(quoted.group(1) or quoted.group(2) or ""):
+                yield opened.start(), package, guard
 
 
 _FENCE = re.compile(
@@ -243,3 +247,15 @@ def chunks(text: str) -> tuple[Chunk, ...]:
         counted = match.start()
         found.append(Chunk("r", match.group(1), line, ""))
     return tuple(found)
+
+
+def in_place(found: Iterable[Chunk], language: str) -> str:
+    """The code of ``language`` as one source in which each chunk stands on the line that it has in the document (one
+    that begins where another ends: on the next)."""
+    parts: list[str] = []
+    line = 1
+    for one in sorted((one for one in found if one.language == language), key=lambda one: one.line):
+        gap = "\n" * max(one.line - line, 1 if parts else 0)
+        parts += (gap, one.code)
+        line += len(gap) + one.code.count("\n")
+    return "".join(parts)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
+from release_mgmt.core.evidence.bounded import Unreadable
 from release_mgmt.core.evidence.edits import Weight, compare
 from release_mgmt.core.evidence.parameters import ParameterChange, configuration_changes
 
@@ -20,6 +23,14 @@ from release_mgmt.core.evidence.parameters import ParameterChange, configuration
         ),
         ("python", "f(a,\n  b)", "f(a, b)", Weight.DOCUMENTATION),
         ("python", "x = 'a'", 'x = "a"', Weight.DOCUMENTATION),
+        ("python", "f(a, b=1)", "f(\n    a,\n    b=1,\n)", Weight.DOCUMENTATION),
+        ("python", "def f(a): pass", "def f(\n    a,\n): pass", Weight.DOCUMENTATION),
+        ("python", "x = {'a': [1, 2]}", "x = {\n    'a': [\n        1,\n        2,\n    ],\n}", Weight.DOCUMENTATION),
+        ("python", "from os import a, b", "from os import (\n    a,\n    b,\n)", Weight.DOCUMENTATION),
+        ("python", "x = 1;", "x = 1", Weight.DOCUMENTATION),
+        ("python", "x = (1)", "x = (1,)", Weight.PARAMETERS),
+        ("python", "y = x[1]", "y = x[1,]", Weight.LOGIC),
+        ("python", "for a in (b): pass", "for a in (b,): pass", Weight.LOGIC),
         ("python", "lr = 0.1", "lr = 0.2", Weight.PARAMETERS),
         ("python", "lr = -0.1", "lr = 0.1", Weight.PARAMETERS),
         ("python", "bias = True", "bias = False", Weight.PARAMETERS),
@@ -79,9 +90,9 @@ def test_an_edit_deep_in_a_long_file_is_the_same_edit() -> None:
         ("p.yaml", b"x: [a, b]\n", b"x: [c, a, b]\n", [("x[0]", None, "c", 1)]),
         ("p.yaml", b"x: [a, b]\n", b"x: [b]\n", [("x[0]", "a", None, 1)]),
         ("p.yaml", b"a: 1\n", b"a: 1 # more\n", []),
-        ("p.json", b'{"a": {"b": [1, 2]}}', b'{"a": {"b": [1, 3]}}', [("a.b[1]", "2", "3", None)]),
-        ("p.toml", b"[a]\nb = 1\n", b"[a]\nb = 1\nc = 2\n", [("a.c", None, "2", None)]),
-        ("p.ini", b"[a]\nb = 1\n", b"[a]\nb = 2\n", [("a.b", "1", "2", None)]),
+        ("p.json", b'{"a": {"b": [1, 2]}}', b'{"a": {"b": [1, 3]}}', [("a.b[1]", "2", "3", 1)]),
+        ("p.toml", b"[a]\nb = 1\n", b"[a]\nb = 1\nc = 2\n", [("a.c", None, "2", 3)]),
+        ("p.ini", b"[a]\nb = 1\n", b"[a]\nb = 2\n", [("a.b", "1", "2", 2)]),
         (".env", b"A=1\n", b"A='2'\n", [("A", "1", "2", 1)]),
         (".env.example", b"export A=1\n", b"", [("A", "1", None, 1)]),
     ],
@@ -89,3 +100,31 @@ def test_an_edit_deep_in_a_long_file_is_the_same_edit() -> None:
 def test_configuration_values(path: str, old: bytes, new: bytes, expected: list[tuple[object, ...]]) -> None:
     found = configuration_changes(path, old, new)
     assert [(one.key, one.old, one.new, one.line) for one in found] == expected
+
+
+@pytest.mark.acceptance("CHG-C1")
+@pytest.mark.parametrize(
+    ("path", "old", "new", "expected"),
+    [
+        ("a.json", '{"a": [\n1,\n{"c":\n2}]}', '{"a": [\n1,\n{"c":\n3}]}', ("a[1].c", "2", "3", 3)),
+        ("a.json", '{\n"a": 1,\n"b": 2}', '{\n"a": 1}', ("b", "2", None, 3)),
+        ("a.jsonc", '{\n// "a": 0\n"a": "//1",\n}', '{\n// "a": 0\n"a": "//2",\n}', ("a", "//1", "//2", 3)),
+        ("a.toml", "a = 1\n[t.u]\nb = [\n1]", "a = 1\n[t.u]\nb = [\n2]", ("t.u.b[0]", "1", "2", 3)),
+        ("a.toml", "[[r]]\nx = 1\n[[r]]\nx = 2", "[[r]]\nx = 1\n[[r]]\nx = 3", ("r[1].x", "2", "3", 4)),
+        ("a.ini", "[s]\n# b\nB = 1", "[s]\n# b\nB = 2", ("s.b", "1", "2", 3)),
+        ("a.ini", "[DEFAULT]\nlr = 1\n[s]\nb = 1", "[DEFAULT]\nlr = 2\n[s]\nb = 1", ("DEFAULT.lr", "1", "2", 2)),
+        ("MLproject", "name: a\nmain:\n  lr: 1", "name: a\nmain:\n  lr: 2", ("main.lr", "1", "2", 3)),
+    ],
+)
+def test_a_value_of_any_configuration_names_its_line(
+    path: str, old: str, new: str, expected: tuple[str, str, str | None, int]
+) -> None:
+    (one,) = configuration_changes(path, old.encode(), new.encode())
+    assert (one.key, one.old, one.new, one.line) == expected
+
+
+@pytest.mark.parametrize("path", ["a.json", "a.toml", "a.ini"])
+def test_lines_of_hostile_configuration_cost_bounded_time(path: str) -> None:
+    for text in ('{"a": 1, "b": "' + "/*" * 200_000 + '"}', "{" + "/*" * 300_000, "a = 1\n" + "[" * 5_000):
+        with contextlib.suppress(Unreadable):
+            configuration_changes(path, b"", text.encode())

@@ -32,6 +32,7 @@ def compare(old: str, new: str, language: str) -> Edit:
         tuple(item for one in edits for item in one.parameters),
         tuple(item for one in edits for item in one.added)[:500],
         tuple(item for one in edits for item in one.removed)[:500],
+        next((one.line for one in edits if one.added), None),
     )
 
 
@@ -61,13 +62,16 @@ def _compare(before: list[Statement], after: list[Statement], skipped: int) -> E
     parameters: list[ParameterChange] = []
     added: list[str] = []
     removed: list[str] = []
+    line: int | None = None
     for olds, news in pairs:
         found, moved = block(olds, news, skipped)
         weight = max(weight, found)
         parameters.extend(moved)
+        if line is None and news:
+            line = news[0].line + skipped
         added.extend(_words(one) for one in news[:50])
         removed.extend(_words(one) for one in olds[:50])
-    return Edit(weight, tuple(parameters), tuple(added[:500]), tuple(removed[:500]))
+    return Edit(weight, tuple(parameters), tuple(added[:500]), tuple(removed[:500]), line)
 
 
 def _words(statement: Statement) -> str:

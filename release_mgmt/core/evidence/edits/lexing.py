@@ -65,6 +65,7 @@ def statements(text: str, language: str, most: int | None = None) -> list[Statem
         value = match.group()
         if kind == "o":
             depth += (value in OPEN) - (value in CLOSE)
+            _drop_comma(tokens, value, language)
         elif kind == "d":
             kind = "s"
         elif kind == "w" and value in _CONSTANTS:
@@ -87,4 +88,49 @@ _R_CONTINUES = frozenset(("+", "-", "*", "/", "%", ">", "<", "=", "|", "&", "~",
 def _keep(found: list[Statement], tokens: list[Token], line: int, language: str) -> None:
     if tokens[0][0] == "s" and language == "python" and all(kind == "s" for kind, _ in tokens):
         return
+    while len(tokens) > 1 and tokens[-1][1] == ";" and language in ("python", "r"):
+        tokens.pop()  # the list is this statement's alone
+    if tokens[0][1] == "from" and tokens[-1][1] == ")" and language == "python":
+        _bare_names(tokens)
     found.append(Statement(tuple(tokens), line))
+
+
+BACK = 2_000
+"""Tokens that are looked at to find where a bracket opens."""
+_NO_CALL_WORDS = "and assert del elif else for if in is lambda not or return while yield"
+_NO_CALL = frozenset(_NO_CALL_WORDS.split())
+
+
+def _drop_comma(tokens: list[Token], closing: str, language: str) -> None:
+    """Drop the comma that formatters of Python write before a bracket that closes, but where it makes a tuple:
+    ``(1,)``, ``x[1,]``."""
+    if closing not in CLOSE or not tokens or tokens[-1][1] != "," or language != "python":
+        return
+    if closing == "}":
+        tokens.pop()
+        return
+    depth, commas = 0, 0
+    for at in range(len(tokens) - 1, max(-1, len(tokens) - BACK), -1):
+        value = tokens[at][1] if tokens[at][0] == "o" else ""
+        if value in CLOSE:
+            depth += 1
+        elif value in OPEN and depth:
+            depth -= 1
+        elif value in OPEN:
+            kind, before = tokens[at - 1] if at else ("o", "")
+            applied = (kind == "w" and before not in _NO_CALL) or before in (")", "]")
+            if applied == (closing == ")"):
+                tokens.pop()
+            return
+        elif value == "," and not depth:
+            commas += 1
+            if commas > 1:
+                tokens.pop()
+                return
+
+
+def _bare_names(tokens: list[Token]) -> None:
+    """``from a import (b, c)`` without its brackets."""
+    at = next((index for index, (_, value) in enumerate(tokens[:100]) if value == "import"), -1)
+    if 0 < at < len(tokens) - 2 and tokens[at + 1][1] == "(":
+        del tokens[at + 1], tokens[-1]

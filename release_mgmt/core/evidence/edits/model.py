@@ -20,9 +20,11 @@ class Weight(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """The weight of an edit and the parameters it moves; ``statements`` are those that differ, old and new."""
+    """The weight of an edit and the parameters it moves; ``added`` and ``removed`` are the statements that
+    differ, ``line`` is that of the first added one."""
 
     weight: Weight
     parameters: tuple[ParameterChange, ...] = ()
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    line: int | None = None
