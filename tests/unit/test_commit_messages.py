@@ -50,3 +50,19 @@ def test_a_subject_that_is_too_long_to_show_keeps_its_numbers() -> None:
     assert (facts.number, facts.others) == (("#", 12), (3,))
     assert facts.title.endswith("… (#3)")
     assert len(facts.title) <= 300
+
+
+@pytest.mark.acceptance("CHG-B1")
+def test_a_squash_that_lists_a_revert_among_its_commits_is_no_revert() -> None:
+    """Somebody tried something on the branch, or took back what a merge of main had brought to it."""
+    listed = 'Add it (#4)\n\n* first try\n\n* Revert "first try"\n\nThis reverts commit 0123456789.\n\n* second try'
+    assert read_message(listed, merge=False).undo is None
+    for told in (
+        'Out (#4)\n\n* Revert "b"\n\nThis reverts commit 0123456789.\n\n* Revert "a"\n\nThis reverts commit abc1234.',
+        "Back out (#4)\n\nThis reverts commit 0123456789, for:\n\n* one\n* two",
+        'Revert "it" (#4)\n\n* Revert "it"\n\nThis reverts commit 0123456789.\n\n* Adapt tests',
+        "Back out\n\nReasons:\n* one\n* two\n\nThis reverts commit 0123456789.",
+    ):
+        undo = read_message(told, merge=False).undo
+        assert undo is not None
+        assert undo.shas[0] == "0123456789"

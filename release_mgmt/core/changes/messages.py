@@ -48,6 +48,7 @@ _ONTO = re.compile(r"\breversing\s+changes\s+made\s+to\s+([0-9a-f]{7,64})")
 _PICKED = re.compile(r"^\(cherry picked from commit ([0-9a-f]{7,64})\)\s*$", re.MULTILINE)
 _CO_AUTHOR = re.compile(r"^co-authored-by:\s*([^<\n]*?)\s*<([^>\n]*)>", re.MULTILINE | re.IGNORECASE)
 _BULLET = re.compile(r"^[*-] +(\S.*)$", re.MULTILINE)
+_STEP = re.compile(r"^\* +(\S.*)$", re.MULTILINE)
 _TRAILER = re.compile(r"^[A-Za-z][A-Za-z-]*-(?:by|on): ", re.MULTILINE)
 _SHA = re.compile(r"[0-9a-f]{7,64}")
 
@@ -177,7 +178,8 @@ def _with_body(facts: Facts, body: str, *, merge: bool) -> Facts:
     if "everts commit" in body or "everts merge request" in body or "everts pull request" in body:
         undo = changed.get("undo") or facts.undo
         assert undo is None or isinstance(undo, Undo)
-        changed["undo"] = _named(body, undo)
+        numbered = facts.number is not None or "number" in changed
+        changed["undo"] = _named(body if undo or merge or not numbered else _before_steps(body), undo)
     if "cherry picked from commit" in body:
         changed["picked"] = tuple(_PICKED.findall(body))
     if "uthored-" in body:
@@ -186,6 +188,17 @@ def _with_body(facts: Facts, body: str, *, merge: bool) -> Facts:
     if squashed and ("\n* " in body or "\n- " in body or body.startswith(("* ", "- "))):
         changed["details"] = tuple(one_line(line, TITLE_LIMIT) for line in _BULLET.findall(body))
     return facts._replace(**changed) if changed else facts  # type: ignore[arg-type]  # the values fit their names
+
+
+def _before_steps(body: str) -> str:
+    """What a squash says of itself, before the list of its commits: one that takes back another is no revert of it all.
+
+    Unless it is made of nothing but reverts.
+    """
+    steps = list(_STEP.finditer(body))
+    if len(steps) < 2 or all(_REVERT.match(step[1]) for step in steps):
+        return body
+    return body[: steps[0].start()]
 
 
 def _named(body: str, undo: Undo | None) -> Undo | None:
