@@ -10,6 +10,7 @@ from release_mgmt.core.changes.groups import Change, ChangeBook
 from release_mgmt.core.changes.messages import Undo, title_key
 
 _QUOTED_NUMBER = re.compile(r"\s*\((pull request )?#(\d{1,9})\)\s*$")
+_QUOTED_MERGE = re.compile(r"Merge pull request #(\d{1,9}) from \S+$")
 _LAYER = re.compile(r'^(?:\w+(?:\([^)]*\))?!?: *)?(?:Revert|Reapply|Reland) "(.*)"\s*(?:\(#\d+\))?\s*$', re.IGNORECASE)
 
 
@@ -241,7 +242,10 @@ class Reverts:
             else {title_key(quoted[: number.start()] if number else quoted)}
         )
         space = "bitbucket" if number and number[1] else "#"
-        wanted = (space, int(number[2])) if number and not again else None
+        merge = _QUOTED_MERGE.match(quoted)
+        wanted = (
+            (space, int(number[2])) if number and not again else ("#", int(merge[1])) if merge and not again else None
+        )
         for candidate in reversed(older):
             same_number = wanted is not None and candidate.number == wanted
             if same_number or title_key(candidate.title) in keys or (again and self._reverts(candidate, quoted)):

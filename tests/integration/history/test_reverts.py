@@ -151,3 +151,15 @@ def test_a_revert_of_one_commit_of_a_request_is_not_said_to_have_no_target(tmp_p
     document = read(_twice(tmp_path, tell))
     assert titles(document["unreleased"]) == ['Revert "two"', "Both"]
     assert document["diagnostics"] == []
+
+
+@pytest.mark.acceptance("CHG-B1")
+def test_a_revert_may_quote_the_subject_of_a_merge(made: Builder, read: Read) -> None:
+    """The merge's entry has another title, and the number is in the quoted words."""
+    base = made.commit("base")
+    made.tag("v1.0", base)
+    merge = made.commit("Merge pull request #5 from x/y\n\nAdd it", base, made.commit("work", base))
+    back = made.commit("Back", merge)
+    text = 'Merge pull request #6 from x/z\n\nRevert "Merge pull request #5 from x/y"'
+    made.commit(text, merge, back, branch="main")
+    assert read(made)["unreleased"]["cancelled"] == [["pr-5", "pr-6"]]
