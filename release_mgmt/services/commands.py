@@ -25,9 +25,11 @@ from release_mgmt.store.models.repositories import Change
 from release_mgmt.store.session import Store
 
 _COMMAND = re.compile(
-    r"^[ \t]*/release-mgmt[ \t]+(major|minor)\b(?:[ \t]+because\b|[ \t]*[:,-])?[ \t]*(.*)$",
+    r"^ {0,3}/release-mgmt[ \t]+(major|minor)\b(?:[ \t]*[:,-])?(?:[ \t]*because\b)?[ \t]*(.*)$",
     re.IGNORECASE | re.MULTILINE,
 )
+_HIDDEN = re.compile(r"<!--[\s\S]*?(?:-->|\Z)")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,25 @@ class NotYet(Conflict):
 
 
 def read(text: str) -> Command | None:
-    """The first command of a comment; None when it holds none. Quoted lines (``>``) and code do not count."""
-    match = _COMMAND.search(text)
+    """The first command of a comment; None when it holds none. Quoted lines (``>``), code and what forges do not show
+    (``<!-- -->``) do not count: who explains the command does not give it."""
+    match = _COMMAND.search(_HIDDEN.sub("", _prose(text)))
     return Command(match[1].lower(), clean(match[2].strip(), 1_000)) if match else None
+
+
+def _prose(text: str) -> str:
+    """The lines outside fenced blocks of code (CommonMark 0.31, section 4.5: one without an end goes to the last)."""
+    kept: list[str] = []
+    fence = ""
+    for line in text.splitlines():
+        found = _FENCE.match(line)
+        if not fence and found:
+            fence = found[1]
+        elif not fence:
+            kept.append(line)
+        elif found and found[1].startswith(fence) and not line[found.end() :].strip():
+            fence = ""
+    return "\n".join(kept)
 
 
 def speaker(session: Session, provider: str, login: str, now: datetime, origin: str) -> Actor:

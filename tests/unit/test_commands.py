@@ -21,6 +21,14 @@ from release_mgmt.services.commands import Command, read
         ("`/release-mgmt major because x`", None),
         ("/release-mgmt delete because x", None),
         ("", None),
+        ("Write this:\n```\n/release-mgmt major because x\n```\n", None),
+        ("```text\n/release-mgmt major because x", None),
+        ("~~~~\n~~~\n/release-mgmt major because x\n~~~~\n/release-mgmt minor because y", Command("minor", "y")),
+        ("```\na\n```\n/release-mgmt major because x", Command("major", "x")),
+        ("    /release-mgmt major because x", None),
+        ("\t/release-mgmt major because x", None),
+        ("<!-- template\n/release-mgmt major because x\n-->\nLooks good", None),
+        ("Done\r\n/release-mgmt major - because x\r\n", Command("major", "x")),
     ],
 )
 def test_a_command_stands_at_the_start_of_a_line(text: str, command: Command | None) -> None:

@@ -30,9 +30,9 @@ State = Literal["open", "closed", "merged"]
 
 
 def require_number(number: int | None, where: str) -> int:
-    """``number``, or InvalidInput: a pull request without one has no identity."""
-    if number is None or number <= 0:
-        raise InvalidInput.at(where, "a pull request needs a number above 0")
+    """``number``, or InvalidInput: a pull request without one that the database can hold has no identity."""
+    if number is None or not 0 < number < 2**31:
+        raise InvalidInput.at(where, "a pull request needs a number above 0 and below 2^31")
     return number
 
 
