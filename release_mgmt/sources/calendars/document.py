@@ -160,8 +160,11 @@ def _business_days(fields: Fields, zone_name: str, holidays: Holidays) -> Busine
 def _holidays(fields: Fields, holidays: Holidays) -> Mapping[date, str]:
     if not fields.has("holidays"):
         return {}
+    before = len(fields.errors)
     part = fields.part("holidays", ("country", "subdivision", "market"))
     code = part.text("country") or part.text("market")
+    if not code and (part.has("country") or part.has("market")) and len(fields.errors) > before:
+        return {}
     if not code:
         part.fault("country", "is missing", "a country such as DE, or market: XNYS")
         return {}

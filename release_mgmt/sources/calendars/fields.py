@@ -12,8 +12,10 @@ from release_mgmt.core.errors import FieldError, InvalidInput
 from release_mgmt.core.text import one_line
 
 _DURATION = re.compile(r"P(?:(\d{1,4})W)?(?:(\d{1,5})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,7})M)?(?:(\d{1,9})S)?)?")
+_HOUR = re.compile(r"^(?=\d:)")  # of one digit
 _MOST_ITEMS = 2_000
 _EARLIEST, _LATEST = 1970, 2199
+_QUOTED = 'a text; where it is one, in quotes, such as "NO" or "on"'
 
 
 def duration(text: str) -> timedelta | None:
@@ -96,7 +98,7 @@ class Fields:
             return default
         endless = isinstance(value, float) and not isfinite(value)  # no JSON, so it could not be kept
         if not isinstance(value, str | int | float) or isinstance(value, bool) or endless:
-            self.fault(key, f"is {_kind(value)}, not a text")
+            self.fault(key, f"is {_kind(value)}, not a text", _QUOTED if isinstance(value, bool) else None)
             return default
         found = one_line(str(value))
         if len(found) > limit:
@@ -172,14 +174,14 @@ class Fields:
         return start, end, length
 
     def clock(self, key: str, default: time) -> time:
-        """A time of day. YAML reads an unquoted 16:00 as the number of minutes, 960; that is understood."""
+        """A time of day. Other readers of YAML make 960, minutes, of an unquoted 16:00; that is understood."""
         value = self.data.get(key)
         if value is None:
             return default
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 24 * 60:
             return time(value // 60, value % 60)
         try:
-            return time.fromisoformat(str(value)).replace(tzinfo=None)
+            return time.fromisoformat(_HOUR.sub("0", str(value).strip())).replace(tzinfo=None)
         except ValueError:
             self.fault(key, f"is {_kind(value)}, not a time of day", 'for instance "16:00"')
             return default
@@ -204,7 +206,8 @@ class Fields:
             if isinstance(value, str) and value.strip() and len(value) <= 200:
                 found.append(one_line(value))
             else:
-                self.fault(f"{key}[{index}]", f"is {_kind(value)}, not a name")
+                quoted = _QUOTED if isinstance(value, bool | int) else None
+                self.fault(f"{key}[{index}]", f"is {_kind(value)}, not a name", quoted)
         return tuple(dict.fromkeys(found))
 
     def part(self, key: str, allowed: tuple[str, ...]) -> Fields:

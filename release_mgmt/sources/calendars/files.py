@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,14 @@ import yaml
 
 from release_mgmt.core.errors import InvalidInput, NotFound, TooLarge
 from release_mgmt.core.text import one_line
+from release_mgmt.core.windows import ReleaseCalendar
 
 MOST_BYTES = 512 * 1024
 _MOST_EVENTS = 60_000
 _DEEPEST = 20
 _LONGEST_NUMBER = 40
+_PLAIN_NUMBER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_CLOCK = re.compile(r"business_days\.cut_off$|\.retimed(?:\[\d+\])?\.(?:start|end)$")
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -34,14 +39,22 @@ class _Loader(_Base):  # type: ignore[misc]
         return found
 
 
-def _whole_number(loader: Any, node: yaml.ScalarNode) -> int:
-    """Numbers as long as a name at most: 1:2:3:... may stand for one that nothing can write down."""
+def _whole_number(loader: Any, node: yaml.ScalarNode) -> int | str:
+    """A plain number. What YAML 1.1 reads otherwise stays text: 16:00 is no number of minutes, 010 not eight."""
     if len(node.value) > _LONGEST_NUMBER:
         raise InvalidInput.at(f"line {node.start_mark.line + 1}", "holds a number that is too long")
-    return int(loader.construct_yaml_int(node))
+    read = int(loader.construct_yaml_int(node))
+    return read if _PLAIN_NUMBER.fullmatch(node.value) else str(node.value)
+
+
+def _fraction(loader: Any, node: yaml.ScalarNode) -> float | str:
+    """As it stands, save what is no number at all: no field is a fraction, and a name 1.10 would become 1.1."""
+    read = float(loader.construct_yaml_float(node))
+    return str(node.value) if isfinite(read) else read
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
+_Loader.add_constructor("tag:yaml.org,2002:float", _fraction)
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in _Base.yaml_implicit_resolvers.items()
@@ -71,7 +84,33 @@ def load_yaml(text: str | bytes) -> list[dict[str, object]]:
     for each in documents:
         if not isinstance(each, dict):
             raise InvalidInput.at("file", "is not a mapping", "a document that begins with calendar: NAME")
+    _refuse_twice(documents)
+    for each in documents:
+        _refuse_numbers(each, "")
     return documents
+
+
+def _refuse_numbers(part: object, path: str) -> None:
+    """A time of day that was written as a number: is 930 half past nine, or the minutes of half past three?"""
+    if isinstance(part, dict):
+        for key, value in part.items():
+            _refuse_numbers(value, f"{path}.{key}".removeprefix("."))
+    elif isinstance(part, list):
+        for index, value in enumerate(part):
+            _refuse_numbers(value, f"{path}[{index}]")
+    elif isinstance(part, int) and not isinstance(part, bool) and _CLOCK.search(path):
+        raise InvalidInput.at(path, f"is {part}, not a time of day", 'for instance "16:00"')
+
+
+def _refuse_twice(documents: list[dict[str, object]]) -> None:
+    """The second of two documents of one calendar would replace the first."""
+    seen: set[str] = set()
+    for name in (str(each["calendar"]) for each in documents if each.get("calendar") is not None):
+        slug = ReleaseCalendar(name).slug
+        if slug in seen:
+            said = f"{one_line(name, 60)!r} is there twice in the file"
+            raise InvalidInput.at("calendar", said, "one document for each calendar")
+        seen.add(slug)
 
 
 def _check_shape(text: str | bytes) -> None:

@@ -75,6 +75,47 @@ def test_an_unquoted_cut_off_is_understood():
     assert read_document(data, 2026).business_days.cut_off == time(16, 30)
 
 
+@pytest.mark.acceptance("SCH-W14")
+def test_what_yaml_1_1_reads_otherwise_stays_as_it_was_written():
+    """Times without quotes are no minutes, a leading nought makes nothing octal, and 1.10 is not 1.1."""
+    [data] = load_yaml(
+        "calendar: A\ntime_zone: UTC\nbusiness_days: {cut_off: 8:30}\nteams: {}\n"
+        "freezes: [{id: 1.10, days: 2026-12-24}, {id: 0123, days: 2026-12-25}]\n"
+    )
+    calendar = read_document(data, 2026)
+    assert calendar.business_days.cut_off == time(8, 30)
+    assert [each.id for each in calendar.freezes] == ["1.10", "0123"]
+
+
+@pytest.mark.acceptance("SCH-W14")
+@pytest.mark.parametrize(
+    ("text", "path", "allowed"),
+    [
+        ("business_days: {cut_off: 930}", "business_days.cut_off", 'for instance "16:00"'),
+        ("business_days: {cut_off: 16}", "business_days.cut_off", 'for instance "16:00"'),
+        ('business_days: {cut_off: "16:00Z"}', "business_days.cut_off", 'for instance "16:00"'),
+        ('business_days: {cut_off: "16:00+02:00"}', "business_days.cut_off", 'for instance "16:00"'),
+        ("policy: {capacity: {points: 010}}", "policy.capacity.points", "0 to 1000000"),
+        ("business_days: {weekend: [sunshine]}", "business_days.weekend[0]", None),
+        ("business_days: {days_off: [{date: 2026-12-24, nmae: x}]}", "business_days.days_off[0].nmae",
+         "did you mean name?"),
+        ("business_days: {holidays: {country: NO}}", "business_days.holidays.country",
+         'a text; where it is one, in quotes, such as "NO" or "on"'),
+        ("business_days: {time_zone: Factory}", "business_days.time_zone", None),
+        ("freezes: [{id: f, days: 2026-12-24, time_zone: localtime}]", "freezes[0].time_zone", None),
+        ("series: [{id: w, start: 2026-11-24T18:00, duration: PT4H, notice: 2, policy: {notice: 3}}]",
+         "series[0].notice", None),
+        ("---\ncalendar: a\ntime_zone: UTC", "calendar", "one document for each calendar"),
+    ],
+)  # fmt: skip
+def test_what_could_be_read_in_two_ways_or_not_at_all_is_refused(text: str, path: str, allowed: str | None):
+    with pytest.raises(InvalidInput) as caught:
+        [read_document(each, 2026) for each in load_yaml(f"calendar: A\ntime_zone: Europe/Berlin\n{text}\n")]
+    [fault] = caught.value.errors
+    assert fault.path == path
+    assert allowed is None or fault.allowed == allowed
+
+
 BASE = "calendar: A\ntime_zone: Europe/Berlin\n"
 SERIES = BASE + "series:\n  - {id: w, start: 2026-11-24T18:00, end: 2026-11-24T22:00, rrule: FREQ=WEEKLY}\n"
 
