@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs
 
-import orjson
 from requests.structures import CaseInsensitiveDict
 from sqlalchemy import and_, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -27,6 +26,7 @@ from release_mgmt.core.text import one_line
 from release_mgmt.services import audit, commands, forges, pull_requests, renames
 from release_mgmt.services.paging import Page, bounded, page, values
 from release_mgmt.sources.forge import FORGES, forge
+from release_mgmt.sources.forge.fields import loads
 from release_mgmt.sources.forge.model import Event
 from release_mgmt.sources.forge.signatures import WebhookSecret, sender, verify
 from release_mgmt.store.models.ingest import WebhookDelivery
@@ -137,8 +137,8 @@ def _content(headers: Mapping[str, str], body: bytes) -> bytes:
 
 def _payload(body: bytes) -> Mapping[str, object]:
     try:
-        payload = orjson.loads(body)  # refuses deep nesting by itself
-    except orjson.JSONDecodeError:
+        payload = loads(body)
+    except ValueError:
         raise InvalidInput.at("body", "the body is no JSON", "choose application/json in the forge") from None
     if not isinstance(payload, dict):
         raise InvalidInput.at("body", "the body is no JSON object")

@@ -52,6 +52,21 @@ def test_unknown_events_are_answered_like_known_ones_and_counted(
 
 
 @pytest.mark.acceptance("ING-8")
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"pull_request": {"number": 1, "title": "Cut \\ud83d"}}', 202),
+        (b'\xef\xbb\xbf{"pull_request": {"number": 1, "title": "a"}}', 202),
+        (b'{"pull_request": {"number": 9223372036854775808, "title": "a"}}', 202),
+        (b'{"a": "\\ud83d", "pull_request": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", 422),
+        ('{"pull_request": {"number": 1}}'.encode("utf-16"), 422),
+    ],
+)
+def test_odd_bodies_are_taken_or_told_and_never_a_server_error(forge: FlaskClient, body: bytes, status: int) -> None:
+    assert post(forge, body).status_code == status
+
+
+@pytest.mark.acceptance("ING-8")
 def test_a_body_over_the_limit_is_refused_before_it_is_read(
     forge: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -366,6 +366,14 @@ def test_one_record_that_cannot_be_read_is_counted_and_loses_no_other(serve: Cal
     assert client.skipped == 3
 
 
+@pytest.mark.acceptance("ING-12")
+def test_half_an_emoji_and_a_byte_order_mark_lose_no_page(serve: Callable[..., Server]) -> None:
+    """.NET cuts by UTF-16 units and may escape what is left of a character."""
+    text = json.dumps([pull(1, 0) | {"title": "Cut \ud83d"}, pull(2, 0)])
+    client = Clock().client(serve(lambda *_: (200, {}, b"\xef\xbb\xbf" + text.encode())).url)
+    assert [one.title for one in forge("github").changed(client, "a/b", None)] == ["Cut", "Change 2"]
+
+
 class Board:
     """The comments and statuses of any forge in its own form, kept by path."""
 

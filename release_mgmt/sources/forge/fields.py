@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import orjson
 
 from release_mgmt.core.text import clean, one_line
 
@@ -17,6 +20,28 @@ LIST_LIMIT = 500
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # GitLab's hooks write "2017-12-10 17:01:11 UTC"; Bitbucket Server's "2019-03-01T10:37:14+0100".
 _LOOSE = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d+)? ?(UTC|Z|[+-]\d\d:?\d\d)?", re.ASCII)
+
+
+_BOM = b"\xef\xbb\xbf"
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def loads(data: bytes) -> Any:
+    """The value of a JSON text from a forge; ValueError when it is none, or nested too deeply.
+
+    A mark of the byte order is left aside (RFC 8259, section 8.1), and half an emoji (what a forge leaves that cuts a
+    text by UTF-16 units) does not lose the record, nor the page that it is on: cleaning takes it out.
+    """
+    content = data.removeprefix(_BOM)
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        if not _HALF.search(content):
+            raise
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def get(node: object, *path: str) -> Any:

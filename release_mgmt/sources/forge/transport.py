@@ -15,7 +15,7 @@ import requests
 from release_mgmt.core.changes import PullRequest
 from release_mgmt.core.errors import InvalidInput, NotFound, ReleaseMgmtError, TooLarge, Unauthenticated, Unavailable
 from release_mgmt.sources.forge import limits
-from release_mgmt.sources.forge.fields import Json
+from release_mgmt.sources.forge.fields import Json, loads
 from release_mgmt.sources.forge.limits import Patience
 
 MAX_BODY = 20 * 1024 * 1024
@@ -320,8 +320,8 @@ def checked(answer: requests.Response | None) -> requests.Response:
 def read_json(answer: requests.Response) -> Any:
     """The JSON of a body; an answer that is none (a sign-in page, a cut body) is as good as no answer."""
     try:
-        return orjson.loads(answer.content)
-    except orjson.JSONDecodeError as error:
+        return loads(answer.content)
+    except ValueError as error:
         host = urlsplit(str(answer.url)).hostname
         raise Unavailable(f"{host} answered something that is no JSON", code="forge_unavailable") from error
 
