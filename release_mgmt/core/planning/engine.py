@@ -1,9 +1,9 @@
 """The planner: places every change in the first window that takes it, and keeps what was announced.
 
 The rules: announced placements stay unless a named reason forces the move (their window is cancelled or frozen or
-too short for them, or what they need moved behind them), never to an earlier window, and never by itself inside the
-notice period: that is a conflict for a release manager. What must move leaves its capacity first, then all are placed
-in order. Deterministic under any order of the input.
+too short for them or before their earliest date, or what they need moved behind them), never to an earlier window, and
+never by itself inside the notice period: that is a conflict for a release manager. What must move leaves its capacity
+first, then all are placed in order. Deterministic under any order of the input.
 """
 
 from __future__ import annotations

@@ -105,6 +105,15 @@ def _what_forces(
         rule = window.policy.notice(candidate.level)
         if window.start < bounds.notice(rule, candidate.teams):
             return Reason("notice", window.key)
+    if _too_early(candidate, window):
+        return Reason("not_ready", candidate.id)
     held = in_scope(freezes, candidate.target, hard=True)
     found = hindrance(window, held, candidate.duration, soft=False)
     return Reason(*found) if found is not None else None
+
+
+def _too_early(candidate: Candidate, window: Window) -> bool:
+    """Whether somebody said since that it must not go before a day after the window. A manager's choice stands."""
+    if candidate.earliest is None or candidate.request is not None or candidate.emergency:
+        return False
+    return window.start < candidate.earliest

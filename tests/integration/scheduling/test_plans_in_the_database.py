@@ -250,3 +250,24 @@ def test_a_lowered_level_is_looked_at_once(one_store: Store):
     plans.replan(one_store, OPERATOR, near, "releases")
     assert where(one_store) == {"M1": W3}
     assert plans.replan(one_store, OPERATOR, near, "releases").hits == ()
+
+
+@pytest.mark.acceptance("SCH-S5")
+@pytest.mark.acceptance("SCH-S6")
+def test_an_announced_change_leaves_a_window_before_its_earliest_date_as_it_leaves_one_that_is_too_short(
+    one_store: Store,
+):
+    """Its Owner says later that it must not go before; inside the notice period a release manager decides."""
+    seed(one_store, "m1 m2 m3")
+    apply(one_store)
+    assert where(one_store) == dict.fromkeys(("m1", "m2", "m3"), W1)
+    terms.put_terms(one_store, OPERATOR, NOW, "m1", earliest=at("2026-12-02T00:00"))
+    assert where(one_store) == {"m1": W3, "m2": W1, "m3": W1}
+    [moved] = windows.moves(one_store, OPERATOR)
+    assert (moved.change, [(each["code"], each["ref"]) for each in moved.reasons]) == ("m1", [("not_ready", "m1")])
+    placing.move(one_store, OPERATOR, NOW, "m3", W2, reason="with the campaign", override=True)
+    terms.put_terms(one_store, OPERATOR, NOW, "m3", earliest=at("2026-12-03T00:00"))
+    terms.put_terms(one_store, OPERATOR, at("2026-11-24T10:00"), "m2", earliest=at("2026-12-02T00:00"))
+    assert where(one_store) == {"m1": W3, "m2": W1, "m3": W2}, "a manager's choice stands, and so does a short notice"
+    [told] = windows.in_conflict(one_store, OPERATOR)
+    assert (told.id, [each["code"] for each in told.conflicts]) == ("m2", ["not_ready"])
