@@ -288,6 +288,14 @@ CASES = [
          {"tests/test_a.py": None, "shop/a.py": "import numpy\nimport shop.b\n"}, "minor", "rename_move"),
     Case("copied code of others asks for more", {"a.py": ""}, {"third_party/wave/__init__.py": "import duckdb\n"},
          "minor", "vendored"),
+    Case("a script without an ending", {"scripts/join": "#!/bin/sh\nls\n"},
+         {"scripts/join": "#!/usr/bin/env python3\nimport polars\n"}, "major", "new_library", {"polars"}),
+    Case("a script of R without an ending", {"bin/fit": "#!/usr/bin/env Rscript\nx <- 1\n"},
+         {"bin/fit": "#!/usr/bin/env Rscript\nlibrary(sf)\nx <- 1\n"}, "major", "new_library", {"sf"}),
+    Case("a value in a script without an ending", {"bin/fit": "#!/usr/bin/python -u\nn = 1\n"},
+         {"bin/fit": "#!/usr/bin/python -u\nn = 2\n"}, "minor", "parameter_only"),
+    Case("words of a shell in a script without an ending", {"bin/run": ""}, {"bin/run": "#!/bin/sh\nimport polars\n"},
+         "minor", "code_logic"),
     Case("relative import", {"shop/__init__.py": "", "shop/a.py": "x = 1\n"},
          {"shop/a.py": "from . import b\nfrom ..other.c import d\nx = 1\n"}, "minor", "import_of_own_package"),
 ]  # fmt: skip
@@ -347,6 +355,16 @@ def test_the_line_is_that_of_the_file_whatever_holds_the_code(
 ) -> None:
     verdict = judge(git_repo, Case("", {path: before}, {path: after}, "", ""))
     assert expected in [(one.subject, one.line) for one in verdict.evidence]
+
+
+@pytest.mark.acceptance("CHG-C2")
+def test_the_version_of_a_locked_library_is_not_the_projects(git_repo: GitRepo) -> None:
+    lock = '[[package]]\nname = "six"\nversion = "{}"\n'
+    before = {"uv.lock": lock.format("1.2.0"), "params.yaml": "model: 1.2.0\n"}
+    verdict = judge(
+        git_repo, Case("", before, {"uv.lock": lock.format("1.3.0"), "params.yaml": "model: 1.3.0\n"}, "", "")
+    )
+    assert {one.rule for one in verdict.evidence} == {"transitive-lock-entries", "household", "parameters"}
 
 
 @pytest.mark.acceptance("CHG-C1")

@@ -10,7 +10,7 @@ from posixpath import basename
 
 from release_mgmt.core.classification.change import ChangedFile, ChangeInput
 from release_mgmt.core.classification.fact import Fact
-from release_mgmt.core.classification.facts import language_of
+from release_mgmt.core.classification.facts import language_in, language_of
 from release_mgmt.core.classification.scope import Purpose, is_prose, purpose
 from release_mgmt.core.evidence import artefacts, edits, metrics, notebooks, r
 from release_mgmt.core.evidence.bounded import Unreadable, decode
@@ -141,12 +141,21 @@ def _manifest(one: ChangedFile) -> Iterator[Fact]:
     changed = [line for line in [*(old - new), *(new - old)] if line.strip() and not line.lstrip().startswith("#")]
     if not changed:
         yield Fact("documentation", one.path, None, one.path, kind="file")
-    elif one.old is not None and one.new is not None and all(_VERSION.match(line) for line in changed):
+    elif (
+        one.old is not None
+        and one.new is not None
+        and not _LOCK.search(one.path)
+        and all(_VERSION.match(line) for line in changed)
+    ):
         yield Fact("version", one.path, None, one.path, _stated(old - new), _stated(new - old), kind="version")
     elif one.path.endswith((".txt", ".in", ".yml", ".yaml")):
         yield Fact("library_moved", one.path, None, one.path, kind="file")
     else:
         yield Fact("household", one.path, None, one.path, kind="file")
+
+
+# What a lock calls a version is that of a library.
+_LOCK = re.compile(r"(?:\.lock|[-.]lock\.(?:json|ya?ml|toml)|(?:^|/)(?:pylock[^/]*|(?:Julia)?Manifest)\.toml)\Z")
 
 
 def _stated(lines: set[str]) -> str | None:
@@ -160,7 +169,7 @@ def _lines(data: bytes | None) -> set[str]:
 
 
 def _content(one: ChangedFile) -> Iterator[Fact]:
-    path, language = one.path, language_of(one.path)
+    path, language = one.path, language_in(one.path, one.new, one.old)
     try:
         if language == "notebook":
             yield from _told(one, _notebook(one))

@@ -70,16 +70,35 @@ _ENDINGS = {
 _NAMES = {"Snakefile": "python", "SConstruct": "python", "SConscript": "python", "wscript": "python", ".Rprofile": "r"}
 
 
+_SCRIPT = re.compile(r"(?:^|/)(?:bin|scripts?|tools)/(?:[^/]+/)*[a-z][^/.]*\Z")
+_SHEBANG = re.compile(rb"#![^\n]{0,200}?\b(?:(python|pypy)[\d.]*|(Rscript|littler))\b")
+
+
 @lru_cache(maxsize=PATHS)
 def language_of(path: str) -> str | None:
-    """python, notebook, r or document where code that asks for libraries may stand in ``path``."""
+    """python, notebook, r or document where code that asks for libraries may stand in ``path``; script where its first
+    line tells (`language_in`)."""
     name = basename(path)
-    return _NAMES.get(name) or (_ENDINGS.get(name.rpartition(".")[2].lower()) if "." in name else None)
+    if "." in name:
+        return _NAMES.get(name) or _ENDINGS.get(name.rpartition(".")[2].lower())
+    return _NAMES.get(name) or ("script" if _SCRIPT.search(path) else None)
+
+
+def language_in(path: str, *contents: bytes | None) -> str | None:
+    """The language of a file, of a script without an ending the one that its first line calls for."""
+    language = language_of(path)
+    if language != "script":
+        return language
+    for data in contents:
+        called = _SHEBANG.match(data) if data else None
+        if called:
+            return "python" if called.group(1) else "r"
+    return None
 
 
 def file_facts(path: str, data: bytes) -> FileFacts:
     """What the file at ``path`` asks for. Never raises."""
-    language = language_of(path)
+    language = language_in(path, data)
     if language is None:
         return NOTHING
     if language != "notebook" and len(data) > CODE_BYTES:
