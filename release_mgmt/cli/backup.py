@@ -81,7 +81,11 @@ def export(config: Path | None, out: Path | None) -> None:
     if out is None:
         sys.stdout.buffer.writelines(transfer.dump(installation.store))
         return
-    with out.open("wb") as file:
+    try:
+        file = out.open("wb")
+    except OSError as error:
+        raise Unavailable(f"{out} cannot be written: {error.strerror}.") from error
+    with file:
         file.writelines(transfer.dump(installation.store))
 
 

@@ -68,6 +68,11 @@ def prepare(settings: Settings) -> migrate.Standing:
     return migrate.standing(settings.database)
 
 
+def operator() -> Actor:
+    """Whoever runs a command on this machine."""
+    return trusted("operator", Via.CLI)
+
+
 def opened(config: Path | None) -> Installation:
     """The installation, its database at the schema of this version; its connections end with the command.
 
@@ -79,4 +84,4 @@ def opened(config: Path | None) -> Installation:
     migrate.require_current(settings.database)
     store = make_store(settings)
     click.get_current_context().call_on_close(store.close)
-    return Installation(settings, store, trusted("operator", Via.CLI))
+    return Installation(settings, store, operator())

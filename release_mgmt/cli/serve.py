@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -38,8 +39,9 @@ def serve(config: Path | None, host: str | None, port: int | None, *, with_worke
 
         settings = read_settings(config)
         settings = replace(settings, host=host or settings.host, port=settings.port if port is None else port)
-        prepare(settings)
         require_free(settings.host, settings.port)
+        prepare(settings)
+        require_writable(settings)
         jobs = with_worker if with_worker is not None else settings.database.startswith("sqlite")
         supervisor = Supervisor(settings, config) if jobs else None
         try:
@@ -68,18 +70,31 @@ def shared_counts() -> Iterator[None]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def require_free(host: str, port: int) -> None:
-    """Return if the address can be listened on; InvalidInput with what to do otherwise."""
+def require_writable(settings: Settings) -> None:
+    """Return if the web processes will find the secret key and can log; Unavailable with what to do otherwise.
+
+    Each looks for both by itself, but what it says then stands among the traces of a server that ends.
+    """
+    from release_mgmt.services.opening import require_log_folder, secret_key
+
+    secret_key(settings)
+    require_log_folder(settings)
+
+
+def require_free(host: str, port: int, named: str = "--port (RELEASE_MGMT_PORT)") -> None:
+    """Return if the address can be listened on; InvalidInput with what to do otherwise. ``named`` sets the port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise InvalidInput(
-                f"{host}:{port} cannot be listened on: {error.strerror}.",
-                hint="Stop what uses it, or choose another with --port (RELEASE_MGMT_PORT).",
-            ) from error
+            hint = f"Choose another port with {named}."
+            if error.errno == errno.EADDRINUSE:
+                hint = f"Stop what uses it, or choose another with {named}."
+            elif error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+                hint = "Choose an address of this machine with --host (RELEASE_MGMT_HOST)."
+            raise InvalidInput(f"{host}:{port} cannot be listened on: {error.strerror}.", hint=hint) from error
 
 
 class Supervisor:

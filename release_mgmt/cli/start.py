@@ -13,6 +13,8 @@ import click
 
 if TYPE_CHECKING:
     from release_mgmt.cli.installation import Installation
+    from release_mgmt.settings import Settings
+    from release_mgmt.sources.addresses import AddressPolicy
 
 PATIENCE = 90.0
 
@@ -24,10 +26,11 @@ PATIENCE = 90.0
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (default: 8000).")
 def start(config: Path | None, repo: str, host: str | None, port: int | None) -> None:
     """Make an installation in `var/`, register REPO, sync, classify, plan by the example calendar, and serve."""
-    from release_mgmt.cli.serve import Supervisor, make_server, require_free, shared_counts
+    from release_mgmt.cli.serve import Supervisor, make_server, require_free, require_writable, shared_counts
 
     with shared_counts():
-        from release_mgmt.cli.installation import opened, prepare, read_settings
+        from release_mgmt.cli.installation import opened, operator, prepare, read_settings
+        from release_mgmt.services import repositories
         from release_mgmt.settings import DEFAULT
 
         settings = read_settings(config)
@@ -36,7 +39,9 @@ def start(config: Path | None, repo: str, host: str | None, port: int | None) ->
             settings = replace(settings, log_level="warning")
         os.environ["RELEASE_MGMT_HOST"], os.environ["RELEASE_MGMT_PORT"] = settings.host, str(settings.port)
         require_free(settings.host, settings.port)
+        repositories.readable(operator(), repo, _allowed(settings))  # refused before anything is made
         prepare(settings)
+        require_writable(settings)
         installation = opened(config)
         _calendar(installation)
         name = _register(installation, repo)
@@ -66,13 +71,21 @@ def _calendar(installation: Installation) -> None:
         )
 
 
+def _allowed(settings: Settings) -> AddressPolicy:
+    """Which addresses may be read, by the settings."""
+    from release_mgmt.services import repositories
+
+    return repositories.policy(
+        settings.repository_roots, settings.repository_hosts, allow_http=settings.allow_plain_http
+    )
+
+
 def _register(installation: Installation, location: str) -> str:
     """The name of the repository at ``location``, registered now or before."""
     from release_mgmt.core.errors import Conflict
     from release_mgmt.services import repositories
 
-    chosen = installation.settings
-    allowed = repositories.policy(chosen.repository_roots, chosen.repository_hosts, allow_http=chosen.allow_plain_http)
+    allowed = _allowed(installation.settings)
     try:
         made = repositories.register(
             installation.store, installation.actor, installation.now, location=location, allowed=allowed

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from release_mgmt.cli.installation import config_option, opened
+from release_mgmt.cli.serve import require_free
 
 
 @click.command()
@@ -22,8 +23,12 @@ def worker(config: Path | None, name: str | None, *, with_parent: bool) -> None:
 
     from release_mgmt import logs
     from release_mgmt.jobs.worker import leave, work
+    from release_mgmt.services.opening import require_log_folder
 
     installation = opened(config)
+    require_log_folder(installation.settings)
+    if port := installation.settings.worker_metrics_port:
+        require_free(installation.settings.host, port, "RELEASE_MGMT_WORKER_METRICS_PORT")
     settings = replace(installation.settings, worker_id=name) if name else installation.settings
     logs.configure(settings.log_level, settings.log_format, settings.log_path)
     stop = threading.Event()

@@ -30,17 +30,12 @@ def load_settings(path: Path | None = None) -> Settings:
 
 def make_store(chosen: Settings) -> Store:
     """The store that the settings name; its folder is made when missing."""
-    try:
-        return Store(
-            chosen.database,
-            lock_timeout=chosen.lock_timeout,
-            statement_timeout=chosen.statement_timeout,
-            pool_size=chosen.pool_size,
-        )
-    except OSError as error:
-        raise Unavailable(
-            f"The folder of the database cannot be made: {error.strerror}.", hint="Check data_dir and its permissions."
-        ) from error
+    return Store(
+        chosen.database,
+        lock_timeout=chosen.lock_timeout,
+        statement_timeout=chosen.statement_timeout,
+        pool_size=chosen.pool_size,
+    )
 
 
 def secret_key(chosen: Settings) -> str:
@@ -53,8 +48,8 @@ def secret_key(chosen: Settings) -> str:
         key = kept_once(path, lambda: secrets.token_urlsafe(48))
     except OSError as error:
         raise Unavailable(
-            f"The secret key cannot be kept in {path.parent}: {error.strerror}.",
-            hint="Make the folder writable, or set RELEASE_MGMT_SECRET_KEY_FILE.",
+            f"The secret key {path} cannot be made or read: {error.strerror}.",
+            hint="Mend the permissions of the file and its folder, or set RELEASE_MGMT_SECRET_KEY_FILE.",
         ) from error
     if not key:
         raise Unavailable(
@@ -62,6 +57,25 @@ def secret_key(chosen: Settings) -> str:
             hint="Remove the file, and a new key is made; whoever is signed in signs in again.",
         )
     return key
+
+
+def require_log_folder(chosen: Settings) -> None:
+    """Make the folder of the logs, if there is to be one, and try it.
+
+    :raises Unavailable: when nothing can be written there, with what to do.
+    """
+    folder = chosen.log_path
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise Unavailable(
+            f"Logs cannot be written to {folder}: {error.strerror}.",
+            hint="Mend its permissions, or choose another folder with RELEASE_MGMT_LOG_DIR.",
+        ) from error
 
 
 def kept_once(path: Path, make: Callable[[], str]) -> str:

@@ -20,7 +20,7 @@ from release_mgmt.core.text import one_line
 from release_mgmt.services import Store, audit, calendar_rows, plans, refresh, visibility
 from release_mgmt.services.feed_events import repositories as told_repositories
 from release_mgmt.services.paging import Page, bounded, page, values
-from release_mgmt.sources.addresses import AddressPolicy, parse
+from release_mgmt.sources.addresses import Address, AddressPolicy, parse
 from release_mgmt.sources.git.repository import open_repository
 from release_mgmt.store.models.ingest import ForgeSource
 from release_mgmt.store.models.repositories import Change, Release, Repository
@@ -103,6 +103,24 @@ def policy(
     )
 
 
+def readable(actor: Actor, location: str, allowed: AddressPolicy) -> Address:
+    """The address at ``location`` if ``actor`` may have it read. Nothing is asked over the network.
+
+    :raises InvalidInput: for an address that may not be read.
+    :raises RepositoryRefused: for a folder without a whole repository.
+    """
+    if actor.via is Via.CLI and "://" not in location:
+        folder = Path(location).expanduser().resolve()
+        if not folder.is_dir():
+            raise InvalidInput.at("location", f"there is no folder {folder}", "a folder or an https address")
+        allowed = AddressPolicy(allowed.allow_http, allowed.allow_ssh, allowed.allowed_hosts, (*allowed.roots, folder))
+        location = str(folder)
+    address = parse(location, allowed)
+    if address.kind == "path":
+        open_repository(address.url)  # what cannot be read is refused now, not at the first sync
+    return address
+
+
 def register(
     store: Store,
     actor: Actor,
@@ -127,15 +145,7 @@ def register(
     :raises Conflict: when the name or the address is taken.
     """
     require(actor, Action.MANAGE_REPOSITORIES)
-    if actor.via is Via.CLI and "://" not in location:
-        folder = Path(location).expanduser().resolve()
-        if not folder.is_dir():
-            raise InvalidInput.at("location", f"there is no folder {folder}", "a folder or an https address")
-        allowed = AddressPolicy(allowed.allow_http, allowed.allow_ssh, allowed.allowed_hosts, (*allowed.roots, folder))
-        location = str(folder)
-    address = parse(location, allowed)
-    if address.kind == "path":
-        open_repository(address.url)  # what cannot be read is refused now, not at the first sync
+    address = readable(actor, location, allowed)
     chosen = check_name(name or name_from(address.url))
     row = Repository(
         id=f"r_{secrets.token_hex(8)}",

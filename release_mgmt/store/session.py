@@ -76,12 +76,22 @@ def make_engine(
     raise InvalidInput.at("database_url", f"{kind} is not supported", "sqlite:///PATH or postgresql://...")
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(
+            f"The folder of the database cannot be made: {folder}: {error.strerror}.",
+            hint="Choose another with RELEASE_MGMT_DATA_DIR, or mend its permissions.",
+        ) from error
+
+
 def _sqlite(url: str, lock_timeout: int, *, foreign_keys: bool) -> Engine:
     name = make_url(url).database
     if not name or name == ":memory:":
         raise InvalidInput.at("database_url", "SQLite needs a file: several processes share it", "sqlite:///PATH")
     if not name.startswith("file:"):  # an SQLite URI names its file in a form of its own, and never a new one
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(name).parent)
     engine = create_engine(url, connect_args={"timeout": lock_timeout})
 
     @event.listens_for(engine, "connect")
@@ -125,6 +135,12 @@ def translated(error: Exception) -> Exception:
     if "readonly database" in said or "attempt to write a readonly" in said:
         return Unavailable(
             "The database cannot be written.", hint="Check the owner and the permissions of the file and its folder."
+        )
+    if "unable to open database file" in said:
+        return Unavailable(
+            "The database file cannot be opened.",
+            hint="Check the owner and the permissions of the file and its folder.",
+            details={"retry_after": 5},
         )
     if "disk is full" in said or "no space left" in said or state == "53100":
         return Unavailable("The database's disk is full.", hint="Free some space; nothing was changed.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -126,6 +127,93 @@ def test_port_in_use(run: Run) -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         refused(run("serve", "--port", str(other.getsockname()[1])), "127.0.0.1:", "--port")
+
+
+def test_port_of_a_workers_metrics_in_use(run: Run) -> None:
+    """The worker says which setting names it, and ends."""
+    assert run("init").returncode == 0
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        refused(run("worker", RELEASE_MGMT_WORKER_METRICS_PORT=port), port, "RELEASE_MGMT_WORKER_METRICS_PORT")
+
+
+def test_address_of_another_machine(run: Run, tmp_path: Path) -> None:
+    """Another port would not help: the sentence names the option of the address; nothing is made."""
+    done = run("serve", "--host", "192.0.2.1", "--port", "18999")
+    refused(done, "192.0.2.1:18999", "--host")
+    assert "--port" not in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_start_refuses_a_wrong_repository_before_it_makes_anything(run: Run, tmp_path: Path) -> None:
+    """No such folder, a folder without a repository, an address that is not read: nothing is left behind."""
+    (tmp_path / "plain").mkdir()
+    for location, word in (("/nothing", "no folder"), ("plain", "plain"), ("ftp://example.org/x.git", "ftp"), ("", "")):
+        refused(run("start", "--repo", location, "--port", "0"), word)
+        assert not (tmp_path / "data").exists(), location
+
+
+# Root may write everywhere; without this capability it is held to modes like everybody else.
+HELD_TO_MODES = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Run:
+    """Run ``release-mgmt`` as somebody whom the modes of files bind."""
+    if HELD_TO_MODES and shutil.which("setpriv") is None:
+        pytest.skip("needs setpriv")
+
+    def go(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        command = [*HELD_TO_MODES, sys.executable, "-m", "release_mgmt", *arguments]
+        surroundings = environment(tmp_path, **more)
+        return subprocess.run(
+            command, cwd=tmp_path, env=surroundings, capture_output=True, text=True, timeout=LIMIT, check=False
+        )
+
+    return go
+
+
+def test_data_folder_that_cannot_be_made(held: Run, tmp_path: Path) -> None:
+    """Every command says so, also those that only read; `doctor` goes on to its other findings."""
+    (tmp_path / "closed").mkdir(mode=0o555)
+    folder = {"RELEASE_MGMT_DATA_DIR": str(tmp_path / "closed" / "data")}
+    for command in (["init"], ["repo", "list"], ["worker"], ["serve", "--port", "0"]):
+        refused(held(*command, **folder), "cannot be made", "Permission denied", "RELEASE_MGMT_DATA_DIR")
+    done = held("doctor", **folder)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "FAIL data folder" in done.stdout
+    assert "FAIL database" in done.stdout
+
+
+def test_data_folder_that_is_read_only(held: Run, tmp_path: Path) -> None:
+    """An empty one and one with a database: what cannot be done to the file, and whose permissions to look at."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o555)
+    for command in (["init"], ["repo", "list"], ["serve", "--port", "0"]):
+        refused(held(*command), "database file cannot be opened", "permissions")
+    data.chmod(0o755)
+    assert held("init").returncode == 0
+    for path in (*data.iterdir(), data):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    for command in (["init"], ["repo", "list"], ["worker"], ["serve", "--port", "0"]):
+        refused(held(*command), "cannot be written", "permissions")
+    data.chmod(0o755)
+
+
+def test_files_that_may_not_be_read_or_written(held: Run, tmp_path: Path) -> None:
+    """The secret key, the folder of the logs, an export: a sentence each, before any process is started."""
+    assert held("init").returncode == 0
+    (tmp_path / "closed").mkdir(mode=0o555)
+    logs = {"RELEASE_MGMT_LOG_DIR": str(tmp_path / "closed" / "logs")}
+    refused(held("worker", **logs), "Logs cannot be written", "RELEASE_MGMT_LOG_DIR")
+    refused(held("worker", RELEASE_MGMT_LOG_DIR=str(tmp_path / "closed")), "Logs cannot be written")
+    refused(held("serve", "--port", "0", **logs), "Logs cannot be written", "RELEASE_MGMT_LOG_DIR")
+    refused(held("export", "--out", "closed/all.jsonl"), "closed/all.jsonl cannot be written")
+    (tmp_path / "data" / "secret.key").chmod(0)
+    refused(held("serve", "--port", "0"), "secret.key", "Permission denied")
 
 
 def test_wrong_settings_are_named_with_what_was_meant(run: Run, tmp_path: Path) -> None:
