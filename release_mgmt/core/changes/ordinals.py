@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from release_mgmt.core.history.graph import Graph
 
+ASKED_ONE_BY_ONE = 16
+"""Commits of one title that each are asked for, which for nearly all is enough, before all ancestors are listed."""
+
 
 class Ordinals:
     """For commits whose author wrote the same title before: how many of those are among their ancestors, in a row.
@@ -48,9 +51,16 @@ class Ordinals:
             highest = max(highest, self._of[commit])
 
     def _count(self, earlier: Sequence[int], commit: int, highest: int) -> int:
-        best = -1
+        best, asked = -1, 0
+        beside: set[int] | None = None  # what it contains off the main line, once that is worth finding out
+        places, reach = self._graph.introductions(), self._graph.reach(commit)
         for before in reversed(earlier):
-            if self.of(before) > best and self._graph.contains(commit, before):
+            if self.of(before) <= best:
+                continue
+            if beside is None and asked == ASKED_ONE_BY_ONE:
+                beside = {*self._graph.beside(commit)}
+            asked += 1
+            if self._graph.contains(commit, before) if beside is None else before in beside or places[before] <= reach:
                 best = self.of(before)
                 if best == highest:
                     break
