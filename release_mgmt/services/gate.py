@@ -89,10 +89,10 @@ def keep(
 
 
 def _bounded(at: datetime | None) -> datetime | None:
-    """Calendars reach no further; beyond, instants cannot be reckoned with."""
+    """In UTC. Calendars reach no further; beyond, instants cannot be reckoned with."""
     if at is not None and not _EARLIEST <= at.year <= _LATEST:
         raise InvalidInput.at("at", "is too far away", f"an instant of the years {_EARLIEST} to {_LATEST}")
-    return at
+    return at.astimezone(UTC) if at is not None else None
 
 
 def _tell_denied(
@@ -121,8 +121,9 @@ def peek(
     """As :func:`ask` for a page: nothing is kept. ``votes``: what they come to, where the page knows it already."""
     require(actor, Action.READ_PLAN)
     with store.read() as session:
-        question, row = _question(session, asked, _bounded(at) or now, now, votes)
-        found = decide([question], at or now, now)
+        instant = _bounded(at) or now
+        question, row = _question(session, asked, instant, now, votes)
+        found = decide([question], instant, now)
         return Answer(_for(session, actor, found), "", row.plan_version, (asked,))
 
 

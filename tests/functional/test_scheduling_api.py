@@ -74,6 +74,21 @@ def test_an_instant_without_an_offset_is_refused_and_several_changes_are_all_ask
     assert [each["change"] for each in both.json["targets"]] == ["m1", "M2"]
 
 
+@pytest.mark.acceptance("SCH-G1")
+@pytest.mark.acceptance("SCH-G2")
+def test_the_gate_answers_in_utc_and_refuses_what_it_does_not_know(engineer: FlaskClient):
+    """A mistyped ``change`` would be a question about the scope, which an open window allows for everything."""
+    found = ask(engineer, change="m1", at="2026-11-24T18:30:00+01:00").json
+    assert (found["decision"], found["at"], found["next_allow"]) == (
+        "allow", "2026-11-24T17:30:00Z", "2026-11-24T17:30:00Z"
+    )  # fmt: skip
+    mistyped = ask(engineer, chnage="m1", at="2026-11-24T17:30:00Z")
+    assert (mistyped.status_code, [each["path"] for each in mistyped.json["errors"]]) == (422, ["chnage"])
+    [floating] = ask(engineer, change="m1", at="2026-11-24T18:00:00").json["errors"]
+    assert floating["path"] == "at"
+    assert "offset" in floating["message"]
+
+
 @pytest.mark.acceptance("SCH-G7")
 def test_the_answer_may_be_kept_no_longer_than_it_holds(
     engineer: FlaskClient, monkeypatch: pytest.MonkeyPatch

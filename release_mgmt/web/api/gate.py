@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 from flask_smorest import Blueprint
-from marshmallow import Schema, fields, validate, validates_schema
+from marshmallow import RAISE, Schema, fields, validate, validates_schema
 from marshmallow import ValidationError as Invalid
 
 from release_mgmt.core.classification import Level
@@ -25,6 +25,11 @@ blueprint = Blueprint("api_gate", __name__, url_prefix="/api/v1/gate", descripti
 LONGEST_AGE = 60  # seconds: an approval or a freeze may change the answer at any time
 
 
+_NO_OFFSET: dict[str, Any] = {
+    "invalid_awareness": "has no offset; it is one instant with it only, such as 2026-12-22T19:30:00Z"
+}
+
+
 class GateQuery(Schema):
     """What is asked. ``change`` may be given several times: all must be allowed. ``at`` needs an offset."""
 
@@ -33,7 +38,7 @@ class GateQuery(Schema):
     change = fields.List(fields.String(validate=validate.Length(1, 200)), load_default=[])
     sha = fields.String(load_default=None, validate=validate.Length(7, 64))
     level = fields.String(load_default=None, validate=validate.OneOf([level.value for level in Level]))
-    at = fields.AwareDateTime(load_default=None, format="iso")
+    at = fields.AwareDateTime(load_default=None, format="iso", error_messages=_NO_OFFSET)
 
     @validates_schema
     def _one_commit(self, data: dict[str, Any], **_: Any) -> None:
@@ -135,7 +140,7 @@ class Gate(MethodView):
     """The decision."""
 
     @needs(Action.ASK_GATE)
-    @blueprint.arguments(GateQuery, location="query")
+    @blueprint.arguments(GateQuery, location="query", unknown=RAISE)  # a mistyped change would ask without it
     @blueprint.alt_response(200, schema=GateDecisionSchema)
     def get(self, query: dict[str, Any]) -> Response:
         """Allow, warn or deny, with every reason, what blocks, when that ends, and when this may go next."""
