@@ -20,6 +20,7 @@ from release_mgmt.services import Store, audit, calendar_rows, outbox, plans, se
 from release_mgmt.services.calendar_rows import find, known_names, named
 from release_mgmt.services.plans import Difference
 from release_mgmt.sources.calendars import keep_identities, read_document
+from release_mgmt.store.models.repositories import Repository
 from release_mgmt.store.models.scheduling import CalendarRow, CalendarVersion
 
 FREEZES_AHEAD = timedelta(days=731)
@@ -153,7 +154,9 @@ def apply(
                 row.slug if row else calendar.slug, row is None, True, edits, effects, row.version if row else 0
             )
         created = row is None
+        stay: list[str] = []
         if row is None:
+            stay = _stay_with_the_only_one(session, now)
             row = CalendarRow(
                 id=secret.identifier("cal"), slug=calendar.slug, created_at=now, document={}, plan_version=0, version=0
             )  # fmt: skip
@@ -166,6 +169,8 @@ def apply(
         if not created:
             _tell_freezes(session, actor, now, row.slug, calendar, edits)
         told: dict[str, object] = {"version": row.version, "edits": [edit.path for edit in edits][:100]}
+        if stay:
+            told["repositories_that_stay"] = stay[:100]
         if reverts is not None:
             told["reverts"] = reverts
         audit.record(
@@ -174,6 +179,21 @@ def apply(
             after=told,
         )  # fmt: skip
         return Applied(row.slug, created, False, edits, effects, row.version)
+
+
+def _stay_with_the_only_one(session: Session, now: datetime) -> list[str]:
+    """Write down where the repositories go that name no calendar, before there is a second one: what was announced in
+    the only calendar there was must not lose its date because somebody makes another."""
+    present = session.scalars(select(CalendarRow.slug).limit(2)).all()
+    if len(present) != 1:
+        return []
+    staying = session.scalars(
+        select(Repository).where(Repository.calendar.is_(None)).order_by(Repository.name).with_for_update()
+    ).all()
+    for each in staying:
+        each.calendar, each.updated_at = present[0], now
+    session.flush()
+    return [each.name for each in staying]
 
 
 def _tell_freezes(

@@ -156,3 +156,23 @@ def test_a_repository_that_goes_over_to_another_calendar_takes_its_changes_along
         ("m1", "releases", None), ("m2", "releases", None)
     ]  # fmt: skip
     assert {each["code"] for one in found for each in one.reasons} == {"other_calendar"}
+
+
+@pytest.mark.acceptance("SCH-S1")
+def test_a_second_calendar_takes_no_announced_date_away(one_store: Store) -> None:
+    """A repository that names no calendar goes by the only one, and goes on by it when there is another."""
+    seed(one_store, "m1 m2")
+    calendars.apply(one_store, OPERATOR, NOW, document())
+    before = windows.of_change(one_store, OPERATOR, "m1")
+    calendars.apply(one_store, OPERATOR, NOW, document(calendar="Other"), dry_run=True)
+    with one_store.read() as session:
+        assert session.get_one(Repository, "r_pricing").calendar is None
+    calendars.apply(one_store, OPERATOR, NOW, document(calendar="Other"))
+    for slug in ("releases", "other"):
+        plans.replan(one_store, OPERATOR, NOW, slug)
+    assert [(each.calendar, each.window) for each in windows.of_change(one_store, OPERATOR, "m1")] == [
+        (each.calendar, each.window) for each in before
+    ]
+    assert windows.moves(one_store, OPERATOR) == []
+    with one_store.read() as session:
+        assert session.get_one(Repository, "r_pricing").calendar == "releases"
