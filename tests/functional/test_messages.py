@@ -21,6 +21,8 @@ from release_mgmt.services.messages import posting
 from release_mgmt.services.messages.readers import mail_target
 from release_mgmt.settings import Settings
 from release_mgmt.store.models.messages import MessageDelivery, MessageTarget
+from release_mgmt.store.models.publishing import NoteRow
+from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.session import Store
 from tests.functional.conftest import client_as
 from tests.integration.messages.town import MailRoom
@@ -257,3 +259,49 @@ def test_doctor_tries_the_mail_server(settings: Settings) -> None:
     finally:
         room.stop()
     assert not doctor.mail(here).well
+
+
+def test_a_webhook_that_failed_for_good_says_why_in_the_readers_language(root: FlaskClient, one_store: Store) -> None:
+    """Its own page and the list of messages: our sentence in German, what is not ours as it was said."""
+    made = root.post(
+        "/api/v1/messages/targets", json={"channel": "webhook", "name": "CI", "address": "https://example.org/h"}
+    )
+    assert made.json is not None
+    key = made.json["id"]
+    assert root.post(f"/admin/messages/{key}", data={"do": "test"}).status_code == 303
+    german = {**HTML, "Accept-Language": "de"}
+    for error, said in {
+        "switched off: the receiver answered 410": "ausgeschaltet: Der Empfänger antwortete mit 410",
+        "example.org answered 500": "example.org antwortete mit 500",
+        "example.org answered 301: it leads elsewhere, and redirects are not followed; enter the address that it leads"
+        " to": "example.org antwortete mit 301: Das führt anderswohin",
+        "something of its own": "something of its own",
+    }.items():
+        with one_store.write() as session:
+            target = session.get_one(MessageTarget, key)
+            target.failing_since, target.last_error = clock.now(), error
+            for row in session.query(MessageDelivery):
+                row.state, row.error = "failed", error
+        for path in (f"/admin/messages/{key}", "/admin/messages"):
+            assert said in root.get(path, headers=german).text, (path, error)
+            assert error.partition(";")[0] in root.get(path, headers=HTML).text, (path, error)
+
+
+def test_a_note_on_no_change_is_refused_and_an_empty_one_is_not_called_kept(
+    root: FlaskClient, one_store: Store
+) -> None:
+    now = clock.now()
+    with one_store.write() as session:
+        session.add(Repository(id="r", name="r", location="/r", adopted_at=now, created_at=now, updated_at=now))
+        session.flush()
+        session.add(Change(id="c", repository_id="r", key="pr:1", title="One", state="merged", happened_at=now,
+                           created_at=now, updated_at=now))  # fmt: skip
+    for text in ("", "Prices follow."):
+        answer = root.post("/changes/none/note", data={"language": "en", "text": text}, headers=HTML)
+        assert answer.status_code == 404, text
+    with one_store.read() as session:
+        assert session.query(NoteRow).count() == 0
+    told = root.post("/changes/c/note", data={"language": "en", "text": ""}, headers=HTML, follow_redirects=True)
+    assert "There is no note now" in told.text
+    told = root.post("/changes/c/note", data={"language": "en", "text": "Yes."}, headers=HTML, follow_redirects=True)
+    assert "The note is kept" in told.text

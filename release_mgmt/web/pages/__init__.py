@@ -10,7 +10,7 @@ from flask_wtf.csrf import generate_csrf
 
 from release_mgmt.services import webhook_help
 from release_mgmt.web import problems
-from release_mgmt.web.pages import assets, language, layout
+from release_mgmt.web.pages import assets, language, layout, troubles
 from release_mgmt.web.pages.site import blueprint
 
 MODULES = (
@@ -63,6 +63,7 @@ def register(app: Flask) -> None:
         plural=language.plural,
         term=language.term,
         forge_name=webhook_help.name_of,
+        why_not_sent=troubles.trouble,
         number=lambda value: language.words().number(value),
         weekdays=lambda: language.words().weekdays(),
         month_name=lambda day: language.words().month_name(day),

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError
 from release_mgmt.core.permissions import Action
-from release_mgmt.services import approvals, overrides, placing, publications, rollback_plans, stages, terms
+from release_mgmt.services import approvals, changes, overrides, placing, publications, rollback_plans, stages, terms
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import change_page, forms
@@ -51,7 +51,8 @@ def write_note(change_id: str) -> Answer:
     """The note for the business."""
 
     def act() -> str:
-        publications.set_note(
+        changes.get(context.store, context.actor, change_id, context.now)  # a note may be on what is published alone
+        made = publications.set_note(
             context.store,
             context.actor,
             context.now,
@@ -61,6 +62,8 @@ def write_note(change_id: str) -> Answer:
             action=forms.optional("action"),
             version=forms.number("version"),
         )
+        if made is None:
+            return say("There is no note now; feeds and changelogs go without.")
         return say("The note is kept; feeds and changelogs have it.")
 
     return _try(change_id, act)

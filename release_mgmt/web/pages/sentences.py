@@ -8,7 +8,7 @@ stays as it was written.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -21,6 +21,8 @@ from release_mgmt.services.directory import Directory
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import refusals
 from release_mgmt.web.pages.language import mark, say, term, words
+
+Pattern = re.Pattern[str]
 
 FORMS = (
     # the gate
@@ -142,9 +144,14 @@ def planned(reason: Mapping[str, Any]) -> str:
 
 
 @lru_cache(maxsize=1)
-def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+def _patterns() -> tuple[tuple[str, Pattern], ...]:
+    return patterns_of((*FORMS, *refusals.FORMS))
+
+
+def patterns_of(forms: Sequence[str]) -> tuple[tuple[str, Pattern], ...]:
+    """Each form with the pattern that recognises a sentence of it, its values by their names."""
     found = []
-    for form in (*FORMS, *refusals.FORMS):
+    for form in forms:
         parts = re.split(r"{(\w+)}", form)
         pattern = "".join(f"(?P<{part}>.+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
         found.append((form, re.compile(pattern, re.DOTALL)))
