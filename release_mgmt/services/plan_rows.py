@@ -153,6 +153,8 @@ def save_placements(
             found = PlacementRow(change_id=change, environment=environments[change], calendar_id=row.id)
             session.add(found)
         planned = windows.get(window) if window else None
+        if planned is not None and planned.state == "cancelled":
+            planned = None  # what stays flagged in a window that was called off keeps the date it was told
         found.window, found.why = window, why
         found.starts_at = planned.window.start if planned else found.starts_at if window else None
         found.ends_at = planned.window.end if planned else found.ends_at if window else None

@@ -271,3 +271,22 @@ def test_an_announced_change_leaves_a_window_before_its_earliest_date_as_it_leav
     assert where(one_store) == {"m1": W3, "m2": W1, "m3": W2}, "a manager's choice stands, and so does a short notice"
     [told] = windows.in_conflict(one_store, OPERATOR)
     assert (told.id, [each["code"] for each in told.conflicts]) == ("m2", ["not_ready"])
+
+
+@pytest.mark.acceptance("SCH-S6")
+def test_a_window_that_is_called_off_and_comes_back_at_another_time_moves_with_a_reason(one_store: Store):
+    """Inside the notice period its change stays, flagged, at the date that was told; the new one is a move."""
+    seed(one_store, "m1")
+    apply(one_store)
+    [before] = windows.of_change(one_store, OPERATOR, "m1")
+    near = at("2026-11-23T22:00")  # after the cut-off in both zones
+    [series] = document()["series"]
+    apply(one_store, near, series=[series | {"except": ["2026-11-24T18:00"]}], time_zone="America/New_York")
+    [flagged] = windows.of_change(one_store, OPERATOR, "m1")
+    assert [each["code"] for each in flagged.conflicts] == ["window_cancelled"]
+    assert (flagged.window, flagged.start) == (before.window, before.start)
+    apply(one_store, near, time_zone="America/New_York")
+    [after] = windows.of_change(one_store, OPERATOR, "m1")
+    [moved] = windows.moves(one_store, OPERATOR)
+    assert (moved.from_start, moved.to_start) == (before.start, after.start)
+    assert after.start == at("2026-11-24T23:00")
