@@ -43,7 +43,10 @@ class Finding:
 @click.command()
 @config_option
 def doctor(config: Path | None) -> None:
-    """Check git, settings, data folder, database, zone data, clock and sources; exit code 1 when something is wrong."""
+    """Look at git, zone data, settings, data folder, mail, advisories, database, clock, worker, repositories, messages.
+
+    What is wrong is told with what to do, and the exit code is 1.
+    """
     found = list(_look(config))
     for one in found:
         click.echo(f"{'ok  ' if one.well else 'FAIL'} {one.subject}: {one.seen}")

@@ -176,7 +176,10 @@ def approve_window(calendar: str, key: str) -> Response:
     if refused:
         reasons = dict.fromkeys(again(one.message or one.code or "") for one in refused)
         told += " " + many("Not {count} other: {why}", "Not {count} others: {why}", len(refused), why=" ".join(reasons))
-    flash(told, "message" if given else "error")
+    twice = bool(outcomes) and all(one.code == "already_voted" for one in outcomes)  # a double click, most of all
+    if twice:
+        told = say("You have voted on everything here already.")
+    flash(told, "message" if given or twice else "error")
     return redirect(url_for("pages.window", calendar=calendar, key=key), 303)
 
 
