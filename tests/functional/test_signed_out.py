@@ -159,6 +159,11 @@ def test_what_another_site_sends_is_not_offered_to_be_sent_in_my_name(
     refused = manager.post("/freezes/new", data=TYPED, headers={**HTML, **headers})
     assert refused.status_code == 400
     assert "auditors" not in refused.text
+    manager.delete_cookie("release_mgmt")
+    carried = {"kept_to": "/freezes/new", **{f"kept.{name}": value for name, value in TYPED.items()}}
+    for password in ("wrong", PASSWORD):
+        fields = {**carried, "login": "ada@example.org", "password": password}
+        assert "auditors" not in manager.post("/sign-in", data=fields, headers={**HTML, **headers}).text
 
 
 def test_passwords_are_never_shown_again_and_files_are_asked_for_anew(manager: FlaskClient) -> None:
