@@ -116,5 +116,5 @@ def test_wrong_addresses_are_told(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="cannot be reached"), unreachable.read() as session:
         session.execute(select(1))
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="file"):
+    with pytest.raises(Unavailable, match=r"cannot be made: .*file"):
         make_engine(f"sqlite:///{tmp_path}/file/x.db")
