@@ -84,13 +84,15 @@ def language_of(path: str) -> str | None:
     return _NAMES.get(name) or ("script" if _SCRIPT.search(path) else None)
 
 
-def language_in(path: str, *contents: bytes | None) -> str | None:
-    """The language of a file, of a script without an ending the one that its first line calls for."""
+def language_in(path: str, data: bytes | None, before: bytes | None = None) -> str | None:
+    """The language of a file, of a script without an ending the one that its first line calls for (where it is gone,
+    the line that it had ``before``).
+    """
     language = language_of(path)
     if language != "script":
         return language
-    for data in contents:
-        called = _SHEBANG.match(data) if data else None
+    for content in (data, before):
+        called = _SHEBANG.match(content) if content else None
         if called:
             return "python" if called.group(1) else "r"
     return None

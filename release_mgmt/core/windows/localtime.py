@@ -10,12 +10,13 @@ The rules at clock changes (RFC 5545 section 3.3.5 leaves them half open):
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from release_mgmt.core.errors import InvalidInput
 
@@ -46,14 +47,15 @@ def zone(name: str) -> tzinfo:
     """The zone of that IANA name. Raises InvalidInput with a suggestion for any other name, "floating" too."""
     known = _names()
     if name in known:
-        return ZoneInfo(name)
+        with suppress(ZoneInfoNotFoundError):  # a list of the system that went since
+            return ZoneInfo(name)
     if name.strip().lower() in {"", "floating", "local"}:
         raise InvalidInput.at(
             "time_zone",
             "times cannot float with the reader's zone: they would be different instants for each reader",
             "an IANA name such as Europe/Berlin",
         )
-    near = get_close_matches(name, known, n=1, cutoff=0.6) or [
+    near = get_close_matches(name, known - {name}, n=1, cutoff=0.6) or [
         each for each in sorted(known) if each.lower().endswith("/" + name.lower().replace(" ", "_"))
     ]
     allowed = f"did you mean {near[0]}?" if near else "an IANA name such as Europe/Berlin"

@@ -74,6 +74,7 @@ GOOD: dict[str, tuple[str, bytes]] = {
     "schemas.protobuf": ("a.proto", b"message A { int32 a = 1; enum E { X = 0; } }\n"),
     "schemas.registry": ("openapi.yaml", YAML),
     "schemas.sql": ("schema.sql", SQL),
+    "value_lines": ("params.ini", b"[a]\nb = 1\n"),
     "words": ("NEWS.md", MARKDOWN),
     "facts": ("a.py", PYTHON),
     "tree": ("libs.list", b"a==1\n"),
