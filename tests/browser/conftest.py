@@ -139,6 +139,15 @@ class Visitor:
         width = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert width <= 0, f"{name} is {width} px wider than the window"
 
+    def preview_freeze(self, path: str) -> Page:
+        """What a freeze of a window's day would hit, asked from the window's page."""
+        page = self.visit(path)
+        page.get_by_role("link", name="Freeze this day…").click()
+        page.get_by_label("Short name").fill("audit")
+        page.get_by_label("Reason, for everybody it concerns").fill("The auditors are here")
+        page.get_by_role("button", name="See what it hits").click()
+        return page
+
     def tab_to(self, text: str, most: int = 150) -> None:
         """Move the focus by the Tab key until it is on what is called so."""
         for _ in range(most):

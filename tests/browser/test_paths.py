@@ -155,11 +155,7 @@ def test_a_release_manager_drags_a_card_and_keeps_it_as_it_is(visitor: Visit) ->
 
 def test_a_release_manager_freezes_a_day_after_seeing_what_it_hits(visitor: Visit, site: Site) -> None:
     window = visitor("mia")
-    page = window.visit(site.window("Smooth with mgcv"))
-    page.get_by_role("link", name="Freeze this day…").click()
-    page.get_by_label("Short name").fill("audit")
-    page.get_by_label("Reason, for everybody it concerns").fill("The auditors are here")
-    page.get_by_role("button", name="See what it hits").click()
+    page = window.preview_freeze(site.window("Smooth with mgcv"))
     assert "would move" in page.inner_text(".confirm")
     assert "Smooth with mgcv" in page.inner_text(".confirm")
     window.check("freeze-preview")

@@ -27,11 +27,7 @@ def take_back(page: Page, reason: str) -> None:
 
 def test_a_freeze_is_taken_back_and_then_the_taking_back(visitor: Visit, site: Site) -> None:
     window = visitor("mia")
-    page = window.visit(site.window("Smooth with mgcv"))
-    page.get_by_role("link", name="Freeze this day…").click()
-    page.get_by_label("Short name").fill("audit")
-    page.get_by_label("Reason, for everybody it concerns").fill("The auditors are here")
-    page.get_by_role("button", name="See what it hits").click()
+    page = window.preview_freeze(site.window("Smooth with mgcv"))
     page.get_by_role("button", name="Save the freeze").click()
     page.locator(".flash").get_by_role("link", name="Take it back…").click()
     assert "freezes[audit]" in page.inner_text(".confirm")

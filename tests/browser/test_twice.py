@@ -33,11 +33,7 @@ def test_a_window_approved_twice_says_that_it_is_done(visitor: Visit, site: Site
 
 def test_a_freeze_saved_twice_is_one_freeze(visitor: Visit, site: Site) -> None:
     window = visitor("mia")
-    page = window.visit(site.window("Smooth with mgcv"))
-    page.get_by_role("link", name="Freeze this day…").click()
-    page.get_by_label("Short name").fill("audit")
-    page.get_by_label("Reason, for everybody it concerns").fill("The auditors are here")
-    page.get_by_role("button", name="See what it hits").click()
+    page = window.preview_freeze(site.window("Smooth with mgcv"))
     button = page.get_by_role("button", name="Save the freeze")
     assert button.evaluate(SEND) == 200
     button.click()

@@ -163,7 +163,7 @@ HELD_TO_MODES = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if 
 def held(tmp_path: Path) -> Run:
     """Run ``release-mgmt`` as somebody whom the modes of files bind."""
     if HELD_TO_MODES and shutil.which("setpriv") is None:
-        pytest.skip("needs setpriv")
+        pytest.skip("NOT RUN: no setpriv here (Debian: apt-get install util-linux)")
 
     def go(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         command = [*HELD_TO_MODES, sys.executable, "-m", "release_mgmt", *arguments]

@@ -237,7 +237,7 @@ def test_one_fetch_of_a_mirror_at_a_time(git_repo: GitRepo, tmp_path: Path) -> N
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(git_repo: GitRepo, tmp_path: Path) -> None:
-    """Where mirrors should be something else stands; what the disk denies later is told the same way."""
+    """Where mirrors should be, something else stands."""
     (tmp_path / "mirrors").write_text("no folder")
     with pytest.raises(Unavailable, match=r"^Mirrors cannot be written to .*mirrors: ") as caught:
         update(tmp_path / "mirrors" / "one.git", local(git_repo), (), None)

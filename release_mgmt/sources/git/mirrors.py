@@ -114,20 +114,21 @@ def fetch_refs(
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """One fetch a mirror at a time, among all processes of this machine. What its disk denies is told in a sentence."""
+    """One fetch a mirror at a time, among all processes of this machine; told in a sentence where there is no place."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.with_name(path.name + ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Unavailable("this repository is being fetched already", details={"retry_after": 10}) from None
-            yield
+        file = path.with_name(path.name + ".lock").open("w")
     except OSError as error:
         raise Unavailable(
             f"Mirrors cannot be written to {path.parent}: {error.strerror or error}.",
             hint="Make the folder writable for who runs this, and see that its disk has room.",
         ) from error
+    with file as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unavailable("this repository is being fetched already", details={"retry_after": 10}) from None
+        yield
 
 
 def _fill(
