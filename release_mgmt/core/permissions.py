@@ -323,19 +323,3 @@ def refuse(actor: Actor, action: Action) -> None:
         hint=f"It needs one of these roles: {', '.join(needed)}" + (" of that calendar." if rule.per_calendar else "."),
         details={"action": action.value, "roles": needed},
     )
-
-
-def sees(actor: Actor, *, teams: frozenset[str], public: bool = False, calendar: str | None = None) -> bool:
-    """Whether ``actor`` may learn that a thing exists.
-
-    ``teams`` are those the thing is kept for; empty means the whole organisation. Public things are seen by anybody,
-    others only signed in, and kept ones by members of those teams, the calendar's release managers, administrators
-    and our own jobs. The answer to somebody who does not see is NotFound, never Forbidden.
-    """
-    if public:
-        return True
-    if not actor.signed_in:
-        return False
-    if not teams or Role.ADMINISTRATOR in actor.roles:
-        return True
-    return bool(teams & actor.teams) or (calendar is not None and actor.manages(calendar))

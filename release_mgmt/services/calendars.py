@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import InvalidInput, NotFound, StaleVersion
 from release_mgmt.core.messages import Kind
-from release_mgmt.core.permissions import Action, Actor, Via, allows, require
+from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import clean
 from release_mgmt.core.windows import ReleaseCalendar, periods
 from release_mgmt.services import Store, audit, calendar_rows, outbox, plans, secret
@@ -289,8 +289,3 @@ def _relative(error: InvalidInput, part: str, index: int) -> InvalidInput:
     prefix = f"{part}[{index}]."
     faults = [type(each)(each.path.removeprefix(prefix), each.message, each.allowed) for each in error.errors]
     return InvalidInput(error.message, faults, code=error.code, hint=error.hint)
-
-
-def may_edit(actor: Actor, slug: str) -> bool:
-    """Whether to offer editing; the service asks again."""
-    return actor.via is not Via.ANONYMOUS and allows(actor, Action.EDIT_CALENDAR, calendar=slug)

@@ -259,15 +259,6 @@ def deferred(store: Store, actor: Actor, *, calendar: str | None = None) -> list
         return [_placed(row) for row in session.execute(statement.limit(1_000))]
 
 
-def in_conflict(store: Store, actor: Actor, *, calendar: str | None = None) -> list[PlacedChange]:
-    """Changes that wait for a release manager's decision."""
-    statement = _visible(_PLACED.where(visibility.changes(actor)), actor, calendar).order_by(
-        PlacementRow.starts_at, Change.id
-    )
-    with store.read() as session:
-        return [found for row in session.execute(statement) if (found := _placed(row)).conflicts]
-
-
 def of_change(store: Store, actor: Actor, change: str) -> list[PlacedChange]:
     """Where the plan has a change, one for each environment; empty when it is not planned."""
     require(actor, Action.READ_CHANGE)

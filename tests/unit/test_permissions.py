@@ -17,7 +17,6 @@ from release_mgmt.core.permissions import (
     allows,
     may_somewhere,
     require,
-    sees,
     trusted,
 )
 
@@ -81,13 +80,3 @@ def test_nobody_is_told_to_sign_in_and_somebody_what_is_missing() -> None:
 def test_trust_without_a_person_is_for_the_machine_only() -> None:
     with pytest.raises(BrokenInvariant):
         trusted("x", Via.SESSION)
-
-
-def test_what_is_kept_for_teams_is_seen_by_them_its_managers_and_administrators() -> None:
-    kept = {"teams": frozenset({"pricing"}), "calendar": "cal"}
-    assert not sees(somebody(Role.READER, teams=frozenset({"risk"})), **kept)  # type: ignore[arg-type]
-    assert sees(somebody(Role.READER, teams=frozenset({"pricing"})), **kept)  # type: ignore[arg-type]
-    assert sees(somebody(Role.RELEASE_MANAGER, calendars={"cal"}), **kept)  # type: ignore[arg-type]
-    assert sees(somebody(Role.ADMINISTRATOR), **kept)  # type: ignore[arg-type]
-    assert not sees(ANONYMOUS, teams=frozenset())
-    assert sees(ANONYMOUS, teams=frozenset(), public=True)

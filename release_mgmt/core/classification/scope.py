@@ -66,7 +66,6 @@ _DEVELOPMENT = re.compile(
     r"|(?:^|/)(?:setup|fabfile|tasks|dodo|noxfile|conftest|versioneer|setupegg)\.py\Z|(?:^|/)(?:\.Rprofile|codemeta\.R)\Z"
     r"|(?:^|/)(?:hex[-_]?(?:sticker|logo)|make[-_]?hex[^/]*|sticker|hexlogo|logo)[^/]*\.[Rr]\Z"
 )
-_MARKUP = re.compile(r"\.(?:ipynb|rmd|qmd|rnw)\Z", re.IGNORECASE)
 
 
 @lru_cache(maxsize=PATHS)

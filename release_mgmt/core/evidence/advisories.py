@@ -57,11 +57,6 @@ class Advisories:
         """When a version was released, None when no file says."""
         return self.released.get((identity(ecosystem, name), version or ""))
 
-    def age_in_days(self, ecosystem: str, name: str, version: str | None, now: datetime) -> int | None:
-        """How many whole days before ``now`` a version was released, None when no file says."""
-        released = self.released_on(ecosystem, name, version)
-        return (now - released).days if released is not None else None
-
 
 def load(files: Iterable[tuple[str, bytes]]) -> tuple[Advisories, tuple[tuple[str, str], ...]]:
     """(what the files say, the files that could not be read with the reason)."""

@@ -166,7 +166,6 @@ class Places:
         return at
 
 
-_NAMED = re.compile(r"([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?:\[[^\]]*\])?(?:[<>=!~@].*)?\Z")
 _TOOLS = frozenset(("pip", "setuptools", "wheel", "conda", "python", "mamba"))
 
 

@@ -15,11 +15,10 @@ OWN = "release-mgmt"
 
 
 class Better(StrEnum):
-    """In which direction it gets better; ``neither`` where the number only tells."""
+    """In which direction it gets better."""
 
     MORE = "more"
     LESS = "less"
-    NEITHER = "neither"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from release_mgmt.core.classification import Level
 from release_mgmt.core.planning.model import Candidate
 from release_mgmt.core.windows import Notice, Policy, ReleaseCalendar, Window, ZoneOf, to_local, zone
 
@@ -38,10 +37,6 @@ class Bounds:
             found = rule.earliest(self.now, self.calendar.business_days_of(teams), self.zones)
             self._notice[rule, teams] = found
         return found
-
-    def outside_notice(self, window: Window, level: Level, teams: frozenset[str]) -> bool:
-        """Whether the window still leaves its notice, counted from now: with exactly as much left it does."""
-        return window.start >= self.notice(window.policy.notice(level), teams)
 
     def cut_off(self, window: Window) -> datetime:
         """Until when a change must be ready for the window."""

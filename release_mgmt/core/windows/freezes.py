@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from release_mgmt.core.windows.localtime import ZoneOf, resolve, start_of_day, to_local, zone
 from release_mgmt.core.windows.model import Freeze, FreezePeriod, Target, Window
@@ -87,8 +87,3 @@ def usable(window: Window, found: Iterable[FreezePeriod]) -> list[Interval]:
     """What hard freezes (already chosen by scope) leave of a window, pieces shorter than its minimum dropped."""
     pieces = subtract((window.start, window.end), ((each.start, each.end) for each in found if each.freeze.hard))
     return [piece for piece in pieces if piece[1] - piece[0] >= window.min_duration]
-
-
-def days_of(period: FreezePeriod, zone: tzinfo) -> tuple[date, date]:
-    """The first and last local day that the period touches."""
-    return to_local(period.start, zone).date(), to_local(period.end - timedelta(microseconds=1), zone).date()

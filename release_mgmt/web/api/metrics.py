@@ -39,7 +39,7 @@ class DefinitionSchema(Schema):
     title = text(null=False)
     group = text("delivery or predictability", null=False)
     unit = text(null=False)
-    better = text("more, less or neither", null=False)
+    better = text("more or less", null=False)
     over = text("What the population counts.", null=False)
     meaning = text(null=False)
     send = text(null=False)

@@ -31,7 +31,6 @@ class ListPage:
     items: tuple[RepositoryView, ...]
     text: str
     next: str | None
-    troubled: tuple[RepositoryView, ...]
 
 
 @blueprint.get("/repositories")
@@ -47,7 +46,7 @@ def repositories() -> str:
         sentence = many("{count} repository matches.", "{count} repositories match.", number)
     if troubled:
         sentence += " " + many("One cannot be read now.", "{count} cannot be read now.", len(troubled))
-    view = ListPage(sentence, found.items, text, addresses.next_page(found.next), troubled)
+    view = ListPage(sentence, found.items, text, addresses.next_page(found.next))
     return draw("repositories", view)
 
 

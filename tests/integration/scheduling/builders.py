@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from release_mgmt.core.permissions import Via, trusted
-from release_mgmt.services import calendars
+from release_mgmt.services import calendars, windows
 from release_mgmt.store.models.people import Team
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.session import Store
@@ -72,7 +72,11 @@ def apply(store: Store, now: datetime = NOW, **more: Any) -> calendars.Applied:
 
 def where(store: Store) -> dict[str, str | None]:
     """Change -> window."""
-    from release_mgmt.services import windows
-
     found = windows.between(store, OPERATOR, NOW, NOW + timedelta(days=400))
     return {change.id: each.key for each in found for change in each.changes}
+
+
+def in_conflict(store: Store) -> list[windows.PlacedChange]:
+    """The placed changes that wait for a release manager's decision."""
+    found = windows.between(store, OPERATOR, NOW, NOW + timedelta(days=400))
+    return [change for each in found for change in each.changes if change.conflicts]

@@ -14,7 +14,7 @@ from release_mgmt.services.gate import Asked
 from release_mgmt.store.models.repositories import Change, Release, Repository
 from release_mgmt.store.models.scheduling import ChangeTerms, DependencyRow, GateDecisionRow, PlanRow
 from release_mgmt.store.session import Store
-from tests.integration.scheduling.builders import NOW, OPERATOR, apply, at, document, freeze, seed, where
+from tests.integration.scheduling.builders import NOW, OPERATOR, apply, at, document, freeze, in_conflict, seed, where
 
 IN_W1 = at("2026-11-24T18:00")
 SERIES = document()["series"]
@@ -99,7 +99,7 @@ def test_a_freeze_that_came_later_denies_at_run_time(planned: Store):
     item = freeze("F", "2026-11-24")
     calendars.edit(planned, OPERATOR, inside, "releases", "freezes", item, identity="F")
     assert codes(planned, "m1") == ["freeze"]
-    assert {each.id for each in windows.in_conflict(planned, OPERATOR)} >= {"m1"}
+    assert {each.id for each in in_conflict(planned)} >= {"m1"}
     calendars.edit(planned, OPERATOR, inside, "releases", "freezes", item | {"hard": False}, identity="F")
     found = gate.ask(planned, OPERATOR, NOW, [Asked("pricing", "prod", "m1")], at=IN_W1)
     assert found.decision.decision == "warn"

@@ -13,7 +13,7 @@ from release_mgmt.store.models.publishing import FeedEventRow
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import DependencyRow, PlacementRow, PlanRow
 from release_mgmt.store.session import Store
-from tests.integration.scheduling.builders import NOW, OPERATOR, apply, at, document, freeze, seed, where
+from tests.integration.scheduling.builders import NOW, OPERATOR, apply, at, document, freeze, in_conflict, seed, where
 
 W1, W2, W3, W4 = (f"w@2026-{day}T18:00" for day in ("11-24", "12-01", "12-08", "12-15"))
 
@@ -138,7 +138,7 @@ def test_a_change_that_is_released_keeps_its_window_and_frees_the_rest(planned: 
 
 def test_a_deadline_that_the_plan_misses_is_flagged_at_once_and_unflagged(planned: Store):
     def flagged() -> set[tuple[str, str]]:
-        found = windows.in_conflict(planned, OPERATOR)
+        found = in_conflict(planned)
         return {(each.id, one["code"]) for each in found for one in each.conflicts}
 
     terms.put_terms(planned, OPERATOR, NOW, "M1", deadline=at("2026-11-30T00:00"))
@@ -245,7 +245,7 @@ def test_a_lowered_level_is_looked_at_once(one_store: Store):
     near = at("2026-11-27T12:00")
     [series] = document()["series"]
     apply(one_store, near, series=[series | {"except": ["2026-12-01T18:00"]}])
-    assert windows.in_conflict(one_store, OPERATOR) != []
+    assert in_conflict(one_store) != []
     overrides.override(one_store, OPERATOR, near, "M1", "minor", "it is a parameter alone")
     plans.replan(one_store, OPERATOR, near, "releases")
     assert where(one_store) == {"M1": W3}
@@ -269,7 +269,7 @@ def test_an_announced_change_leaves_a_window_before_its_earliest_date_as_it_leav
     terms.put_terms(one_store, OPERATOR, NOW, "m3", earliest=at("2026-12-03T00:00"))
     terms.put_terms(one_store, OPERATOR, at("2026-11-24T10:00"), "m2", earliest=at("2026-12-02T00:00"))
     assert where(one_store) == {"m1": W3, "m2": W1, "m3": W2}, "a manager's choice stands, and so does a short notice"
-    [told] = windows.in_conflict(one_store, OPERATOR)
+    [told] = in_conflict(one_store)
     assert (told.id, [each["code"] for each in told.conflicts]) == ("m2", ["not_ready"])
 
 

@@ -23,7 +23,6 @@ OSV = {
         }
     ],
 }
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 def loaded() -> advisories.Advisories:
@@ -58,10 +57,10 @@ def test_nothing_is_said_of_others() -> None:
     assert loaded().known("pypi", "scikit-learn", None) == ()
 
 
-def test_age() -> None:
-    """The age of a release counts whole days before now."""
-    assert loaded().age_in_days("pypi", "scikit-learn", "1.4.0", NOW) == 3
-    assert loaded().age_in_days("pypi", "scikit-learn", "1.5.0", NOW) is None
+def test_when_a_version_was_released() -> None:
+    """A file may say when a version was released; of the others nothing is known."""
+    assert loaded().released_on("pypi", "scikit-learn", "1.4.0") == datetime(2026, 11, 18, tzinfo=UTC)
+    assert loaded().released_on("pypi", "scikit-learn", "1.5.0") is None
 
 
 def test_withdrawn() -> None:

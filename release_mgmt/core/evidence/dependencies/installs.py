@@ -24,7 +24,6 @@ _WITH_VALUE = word_set(
     --solver --override-channels-with --requirement --constraint -r --index --default-index --python-platform
     """
 )
-_FLAGS = frozenset(("-U", "-q", "-y", "-v", "-I", "-qq", "-qU", "-e"))
 # A Debian package of a Python library; the others are the language's own parts.
 _APT_PYTHON = re.compile(
     r"python3?-((?!dev$|pip$|venv$|setuptools$|wheel$|distutils$|minimal$|full$|tk$|gdbm$|lib2to3$).+)"
