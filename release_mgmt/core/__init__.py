@@ -1,6 +1,5 @@
 """The functional core: values in, values out.
 
-Nothing here does input or output, reads a clock or keeps state. Modules stand in the order of
-the journey of a tag (errors, versions, history, changes, evidence, classification, windows,
-planning, gate, approvals, changelog, calendar, pipeline, metrics); each may import only those before it.
+Nothing here does input or output, reads a clock or keeps state. The modules stand in the order of a tag's journey
+(``docs/architecture.md``), and each imports only those before it (the contract ``journey`` in ``pyproject.toml``).
 """
