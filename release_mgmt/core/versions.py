@@ -204,6 +204,7 @@ def _plain(name: str) -> str:
 
 
 def newest_first(versions: Sequence[NamedVersion]) -> list[NamedVersion]:
-    """Highest version first; packages in the order of their names, those without one first."""
-    ordered = sorted(versions, key=lambda named: (named.version.key, named.tag), reverse=True)
+    """Highest version first, of equal ones the last that is given; packages by their names, those without one first."""
+    ordered = sorted(versions, key=lambda named: named.version.key)
+    ordered.reverse()
     return sorted(ordered, key=lambda named: named.package or "")

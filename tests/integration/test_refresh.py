@@ -150,6 +150,23 @@ def test_publishing_reads_what_was_synced_and_is_the_command_lines_record(
     assert record.releases[0].entries[0].kind == "revert"
 
 
+def test_a_version_on_two_commits_is_published_twice(store: Store, here: Settings, git_repo: GitRepo) -> None:
+    """Both releases have a text of their own; the one that had the name before is told to have moved."""
+    git_repo.commit("Begin.", {"train.py": "rate = 0.1\n"})
+    git_repo.tag("v1.0.0")
+    repository = add(store, git_repo)
+    assert refresh(store, here, repository).state == "done"
+    git_repo.commit("Tune the rate.", {"train.py": "rate = 0.2\n"})
+    git_repo.tag("1.0.0")
+    assert refresh(store, here, repository).state == "done"
+
+    listed = publications.of_repository(store, OPERATOR, "repo")
+    moved = {one.version: one.conflict for one in listed}
+    assert moved.keys() == {"1.0.0", "v1.0.0"}
+    assert moved["v1.0.0"] is None
+    assert (moved["1.0.0"] or "").startswith("The tag moved")
+
+
 def test_what_vanished_from_history_is_withdrawn(one_store: Store, here: Settings, git_repo: GitRepo) -> None:
     """A force push that drops an unreleased change withdraws it; it comes back when the commit does."""
     store = one_store

@@ -7,6 +7,7 @@ second. Each package has releases of its own; with one package there is one line
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -115,7 +116,10 @@ def assign(
 
 
 def _joined(tags: Iterable[TagAt], diagnostics: list[str]) -> list[Release]:
-    """Tags of equal version on one commit become one release; equal versions elsewhere are told of."""
+    """Tags of equal version on one commit become one release; equal versions elsewhere are told of.
+
+    Releases that would be called the same are called by their tags: no two releases of a package share a name.
+    """
     at: dict[tuple[str | None, object, int], list[TagAt]] = {}
     for tag in tags:
         at.setdefault((tag.named.package, tag.named.version.key, tag.commit), []).append(tag)
@@ -126,10 +130,17 @@ def _joined(tags: Iterable[TagAt], diagnostics: list[str]) -> list[Release]:
         first = same[0]
         if (package, key) in seen:
             names = f"{seen[package, key]!r} and {first.named.tag!r}"
-            diagnostics.append(f"tags {names} name the same version on different commits")
+            diagnostics.append(f"tags {names} name the same version on different commits: each counts as a release")
         seen[package, key] = first.named.tag
         names_here = tuple(tag.named.tag for tag in same)
         found.append(Release(first.named.version, package, names_here, commit, first.date))
+    called = Counter((release.package, release.version.text) for release in found)
+    found = [
+        release
+        if called[release.package, release.version.text] == 1
+        else replace(release, version=replace(release.version, text=release.tag))
+        for release in found
+    ]
     return sorted(found, key=lambda release: (release.version.key, release.commit, release.tag))
 
 

@@ -193,6 +193,22 @@ def test_two_tags_on_one_commit_are_both_named(made: Builder, read: Read) -> Non
     assert titles(alpha["releases"][0]) == ["second"]
 
 
+@pytest.mark.acceptance("CHG-A4")
+def test_one_version_on_two_commits_is_two_releases_each_called_by_its_tag(made: Builder, read: Read) -> None:
+    """No two releases of a package share a name, or readers and addresses could not tell them apart."""
+    first = made.commit("first")
+    second = made.commit("second", first)
+    third = made.commit("third", second, branch="main")
+    made.tag("v0.6.0", first)
+    made.tag("0.6.0", second)
+    made.tag("v0.7.0", third)
+    document = read(made)
+    named = [(one["version"], one["tag"], (one["previous"] or {}).get("version")) for one in document["releases"]]
+    assert named == [("0.7.0", "v0.7.0", "0.6.0"), ("0.6.0", "0.6.0", "v0.6.0"), ("v0.6.0", "v0.6.0", None)]
+    (told,) = document["diagnostics"]
+    assert told == "tags '0.6.0' and 'v0.6.0' name the same version on different commits: each counts as a release"
+
+
 def _shuffled(path: Path, seed: int) -> Builder:
     """The same history with other dates: with seed 0 in order, else at random."""
     chance = random.Random(seed)
