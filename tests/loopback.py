@@ -28,7 +28,10 @@ class Server:
                 outer.seen.append((self.command, self.path, headers, body))
                 status, extra, answered = reply(self.command, self.path, headers, body)
                 sent = answered if isinstance(answered, bytes) else json.dumps(answered).encode()
-                self.send_response(status)
+                if "Date" in extra:
+                    self.send_response_only(status)
+                else:
+                    self.send_response(status)
                 if "Content-Type" not in extra and not isinstance(answered, bytes):
                     self.send_header("Content-Type", "application/json; charset=utf-8")
                 for name, value in extra.items():

@@ -221,15 +221,16 @@ def poll(store: Store, line: Line, repository_id: str) -> Polled:
             if pull.merged_at is not None and pull.merged_at >= adopted:
                 found.planned.add(pull.number)
             if len(batch) == BATCH:
-                found.changes |= _keep(store, repository_id, batch, line.now())
+                found.changes |= _keep(store, repository_id, batch, line.now(), transport.began)
                 batch = []
-        found.changes |= _keep(store, repository_id, batch, line.now())
+        found.changes |= _keep(store, repository_id, batch, line.now(), transport.began)
         renames.note(store, line.now(), repository_id, transport, slug)
         wanted = sorted(
             forge_details.without_reviews(store, repository_id, provider, found.planned) | found.changes & found.planned
         )
         for number in wanted[-forge_details.MOST_DETAILS :]:
-            _keep(store, repository_id, [forge(provider).one(transport, slug, number)], line.now())
+            one = forge(provider).one(transport, slug, number)
+            _keep(store, repository_id, [one], line.now(), transport.began)
         for pull in forge_details.without_commits(store, repository_id):
             _keep(store, repository_id, [forge_details.with_commits(transport, slug, pull)], line.now())
         for pull in forge_details.with_tags(store, repository_id, provider, found.planned, tags):
@@ -274,13 +275,15 @@ class _Found:
         return Polled(self.seen, len(self.changes), 0, error)
 
 
-def _keep(store: Store, repository_id: str, pulls: list[PullRequest], now: datetime) -> set[int]:
+def _keep(
+    store: Store, repository_id: str, pulls: list[PullRequest], now: datetime, told: datetime | None = None
+) -> set[int]:
     """Keep a batch; the numbers whose record changed, and then the repository is due for a sync."""
     if not pulls:
         return set()
 
     def work(session: Session) -> set[int]:
-        changed = set(pull_requests.keep(session, repository_id, pulls))
+        changed = set(pull_requests.keep(session, repository_id, pulls, told))
         if changed:
             row = session.get_one(Repository, repository_id)
             row.sync_due_at = min(row.sync_due_at or now, now)

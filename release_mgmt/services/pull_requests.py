@@ -12,7 +12,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.changes import PullRequest
-from release_mgmt.sources.forge.records import Age, Known, join, telling
+from release_mgmt.sources.forge.records import LONG_AGO, Age, Known, join, telling
 from release_mgmt.sources.pull_requests import from_json, to_json
 from release_mgmt.store.models.ingest import PullRequestAges
 from release_mgmt.store.models.repositories import PullRequestRow
@@ -24,14 +24,19 @@ _RECORDS = _ORDERED.add_columns(_ROWS.record)
 _TEXTS = _ORDERED.add_columns(_ROWS.provider, _ROWS.number, sql_cast(_ROWS.record, Text))
 
 
-def keep(session: Session, repository_id: str, pulls: Iterable[PullRequest]) -> tuple[int, ...]:
-    """Join tellings with what is stored, in the caller's transaction; the numbers whose record changed."""
-    told: dict[tuple[str, int], Known] = {}
+def keep(
+    session: Session, repository_id: str, pulls: Iterable[PullRequest], told: datetime | None = None
+) -> tuple[int, ...]:
+    """Join tellings with what is stored, in the caller's transaction; the numbers whose record changed.
+
+    ``told`` is when the forge told, by its own clock: see :func:`release_mgmt.sources.forge.records.telling`.
+    """
+    tellings: dict[tuple[str, int], Known] = {}
     for pull in pulls:
-        key, new = (pull.provider, pull.number), telling(pull)
-        told[key] = join(told[key], new) if key in told else new
+        key, new = (pull.provider, pull.number), telling(pull, told)
+        tellings[key] = join(tellings[key], new) if key in tellings else new
     changed = []
-    for (provider, number), known in sorted(told.items()):
+    for (provider, number), known in sorted(tellings.items()):
         row = session.get(PullRequestRow, (repository_id, provider, number))
         ages = session.get(PullRequestAges, (repository_id, provider, number))
         if row is not None:
@@ -48,7 +53,7 @@ def keep(session: Session, repository_id: str, pulls: Iterable[PullRequest]) -> 
                 title=known.record.title,
                 merge_sha=known.record.merge_sha,
                 head_sha=known.record.head_sha,
-                updated_at=known.record.updated_at,
+                updated_at=known.record.updated_at or known.record.merged_at or known.record.created_at,
                 record=record,
             )
         )
@@ -80,9 +85,16 @@ def _stored(row: PullRequestRow, ages: PullRequestAges | None) -> Known:
 
 
 def _age(raw: Any) -> Age:
-    instant, rank, digest = raw
-    return datetime.fromisoformat(instant), int(rank), str(digest)
+    instant, rank, digest, *told = raw
+    return (
+        datetime.fromisoformat(instant),
+        datetime.fromisoformat(told[0]) if told else LONG_AGO,
+        int(rank),
+        str(digest),
+    )
 
 
 def _shown(known: Known) -> dict[str, Any]:
-    return {name: [at.isoformat(), rank, digest] for name, (at, rank, digest) in known.ages.items()}
+    return {
+        name: [at.isoformat(), rank, digest, told.isoformat()] for name, (at, told, rank, digest) in known.ages.items()
+    }

@@ -257,7 +257,7 @@ def _apply(session: Session, now: datetime, delivery_id: str) -> bool:
         return True
     for repository in repositories:
         if event.pull_request is not None:
-            changed = pull_requests.keep(session, repository.id, [event.pull_request])
+            changed = pull_requests.keep(session, repository.id, [event.pull_request], event.at)
             if changed and event.pull_request.state == "merged":
                 forges.hasten(session, repository.id, now)  # who reviewed it, who labelled it
         repository.sync_due_at = min(repository.sync_due_at or now, now)

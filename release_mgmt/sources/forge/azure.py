@@ -56,13 +56,13 @@ class Azure:
 
     def parse(self, raw: Json) -> PullRequest:
         # Only `status` tells a merge: `mergeStatus` is about the test merge and says "queued" on completed ones.
+        # It tells no instant of updates: an edited, voted on or reactivated one has only the dates that it had.
         state = _STATES.get(fields.line(raw, "status") or "", "open")
         title, text = fields.line(raw, "title") or "", fields.body(raw, "description")
         labels = fields.children(raw, "labels")
         reviewers = fields.children(raw, "reviewers")
         number = require_number(fields.whole(raw, "pullRequestId"), "pullRequestId")
         home = fields.line(raw, "repository", "webUrl") or fields.line(raw, "repository", "remoteUrl")
-        closed = fields.instant(raw, "closedDate")
         return PullRequest(
             provider=self.provider,
             number=number,
@@ -77,9 +77,8 @@ class Azure:
             head_sha=fields.sha(raw, "lastMergeSourceCommit", "commitId"),
             merge_sha=fields.sha(raw, "lastMergeCommit", "commitId") if state == "merged" else None,
             created_at=fields.instant(raw, "creationDate"),
-            merged_at=closed if state == "merged" else None,
+            merged_at=fields.instant(raw, "closedDate") if state == "merged" else None,
             merged_by=fields.line(raw, "closedBy", "uniqueName") if state == "merged" else None,
-            updated_at=closed or fields.instant(raw, "creationDate"),
             reviews=None if reviewers is None else self._reviews(reviewers),
             requested_reviewers=None
             if reviewers is None
@@ -124,6 +123,7 @@ class Azure:
         return Event(
             self.provider, kind, name, self._repository(holder), fields.line(payload, "id"),
             name.rpartition(".")[2], pull, tags, comment, fields.key(holder, "repository", "id"),
+            fields.instant(payload, "createdDate"),
         )  # fmt: skip
 
     @staticmethod

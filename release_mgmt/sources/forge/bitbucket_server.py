@@ -111,7 +111,7 @@ class BitbucketServer:
         return Event(
             self.provider, kind, name or "unknown", f"{key}/{slug}" if key and slug else None,
             headers.get("X-Request-Id"), name.partition(":")[2] or None, pull, tags, comment,
-            fields.key(repository, "id"),
+            fields.key(repository, "id"), fields.instant(payload, "date"),
         )  # fmt: skip
 
     @staticmethod

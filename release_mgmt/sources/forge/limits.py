@@ -59,13 +59,18 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     seconds = number(value)
     if seconds is not None:
         return min(float(seconds), LONGEST_ASKED)
+    until = moment(value)
+    return None if until is None else min(max(0.0, (until - now).total_seconds()), LONGEST_ASKED)
+
+
+def moment(value: str | None) -> datetime | None:
+    """The instant of a date in a header; None when it is none."""
     try:
-        until = parsedate_to_datetime(value)
-    except (ValueError, TypeError):
+        found = parsedate_to_datetime(value or "")
+        # "-0000": a date in UTC of which no zone is told (RFC 5322 section 3.3)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
         return None
-    if until.tzinfo is None:  # "-0000": a date in UTC of which no zone is told (RFC 5322 section 3.3)
-        until = until.replace(tzinfo=UTC)
-    return min(max(0.0, (until - now).total_seconds()), LONGEST_ASKED)
 
 
 def number(value: str | None) -> int | None:

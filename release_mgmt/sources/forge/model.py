@@ -41,7 +41,8 @@ class Comment:
 class Event:
     """One webhook delivery in neutral words. It prompts us to read again and is never the whole truth itself.
 
-    ``home_id`` is the forge's id of the repository, where it is told; it outlives the name ``repository``.
+    ``home_id`` is the forge's id of the repository, where it is told; it outlives the name ``repository``. ``at`` is
+    when the forge says that it happened, where it tells that.
     """
 
     provider: Provider
@@ -54,6 +55,7 @@ class Event:
     tags: tuple[TagChange, ...] = ()
     comment: Comment | None = None
     home_id: str | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

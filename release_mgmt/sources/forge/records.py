@@ -1,8 +1,8 @@
 """Several tellings of one pull request made into one record, whatever order they come in.
 
 Deliveries arrive late, twice and in any order. Each field keeps the instant of the telling it came from; the newest
-telling that knows a field wins, and equal instants are decided by the content itself, so that every order of the same
-tellings ends in the same record.
+telling that knows a field wins. Of equal instants (two updates in one second, votes that are no update) what was told
+later wins, and then the content itself decides, so that every order of the same tellings ends in the same record.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from datetime import UTC, datetime
 
 from release_mgmt.core.changes import PullRequest
 
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _RANK = {"open": 0, "closed": 1, "merged": 2}  # of equal age, the state that is later in a life
 _KEY = ("provider", "number")
 # Fields that every telling has; they move together, so that a title never meets another telling's state.
 _ALWAYS = ("title", "state", "merge_sha", "merged_at", "merged_by", "updated_at")
 
-Age = tuple[datetime, int, str]
+Age = tuple[datetime, datetime, int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,13 @@ class Known:
     ages: Mapping[str, Age]
 
 
-def telling(record: PullRequest) -> Known:
-    """One telling as the whole of what is known."""
-    age = (record.updated_at or _LONG_AGO, _RANK[record.state], fingerprint(record))
+def telling(record: PullRequest, told: datetime | None = None) -> Known:
+    """One telling as the whole of what is known; ``told`` is an instant of the forge's clock not after its reading.
+
+    A forge that tells no instant of updates (Azure DevOps) is believed by when it told.
+    """
+    said = told or LONG_AGO
+    age = (record.updated_at or said, said, _RANK[record.state], fingerprint(record))
     told = [
         item.name
         for item in dataclasses.fields(record)

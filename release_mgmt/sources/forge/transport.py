@@ -87,6 +87,7 @@ class Transport:
     ``requests_made``; ``calls_left`` is what the forge last said of its limit, ``skipped`` counts records in lists that
     could not be read. ``home_id`` is the forge's id of the repository, as soon as it is known: what belongs to another
     is refused. ``home`` is what the forge said of it last; ``unchanged`` that a list was not told again (304).
+    ``began`` is when the first answer came, by the forge's own clock.
     """
 
     base_url: str
@@ -103,6 +104,7 @@ class Transport:
     home_id: str | None = None
     home: Home | None = None
     unchanged: bool = False
+    began: datetime | None = None
 
     @property
     def account(self) -> str:
@@ -255,7 +257,7 @@ class Transport:
                 bounded(answer)
             except requests.RequestException:
                 return None
-            self._note_limit(answer)
+            self._note(answer)
             # 307 and 308 keep the method (RFC 9110, 15.4.8): so forges send on writes to a repository that was renamed.
             followed = {301, 302, 307, 308} if method == "GET" else {307, 308}
             if answer.status_code in followed and "Location" in answer.headers:
@@ -264,7 +266,8 @@ class Transport:
             return answer
         raise Unavailable(f"{urlsplit(url).hostname} redirects in a circle", code="forge_unavailable")
 
-    def _note_limit(self, answer: requests.Response) -> None:
+    def _note(self, answer: requests.Response) -> None:
+        self.began = self.began or limits.moment(answer.headers.get("Date")) or self.now()
         left = limits.calls_left(answer)
         self.calls_left = self.calls_left if left is None else left
 
