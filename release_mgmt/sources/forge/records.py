@@ -39,12 +39,12 @@ def telling(record: PullRequest, told: datetime | None = None) -> Known:
     """
     said = told or LONG_AGO
     age = (record.updated_at or said, said, _RANK[record.state], fingerprint(record))
-    told = [
+    fields = [
         item.name
         for item in dataclasses.fields(record)
         if item.name not in _KEY and (item.name in _ALWAYS or getattr(record, item.name) is not None)
     ]
-    return Known(record, dict.fromkeys(told, age))
+    return Known(record, dict.fromkeys(fields, age))
 
 
 def join(one: Known, other: Known) -> Known:
