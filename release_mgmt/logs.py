@@ -1,7 +1,7 @@
 """Structured logs: one JSON object a line on standard error, with the request's or the job's id.
 
-Secrets never reach them: addresses are logged as route rules (feed and sign-in tokens stand in addresses) and values
-under telling names are replaced.
+Secrets never reach them: addresses are logged as route rules (feed and sign-in tokens stand in addresses), values
+under telling names are replaced, and tokens in addresses that a library wrote into a text.
 """
 
 from __future__ import annotations
@@ -19,6 +19,18 @@ import structlog
 _STEM, _SUFFIX = "release-mgmt-", ".log"
 _SECRET = re.compile(r"(?i)(secret|password|token|authorization|cookie)")
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+@")
+_IN_ADDRESSES = re.compile(r"(/feeds/|/welcome/|/messages/unsubscribe/|/sign-in/single/callback\?)[^/\s?'\"<>]+")
+
+
+def without_tokens(text: str) -> str:
+    """A text in which addresses of ours tell no token, and those of others no name and password."""
+    return _IN_ADDRESSES.sub(r"\1***", _USERINFO.sub("***@", text))
+
+
+def redact_record(record: logging.LogRecord) -> bool:
+    """A filter for handlers of loggers that are not ours; it lets every record pass."""
+    record.msg, record.args = without_tokens(record.getMessage()), None
+    return True
 
 
 def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ARG001
@@ -27,7 +39,7 @@ def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> Mutable
         if _SECRET.search(name):
             event[name] = "***"
         elif isinstance(value, str):
-            event[name] = _USERINFO.sub("***@", value)
+            event[name] = without_tokens(value)
     return event
 
 

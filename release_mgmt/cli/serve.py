@@ -145,7 +145,18 @@ class Supervisor:
 def make_server(settings: Settings) -> Any:
     """gunicorn with our application; ``run`` blocks until it is told to stop."""
     from gunicorn.app.base import BaseApplication
+    from gunicorn.glogging import Logger
     from prometheus_client import multiprocess
+
+    from release_mgmt import logs
+
+    class Log(Logger):  # type: ignore[misc] # gunicorn has no types
+        """gunicorn's own lines; what it tells of a request that failed names the whole address."""
+
+        def setup(self, cfg: Any) -> None:
+            super().setup(cfg)
+            for handler in self.error_log.handlers:
+                handler.addFilter(logs.redact_record)
 
     class Web(BaseApplication):  # type: ignore[misc] # gunicorn has no types
         """The application factory under gunicorn; each web process makes its own application and connections."""
@@ -159,6 +170,7 @@ def make_server(settings: Settings) -> Any:
                 "timeout": 60,
                 "graceful_timeout": 20,
                 "loglevel": "warning",
+                "logger_class": Log,
                 "proc_name": "release-mgmt",
                 "max_requests": 1_000_000,  # a new process takes seconds of processor to start
                 "max_requests_jitter": 100_000,
@@ -168,7 +180,6 @@ def make_server(settings: Settings) -> Any:
                 self.cfg.set(name, value)
 
         def load(self) -> Any:
-            from release_mgmt import logs
             from release_mgmt.bootstrap import create_app, settle
 
             logs.configure(settings.log_level, settings.log_format, settings.log_path)

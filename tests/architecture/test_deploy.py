@@ -184,7 +184,7 @@ def test_requests_go_through_nginx_as_the_site_says(tmp_path: Path, settings: Se
     threading.Thread(target=server.serve_forever, daemon=True).start()
     port = free_port()
     site = TEXTS["nginx.conf"].replace("127.0.0.1:8000", f"127.0.0.1:{server.server_port}")
-    site = site.replace("listen 8080", f"listen 127.0.0.1:{port}")
+    site = site.replace("listen 8080", f"listen 127.0.0.1:{port}").replace("/var/log/nginx", str(tmp_path))
     whole = tmp_path / "nginx.conf"
     folders = "".join(
         f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -209,6 +209,12 @@ def test_requests_go_through_nginx_as_the_site_says(tmp_path: Path, settings: Se
         connection.close()
         spec = requests.get(f"http://127.0.0.1:{port}/api/v1/openapi.json", timeout=LIMIT)
         assert spec.json()["openapi"].startswith("3.1")
+        server.shutdown()
+        server.server_close()
+        away = requests.get(f"http://127.0.0.1:{port}/feeds/q4w5e6r7t8z9u0i1o2p3/calendar.ics", timeout=LIMIT)
+        assert away.status_code == 502
+        written = [one.read_text() for one in tmp_path.glob("err*") if one.is_file()]
+        assert "q4w5e6r7t8z9u0i1o2p3" not in "".join(written)
     finally:
         process.terminate()
         process.wait(LIMIT)

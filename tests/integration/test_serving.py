@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -64,6 +65,17 @@ def test_a_web_process_that_ends_takes_nothing_from_the_others(installation: Ins
             assert installation.ask("/healthz").status == 200, installation.log[-3000:]
         assert answered(installation) >= before + 10
     assert not web_processes(installation) & first
+
+
+def test_a_request_that_cannot_be_read_tells_the_log_no_token(installation: Installation) -> None:
+    """gunicorn writes down the line that it could not read, and the address of a request that it had to give up."""
+    installation.serve("--no-worker")
+    with socket.create_connection(("127.0.0.1", installation.port), waiting.LIMIT) as connection:
+        connection.sendall(b"GET /feeds/q4w5e6r7t8z9u0i1o2p3/calendar.ics\r\n\r\n")
+        assert b" 400 " in connection.recv(100)
+    until(lambda: "Invalid request" in installation.log, installation)
+    assert "/feeds/***/calendar.ics" in installation.log
+    assert "q4w5e6r7" not in installation.log
 
 
 @pytest.mark.parametrize("command", [("serve", "--worker"), ("worker",)])
