@@ -152,16 +152,28 @@ class Words:
     def instant(self, value: datetime, zone: str = "UTC") -> str:
         """An instant in the reader's zone, the zone named."""
         local = value.astimezone(ZoneInfo(zone))
-        time = format_datetime(local, "HH:mm zzz", locale=self._locale, tzinfo=ZoneInfo(zone))
-        return f"{self.day(local.date())}, {time}"
+        return f"{self.day(local.date())}, {self._hour(local)} {self._zone(local)}"
 
     def span(self, start: datetime, end: datetime, zone: str = "UTC") -> str:
-        """From one instant to another; the day once when it is the same."""
+        """From one instant to another; the day once when it is the same, the zone when the clock stays."""
         first, last = start.astimezone(ZoneInfo(zone)), end.astimezone(ZoneInfo(zone))
         if first.date() != last.date():
             return f"{self.instant(start, zone)} - {self.instant(end, zone)}"
-        until = format_time(last, "HH:mm", locale=self._locale)
-        return f"{self.day(first.date())}, {format_time(first, 'HH:mm', locale=self._locale)}-{until} {last.tzname()}"
+        begin = self._hour(first)
+        if first.utcoffset() != last.utcoffset():
+            begin += f" {self._zone(first)}"
+        return f"{self.day(first.date())}, {begin}-{self._hour(last)} {self._zone(last)}"
+
+    def _hour(self, local: datetime) -> str:
+        return format_time(local, "HH:mm", locale=self._locale)
+
+    def _zone(self, local: datetime) -> str:
+        """What the clock is called: as the language has it (``MEZ``), else as it calls itself, else by its offset."""
+        said = format_datetime(local, "zzz", locale=self._locale, tzinfo=local.tzinfo)
+        for name in (said, local.tzname() or ""):
+            if name[:1].isalpha():
+                return name
+        return format_datetime(local, "'UTC'xxx", locale=self._locale, tzinfo=local.tzinfo)
 
 
 def _filled(text: str, values: Mapping[str, object]) -> str:

@@ -227,7 +227,7 @@ def test_a_digest_waits_for_its_hour_and_tells_what_holds_then(store: Store, roo
     (mail,) = room.box.to("cem")
     assert mail["Subject"] == "Releases: Zusammenfassung: 1 Änderung verschoben: Change m1"
     text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
-    assert "Jetzt Di., 8. Dez. 2026, 12:00-16:00 EST (Di., 8. Dez. 2026, 18:00-22:00 CET)" in text
+    assert "Jetzt Di., 8. Dez. 2026, 12:00-16:00 EST (Di., 8. Dez. 2026, 18:00-22:00 MEZ)" in text
     assert "Vorher: Di., 24. Nov. 2026" in text
     assert "Grund: It stays closed." in text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shutil
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -148,5 +148,25 @@ def test_a_note_in_another_language_is_marked() -> None:
 def test_times_are_in_the_readers_zone_and_words() -> None:
     start, end = datetime(2026, 11, 24, 17, tzinfo=UTC), datetime(2026, 11, 24, 21, tzinfo=UTC)
     assert Words("en").span(start, end, "Europe/Berlin") == "Tue, 24 Nov 2026, 18:00-22:00 CET"
-    assert Words("de").span(start, end, "Europe/Berlin") == "Di., 24. Nov. 2026, 18:00-22:00 CET"
+    assert Words("de").span(start, end, "Europe/Berlin") == "Di., 24. Nov. 2026, 18:00-22:00 MEZ"
     assert Words("de").span(start, end, "Asia/Tokyo").startswith("Mi., 25. Nov. 2026, 02:00-06:00")
+
+
+def test_an_instant_and_a_span_call_the_clock_alike() -> None:
+    """As the language calls it, else as its own people do, else by its distance from UTC."""
+    at = datetime(2026, 7, 24, 17, tzinfo=UTC)
+    named = {
+        ("en", "Europe/Berlin"): "CEST", ("de", "Europe/Berlin"): "MESZ", ("en", "America/New_York"): "EDT",
+        ("de", "America/New_York"): "EDT", ("de", "Europe/London"): "BST", ("de", "UTC"): "UTC",
+        ("en", "Pacific/Apia"): "UTC+13:00", ("de", "Australia/Lord_Howe"): "UTC+10:30",
+    }  # fmt: skip
+    for (language, zone), clock in named.items():
+        told = Words(language).instant(at, zone), Words(language).span(at, at + timedelta(minutes=9), zone)
+        assert [one.rpartition(" ")[2] for one in told] == [clock, clock]
+
+
+def test_a_span_over_a_clock_change_names_both_clocks() -> None:
+    start = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    end = start + timedelta(hours=1)
+    assert Words("de").span(start, end, "Europe/Berlin") == "So., 25. Okt. 2026, 02:30 MESZ-02:30 MEZ"
+    assert Words("en").span(start, end, "Europe/Berlin") == "Sun, 25 Oct 2026, 02:30 CEST-02:30 CET"
