@@ -11,10 +11,11 @@ from werkzeug.test import TestResponse
 
 from release_mgmt import clock
 from release_mgmt.core.permissions import Actor, Role, Scope, Via
+from release_mgmt.formats.words import Words
 from release_mgmt.services import publications, tokens
 from release_mgmt.store.models.people import Person, RoleRow
 from release_mgmt.store.session import Store
-from tests.integration.publishing.conftest import OPERATOR, put
+from tests.integration.publishing.conftest import OPERATOR, know, put
 from tests.unit.publishing.samples import annotations, record
 from tests.unit.publishing.test_calendar import change, freeze, window
 
@@ -193,6 +194,7 @@ def test_the_subscribe_page_shows_addresses_code_steps_and_a_preview_once(
     put(one_store, [window(change("a"), start="2099-01-05T17:00")], [])
     start = f"{clock.now() + timedelta(days=7):%Y-%m-%dT17:00}"
     put(one_store, [window(change("a", title="Move to LightGBM"), start=start)])
+    know(one_store, clock.now(), repositories=["risk", "other"])
     headers = {"Authorization": reader.headers["Authorization"]}
     asked = {"name": "Mine", "audience": "business", "language": "de", "repositories": "risk, other", "freezes": "1"}
     made = client.post("/subscribe", data=asked, headers=headers)
@@ -209,6 +211,13 @@ def test_the_subscribe_page_shows_addresses_code_steps_and_a_preview_once(
     ):
         assert part in made.text, part
     assert "It holds 1 event in the coming year." in made.text
+    day = Words("en").short_day(clock.now().date() + timedelta(days=7))
+    assert f"The next is on {day}, 17:00: Move to LightGBM" in made.text
+    wrong = client.post("/subscribe", data=asked | {"repositories": "risc", "freezes": ""}, headers=headers)
+    assert wrong.status_code == 422
+    assert "&#39;risc&#39; is not known (did you mean risk?)" in wrong.text
+    assert 'value="risc"' in wrong.text
+    assert 'name="freezes" value="1">' in wrong.text
     assert "Move to LightGBM" in made.text
     again = client.get("/subscribe", headers=headers)
     assert "risk" in again.text

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import delete, select, update
 
-from release_mgmt.core.errors import NotFound
+from release_mgmt.core.errors import InvalidInput, NotFound
 from release_mgmt.core.permissions import Actor, Role, Scope, Via
 from release_mgmt.services import federation, feeds, people, plans, publications, repositories, teams
 from release_mgmt.services.actors import SessionLimits, by_login
@@ -17,6 +17,7 @@ from release_mgmt.store.models.people import Person, Team, TeamMember
 from release_mgmt.store.models.publishing import FeedEventRow
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.session import Store
+from tests.integration.publishing.conftest import know
 from tests.integration.scheduling.builders import NOW, OPERATOR, apply, seed
 
 SITE = "https://releases.example"
@@ -69,6 +70,7 @@ def test_each_feed_holds_what_its_person_may_know_of(world: Store) -> None:
     assert titles(world, feed(world, "bob", teams=["secret"])) == {"k1", "k2"}, "a filter by the owning team"
     assert titles(world, feed(world, "ada", teams=["fraud"], calendars=["releases"])) == {"k1"}
     assert titles(world, feed(world, "eve", teams=["fraud"])) == set()
+    know(world, NOW, calendars=["elsewhere"])
     assert titles(world, feed(world, "bob", calendars=["elsewhere"])) == set()
     nobody = feeds.create(world, OPERATOR, NOW, name="wall", audience="engineering")
     assert titles(world, nobody.token or "") == {"m1"}, "a feed of no person"
@@ -176,8 +178,10 @@ def test_what_is_no_longer_kept_is_told_to_all_and_called_off_in_the_teams_own_e
 @pytest.mark.acceptance("CHG-D4")
 def test_what_is_kept_from_now_on_leaves_everybody_s_calendar_at_once(world: Store) -> None:
     eve, ada, at = feed(world, "eve"), feed(world, "ada"), NOW + timedelta(minutes=1)
-    one = feed(world, "eve", repositories=["hush"])
+    with pytest.raises(InvalidInput):
+        feed(world, "eve", repositories=["hush"])
     repositories.edit(world, OPERATOR, at, "hush", version=None, values={"settings": {}})
+    one = feed(world, "eve", repositories=["hush"])
     assert titles(world, one) >= {"k1", "k2"}
     repositories.edit(world, OPERATOR, at, "hush", version=None, values={"name": "quiet"})
     assert titles(world, one) >= {"k1", "k2"}, "what was chosen by the old name is chosen by the new one"

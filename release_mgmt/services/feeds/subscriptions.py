@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
 from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
 
 from release_mgmt.core.audience import Audience
 from release_mgmt.core.calendar import KEEP_CANCELLED, Shown
@@ -15,9 +17,12 @@ from release_mgmt.core.errors import FieldError, InvalidInput, NotFound, StaleVe
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import one_line
 from release_mgmt.formats.words import languages
-from release_mgmt.services import audiences, audit, secret
+from release_mgmt.services import audiences, audit, calendar_rows, secret, visibility
 from release_mgmt.services.feed_events.teams import readable
-from release_mgmt.store.models.publishing import FeedEventRow, SubscriptionRow
+from release_mgmt.store.models.people import Team
+from release_mgmt.store.models.publishing import FeedEventRow, PublicationRow, SubscriptionRow
+from release_mgmt.store.models.repositories import Repository
+from release_mgmt.store.models.scheduling import CalendarRow
 from release_mgmt.store.session import Store
 
 MOST_SUBSCRIPTIONS = 50
@@ -139,6 +144,7 @@ def create(
     title, reader, chosen = _checked(actor, name, audience, language, filters or {})
     token = secret.make()
     with store.write() as session:
+        _require_known(session, actor, now, chosen)
         held = session.scalars(
             select(SubscriptionRow.id).where(
                 SubscriptionRow.person_id == actor.person, SubscriptionRow.revoked_at.is_(None)
@@ -178,6 +184,7 @@ def change(
         row = _own(session.get(SubscriptionRow, key), actor)
         if version is not None and version != row.version:
             raise StaleVersion("Somebody else changed this in the meantime.", hint="Load it again and repeat the edit.")
+        _require_known(session, actor, now, chosen, Filters.of(row.filters))
         before = {"name": row.name, "audience": row.audience, "filters": row.filters}
         row.name, row.audience, row.language, row.filters = title, reader.value, language, asdict(chosen)
         row.edited_at = now
@@ -242,6 +249,7 @@ def preview(
     require(actor, Action.SUBSCRIBE)
     _, reader, chosen = _checked(actor, "preview", audience, "en", filters)
     with store.read() as session:
+        _require_known(session, actor, now, chosen)
         rows = session.scalars(
             select(FeedEventRow)
             .where(
@@ -268,6 +276,42 @@ def _checked(
     if language not in languages():
         raise InvalidInput.at("language", "there are no words for it", ", ".join(languages()))
     return title, reader, Filters.of(filters)
+
+
+def _require_known(
+    session: Session, actor: Actor, now: datetime, chosen: Filters, before: Filters | None = None
+) -> None:
+    """Return if there is whatever the feed chooses by, or it chose by it before: a wrong name would choose nothing,
+    which looks as if nothing were planned. Packages and windows may still come.
+
+    :raises InvalidInput: with what was meant, perhaps. What the actor may not know of is not known.
+    """
+    faults = []
+    for name in ("calendars", "teams", "repositories", "environments"):
+        wanted: set[str] = set(getattr(chosen, name)) - set(getattr(before, name, ()))
+        known = _known(session, actor, now, name) if wanted else frozenset()
+        for one in sorted(wanted - known):
+            if name == "environments" and not known:  # no calendar says which there are
+                continue
+            near = get_close_matches(one, sorted(known), n=1, cutoff=0.6)
+            allowed = f"did you mean {near[0]}?" if near else ", ".join(sorted(known)[:20]) or None
+            faults.append(FieldError(f"filters.{name}", f"{one[:60]!r} is not known", allowed))
+    if faults:
+        raise InvalidInput("Some values are wrong.", faults)
+
+
+def _known(session: Session, actor: Actor, now: datetime, name: str) -> frozenset[str]:
+    """The names that there are of one kind, which ``actor`` may know of."""
+    if name == "teams":
+        return frozenset(session.scalars(select(Team.slug)))
+    if name == "repositories":  # what was published outlives its repository
+        seen = set(session.scalars(select(Repository.name).where(visibility.repositories(actor))))
+        hidden = set(session.scalars(select(Repository.name))) - seen
+        return frozenset({*seen, *session.scalars(select(PublicationRow.repository).distinct())} - hidden)
+    rows = session.scalars(select(CalendarRow)).all()
+    if name == "calendars":
+        return frozenset(row.slug for row in rows)
+    return frozenset(one for row in rows for one in calendar_rows.value(row, now).known_environments())
 
 
 def _own(row: SubscriptionRow | None, actor: Actor) -> SubscriptionRow:

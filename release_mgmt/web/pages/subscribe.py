@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from flask import request, url_for
@@ -22,7 +22,7 @@ from release_mgmt.web.context import context
 from release_mgmt.web.pages import forms
 from release_mgmt.web.pages.changelogs import WORDS, allowed_audiences
 from release_mgmt.web.pages.language import many, say, term
-from release_mgmt.web.pages.parts import Problem
+from release_mgmt.web.pages.layout import wall
 from release_mgmt.web.pages.site import blueprint, draw
 
 
@@ -44,7 +44,7 @@ def subscribe() -> str:
     return _page()
 
 
-def _page(made: SubscriptionView | None = None, problem: Problem | None = None) -> str:
+def _page(made: SubscriptionView | None = None, error: ReleaseMgmtError | None = None) -> str:
     names = directory.look_up(context.store, context.actor)
     held = feeds.of(context.store, context.actor)
     return draw(
@@ -55,13 +55,14 @@ def _page(made: SubscriptionView | None = None, problem: Problem | None = None) 
         made=made,
         card=_card(made) if made else None,
         qr=Markup(_card(made).qr) if made else None,  # noqa: S704 - our own drawing of an address of ours
-        problem=problem,
+        problem=forms.problem_of(error, say("The feed was not made"), refilled=True) if error else None,
+        errors=forms.errors_of(error),
         teams=list(names.teams.values()),
-        chosen=request.form.getlist("teams") or sorted(context.actor.teams),
+        chosen=sorted(context.actor.teams) if error is None else request.form.getlist("teams"),
         audiences=[(one.value, say(WORDS[one])) for one in allowed_audiences()],
         languages=[(one, own_name(one)) for one in languages()],
         preview=_preview(made) if made else None,
-        form=request.form,
+        form={} if error is None else request.form,
     )
 
 
@@ -76,7 +77,14 @@ def _preview(made: SubscriptionView) -> str:
     event = first[0]
     what = event.changes[0].title if event.changes else event.title or event.reason or say("a freeze")
     held = many("It holds {count} event in the coming year.", "It holds {count} events in the coming year.", count)
-    return f"{held} {say('The next is on {day}: {what}', day=event.start[:10], what=what)}"
+    return f"{held} {say('The next is on {day}: {what}', day=_when(event.start), what=what)}"
+
+
+def _when(start: str) -> str:
+    """The beginning of an event on the reader's wall; that of a whole day has no time."""
+    if len(start) == len("2026-11-24"):
+        return wall().day_words(date.fromisoformat(start))
+    return wall().words(datetime.fromisoformat(start))
 
 
 def _words(name: str) -> list[str]:
@@ -121,7 +129,7 @@ def make_feed() -> tuple[str, int]:
             language=forms.text("language") or "en", filters=filters,
         )  # fmt: skip
     except ReleaseMgmtError as error:
-        return _page(problem=forms.problem_of(error, say("The feed was not made"))), forms.status(error)
+        return _page(error=error), forms.status(error)
     return _page(made), 201
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message
@@ -20,6 +20,9 @@ from release_mgmt.core.calendar import FreezeFact, WindowFact
 from release_mgmt.core.permissions import Actor, Via, trusted
 from release_mgmt.services import feed_events, feeds
 from release_mgmt.settings import Settings
+from release_mgmt.store.models.people import Team
+from release_mgmt.store.models.repositories import Repository
+from release_mgmt.store.models.scheduling import CalendarRow
 from release_mgmt.store.session import Store
 from tests.support.steady import steady
 from tests.support.waiting import LIMIT
@@ -91,6 +94,33 @@ def subscribe(store: Store, **more: object) -> str:
     return f"/feeds/{made.token}/calendar.ics"
 
 
+def know(
+    store: Store,
+    now: datetime,
+    *,
+    teams: Sequence[str] = (),
+    repositories: Sequence[str] = (),
+    calendars: Sequence[str] = (),
+) -> None:
+    """Teams, repositories and calendars that feeds may choose by."""
+    with store.write() as session:
+        session.add_all(Team(slug=one, name=one, created_at=now, updated_at=now) for one in teams)
+        session.add_all(
+            Repository(
+                id=f"r_{one}", name=one, location="/nowhere", adopted_at=now, created_at=now, updated_at=now,
+                settings={}, diagnostics=[],
+            )
+            for one in repositories
+        )  # fmt: skip
+        session.add_all(
+            CalendarRow(
+                id=f"c_{one}", slug=one, name=one, time_zone="UTC", document={"calendar": one, "time_zone": "UTC"},
+                created_at=now, updated_at=now,
+            )
+            for one in calendars
+        )  # fmt: skip
+
+
 def year_of_windows(count: int = 40) -> list[WindowFact]:
     """Windows around the present day, with hostile titles among them; no row holds a NUL, PostgreSQL refuses it."""
     today = clock.now().replace(hour=17, minute=0, second=0, microsecond=0)
@@ -120,4 +150,5 @@ def site(settings: Settings, one_store: Store, monkeypatch: pytest.MonkeyPatch) 
     """A served installation whose feeds hold a year of windows and a freeze, on a day of its own."""
     monkeypatch.setattr(clock, "now", steady(time.monotonic()))
     put(one_store, year_of_windows(), [freeze(title="Year end; closing, really\\")])
+    know(one_store, clock.now(), teams=["Fraud"], repositories=["fraud", "risk"])
     yield from serve(create_app(settings, one_store), one_store)

@@ -28,7 +28,7 @@ KINDS: dict[str, dict[str, object]] = {
     "repository": {"filters": {"repositories": ["risk"]}},
     "level": {"filters": {"levels": ["minor"]}},
     "freezes": {"filters": {"windows": False}},
-    "empty": {"filters": {"calendars": ["none"]}},
+    "empty": {"filters": {"windows": False, "freezes": False}},
     "local": {"filters": {"local_times": True}},
     "alarm": {"filters": {"alarm_minutes": 30}},
 }

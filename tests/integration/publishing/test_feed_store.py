@@ -14,11 +14,11 @@ from release_mgmt.core.permissions import Actor, Role, Via
 from release_mgmt.services import feeds
 from release_mgmt.services.feeds import Answer, Feeds, serving
 from release_mgmt.services.publications import set_internal, set_note
-from release_mgmt.store.models.people import Person
+from release_mgmt.store.models.people import Person, Team
 from release_mgmt.store.models.publishing import FeedBodyRow
 from release_mgmt.store.session import Store
 from release_mgmt.web.feeds.middleware import _send
-from tests.integration.publishing.conftest import OPERATOR, put, subscribe
+from tests.integration.publishing.conftest import OPERATOR, know, put, subscribe
 from tests.unit.publishing.parsers import agree, raw_lines
 from tests.unit.publishing.test_calendar import change, freeze, window
 
@@ -188,6 +188,7 @@ def test_filters_choose_whole_events_and_never_change_their_text(store: Store) -
         [freeze(teams=("Fraud",)), freeze(teams=("Other",))],
         at=NOW,
     )
+    know(store, NOW, teams=["Fraud", "Pricing"], repositories=["elastic"], calendars=["other"])
     everything = events(fetch(store, token_of(store, filters={"empty": True})))
     assert len(everything) == 4
     for filters, count in (
@@ -298,6 +299,30 @@ def test_wrong_filters_are_refused_naming_each(store: Store) -> None:
     assert {fault.path for fault in caught.value.errors} == {
         "filters.levels", "filters.team", "filters.alarm_minutes", "filters.empty", "filters.teams",
     }  # fmt: skip
+
+
+@pytest.mark.acceptance("FEED-13")
+def test_names_that_there_are_not_are_refused_and_those_that_were_chosen_before_stay(store: Store) -> None:
+    """A name with a slip of the finger chooses nothing, which looks as if nothing were planned."""
+    know(store, NOW, teams=["fraud"], repositories=["risk-models"], calendars=["releases"])
+    wrong = {"teams": ["Fraud"], "repositories": ["risk-model", "xyz"], "calendars": ["?"], "environments": ["prod"]}
+    edit = {"name": "mine", "audience": "business", "language": "en"}
+    made = feeds.create(store, OPERATOR, NOW, name="mine", filters={"teams": ["fraud"]})
+    told = [("teams", "'Fraud'", "did you mean fraud?"), ("repositories", "'risk-model'", "did you mean risk-models?")]
+    told += [("repositories", "'xyz'", "risk-models"), ("calendars", "'?'", "releases")]
+    for ask in (
+        lambda: feeds.create(store, OPERATOR, NOW, name="mine", filters=wrong),
+        lambda: feeds.preview(store, OPERATOR, NOW, audience="business", filters=wrong),
+        lambda: feeds.change(store, OPERATOR, NOW, made.id, filters=wrong, **edit),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            ask()
+        found = {(one.path, one.message, one.allowed) for one in caught.value.errors}
+        assert found == {(f"filters.{path}", f"{name} is not known", allowed) for path, name, allowed in told}
+    with store.write() as session:
+        session.delete(session.get_one(Team, "fraud"))
+    kept = feeds.change(store, OPERATOR, NOW, made.id, filters={"teams": ["fraud"]}, **edit)  # type: ignore[arg-type]
+    assert kept.filters.teams == ("fraud",)
 
 
 @pytest.mark.acceptance("FEED-13")

@@ -19,7 +19,7 @@ from release_mgmt.services.feeds import Answer, Feeds
 from release_mgmt.store.models.people import Team
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.session import Store
-from tests.integration.publishing.conftest import OPERATOR
+from tests.integration.publishing.conftest import OPERATOR, know
 from tests.unit.publishing.samples import annotations, record
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -74,6 +74,7 @@ def test_a_repository_that_is_kept_or_opened_moves_last_modified_of_feeds_that_l
     """Who asks by date alone would keep its releases for ever, and a process that kept the answer would send it on."""
     served = Feeds(world, SITE)
     bob, eve = token_of(world, "bob"), token_of(world, "eve")
+    know(world, NOW, repositories=["other"])
     elsewhere = token_of(world, "eve", repositories=["other"])
     first = {token: fetch(served, token) for token in (bob, eve, elsewhere)}
     assert ids(first[eve]) == ids(first[bob]) != []
@@ -130,6 +131,7 @@ def test_a_feed_chosen_by_team_holds_the_releases_with_a_change_that_affects_it(
                 happened_at=NOW, created_at=NOW, updated_at=NOW, affected_teams=["secret"],
             )
         )  # fmt: skip
+    know(world, NOW, teams=["elsewhere"])
     served = Feeds(world, SITE)
     titles = {
         team: [
