@@ -88,6 +88,20 @@ class _Active(HTMLParser):
         self.text += data
 
 
+def test_what_joins_two_characters_to_one_stays_and_what_only_hides_goes() -> None:
+    family, persian, sinhala = "👨\u200d👩\u200d👧 at home", "می\u200cشود", "ශ\u0dca\u200dරී"
+    for title in (family, persian, sinhala, "🏳️\u200d🌈"):
+        assert one_line(title) == title
+    hidden = {
+        "ad\u200dmin": "admin",
+        "é\u200cé": "éé",
+        "\u200d👨\u200d": "👨",
+        "👨\u200d\u200d👩": "👨👩",
+        "👨\u200d 👩": "👨 👩",
+    }
+    assert {title: one_line(title) for title in hidden} == hidden
+
+
 HOSTILE = [
     "<script>alert(1)</script>",
     "[x](javascript:alert(1))",
