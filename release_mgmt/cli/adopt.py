@@ -8,6 +8,7 @@ import click
 
 from release_mgmt.cli.installation import config_option, opened
 from release_mgmt.core.errors import InvalidInput
+from release_mgmt.core.text import counted
 
 
 @click.group()
@@ -30,7 +31,7 @@ def changelog(file: Path, repository: str, form: str, config: Path | None, *, ap
     text = _text(file)
     found = adopt_changelog(here.store, here.actor, here.now, repository, text=text, form=form, apply=apply)
     for one in found.items:
-        click.echo(f"{one.action:7} {one.version:20} {one.date or '-':10} {one.changes:>5} changes")
+        click.echo(f"{one.action:7} {one.version:20} {one.date or '-':10} {counted(one.changes, 'change'):>13}")
     for note in found.notes:
         click.echo(note, err=True)
     new = sum(one.action == "add" for one in found.items)
@@ -59,9 +60,8 @@ def calendar(file: Path, name: str, time_zone: str) -> None:
     click.echo(yaml.safe_dump(made.document, sort_keys=False, allow_unicode=True, width=110), nl=False)
     for note in made.notes:
         click.echo(note, err=True)
-    click.echo(
-        f"{made.windows} windows and {made.freezes} freezes; next: release-mgmt calendar apply --dry-run", err=True
-    )
+    told = f"{counted(made.windows, 'window')} and {counted(made.freezes, 'freeze')}"
+    click.echo(f"{told}; next: release-mgmt calendar apply --dry-run", err=True)
 
 
 def _text(file: Path) -> str:

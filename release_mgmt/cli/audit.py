@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from release_mgmt.cli.installation import config_option, opened
+from release_mgmt.core.text import counted
 from release_mgmt.formats import audit as rendered
 from release_mgmt.services import audit as service
 
@@ -26,7 +27,7 @@ def verify(config: Path | None) -> None:
     if found.fault is not None:
         click.echo(f"The chain is broken: {found.fault.message} ({found.checked} rows before it are sound.)", err=True)
         sys.exit(1)
-    click.echo(f"The chain is sound: {found.checked} rows, the last is {found.last} with hash {found.hash}.")
+    click.echo(f"The chain is sound: {counted(found.checked, 'row')}, the last is {found.last} with hash {found.hash}.")
 
 
 @audit.command()

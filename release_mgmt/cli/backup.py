@@ -14,6 +14,7 @@ import click
 
 from release_mgmt.cli.installation import Installation, config_option, opened
 from release_mgmt.core.errors import Conflict, InvalidInput, Unavailable
+from release_mgmt.core.text import counted
 from release_mgmt.services import audit
 from release_mgmt.store import transfer
 
@@ -31,7 +32,7 @@ def backup(config: Path | None, file: Path, *, overwrite: bool) -> None:
         raise Conflict(f"{file} is there already.", hint="Choose another name, or --overwrite.")
     installation = opened(config)
     lines = _write(file, transfer.dump(installation.store))
-    click.echo(f"{file}: {lines - 2} rows, {file.stat().st_size} bytes.")
+    click.echo(f"{file}: {counted(lines - 2, 'row')}, {file.stat().st_size} bytes.")
 
 
 def _write(file: Path, lines: Iterable[bytes]) -> int:
@@ -67,7 +68,7 @@ def restore(config: Path | None, file: Path) -> None:
             rows = _load(opened(config), lines, f"backup {file.name}")
     except (gzip.BadGzipFile, EOFError) as error:
         raise InvalidInput.at("file", "this is no whole backup. Nothing was changed.") from error
-    click.echo(f"{rows} rows restored.")
+    click.echo(f"{counted(rows, 'row')} restored.")
 
 
 @click.command()
@@ -94,7 +95,7 @@ def export(config: Path | None, out: Path | None) -> None:
 @click.argument("file", type=click.File("rb"))
 def import_(config: Path | None, file: IO[bytes]) -> None:
     """Load an export FILE (`-`: standard input) into an installation that holds nothing yet."""
-    click.echo(f"{_load(opened(config), file, 'export')} rows imported.")
+    click.echo(f"{counted(_load(opened(config), file, 'export'), 'row')} imported.")
 
 
 def _load(installation: Installation, lines: Iterable[bytes], what: str) -> int:

@@ -17,6 +17,7 @@ from sqlalchemy import text
 from release_mgmt import clock
 from release_mgmt.cli.installation import config_option, read_settings
 from release_mgmt.core.errors import ReleaseMgmtError
+from release_mgmt.core.text import counted
 from release_mgmt.services import health
 from release_mgmt.services.advisories import known_advisories
 from release_mgmt.services.messages import posting
@@ -132,9 +133,10 @@ def advisories(settings: Settings) -> Finding:
     if found is None:
         return Finding("advisories", True, "off (advisories is not set)")
     if not found.faults:
-        return Finding("advisories", True, f"{found.files} files, {len(found.advisories.affected)} libraries")
+        libraries = counted(len(found.advisories.affected), "library", "libraries")
+        return Finding("advisories", True, f"{counted(found.files, 'file')}, {libraries}")
     path, reason = found.faults[0]
-    told = f"{len(found.faults)} files cannot be read, the first is {path}: {reason}"
+    told = f"{counted(len(found.faults), 'file')} cannot be read, the first is {path}: {reason}"
     return Finding("advisories", False, told, "Mend or remove these files; the others are told all the same.")
 
 
@@ -142,7 +144,7 @@ def _messages(store: Store) -> Finding:
     found = health.gauges(store, clock.now())
     failing = int(found["release_mgmt_message_targets_failing"][1][()])
     lag = int(found["release_mgmt_message_lag_seconds"][1][()])
-    told = f"{failing} places fail" + (f", the oldest waits {lag} s" if lag else "")
+    told = counted(failing, "place fails", "places fail") + (f", the oldest waits {lag} s" if lag else "")
     return Finding("messages", failing == 0, told, "`release-mgmt messages list --state failed` shows which.")
 
 

@@ -14,6 +14,7 @@ import click
 from release_mgmt.core.changes import PullRequest
 from release_mgmt.core.classification import Classification
 from release_mgmt.core.errors import InvalidInput
+from release_mgmt.core.text import counted
 
 
 @click.command()
@@ -82,7 +83,7 @@ def publish(
             upcoming, known = site.coming(record, calendars, known, now)
         made = site.Site(record, known, upcoming, origin, language, base, site.read_state(out, site.STATE))
         count = site.write(out, site.build(made), progress=lambda file: tell(f"Writing {file}"))
-    click.echo(f"{count} files in {out}: open {out / 'index.html'}", err=True)
+    click.echo(f"{counted(count, 'file')} in {out}: open {out / 'index.html'}", err=True)
 
 
 def _instant(text: str) -> datetime:

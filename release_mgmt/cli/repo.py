@@ -14,6 +14,7 @@ from release_mgmt import clock
 from release_mgmt.cli.installation import Installation, config_option, opened
 from release_mgmt.core import pipeline
 from release_mgmt.core.errors import InvalidInput
+from release_mgmt.core.text import counted
 
 if TYPE_CHECKING:
     from release_mgmt.services.jobs import JobView
@@ -99,7 +100,8 @@ def list_(config: Path | None, *, archived: bool) -> None:
         for one in found.items:
             synced = one.synced_at.isoformat().replace("+00:00", "Z") if one.synced_at else "never synced"
             fault = f"  ! {one.sync_error}" if one.sync_error else ""
-            click.echo(f"{one.name}\t{one.releases} releases\t{one.changes} changes\t{synced}\t{one.location}{fault}")
+            held = f"{counted(one.releases, 'release')}\t{counted(one.changes, 'change')}"
+            click.echo(f"{one.name}\t{held}\t{synced}\t{one.location}{fault}")
         cursor = found.next
         if cursor is None:
             return

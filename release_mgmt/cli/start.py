@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from release_mgmt.core.text import counted
+
 if TYPE_CHECKING:
     from release_mgmt.cli.installation import Installation
     from release_mgmt.settings import Settings
@@ -122,7 +124,7 @@ def _carry_out(installation: Installation, name: str) -> None:
         click.echo(f"{name}: {view.state}. {view.message or ''}", err=True)
         return
     done = repositories.get(store, actor, name)
-    click.echo(f"{name}: {done.releases} releases, {done.changes} changes.", err=True)
+    click.echo(f"{name}: {counted(done.releases, 'release')}, {counted(done.changes, 'change')}.", err=True)
 
 
 def _feed_token(installation: Installation) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 import click
 
 from release_mgmt.core.planning import Plan
+from release_mgmt.core.text import counted
 from release_mgmt.core.windows import ReleaseCalendar, to_local, zone
 from release_mgmt.services.calendars import Applied
 from release_mgmt.services.plans import Difference
@@ -26,7 +27,7 @@ def print_plan(made: Plan, calendar: ReleaseCalendar) -> None:
     for planned in shown:
         window = planned.window
         points = window.policy.capacity.points
-        room = f"{planned.used} of {points} points" if points is not None else f"{planned.used} points"
+        room = f"{planned.used} of {points} points" if points is not None else counted(planned.used, "point")
         flags = f", {', '.join(window.flags)}" if window.flags else ""
         end = to_local(window.end, zone(calendar.time_zone))
         click.echo(f"\n{_local(window.start, calendar.time_zone)} to {end:%H:%M}  {window.series}  ({room}{flags})")
@@ -51,7 +52,8 @@ def print_applied(applied: Applied) -> None:
     elif not applied.edits:
         click.echo(f"{applied.slug}: nothing to change")
     else:
-        click.echo(f"{applied.slug}: {len(applied.edits)} differences{' (nothing was written)' * applied.dry_run}")
+        told = counted(len(applied.edits), "difference")
+        click.echo(f"{applied.slug}: {told}{' (nothing was written)' * applied.dry_run}")
         for edit in applied.edits:
             sign = "+" if edit.before is None else "-" if edit.after is None else "~"
             click.echo(f"  {sign} {edit.path}: {_short(edit.before)} -> {_short(edit.after)}")

@@ -45,7 +45,8 @@ def list_(config: Path | None, login: str | None) -> None:
     """List tokens, newest first."""
     installation = opened(config)
     for one in tokens.of(installation.store, installation.actor, login):
-        state = "revoked" if one.revoked_at else f"until {one.expires_at:%Y-%m-%d}"
+        ended = one.expires_at <= installation.now
+        state = "revoked" if one.revoked_at else f"{'expired' if ended else 'until'} {one.expires_at:%Y-%m-%d}"
         used = f"last used {one.used_at:%Y-%m-%d}" if one.used_at else "never used"
         click.echo(f"{one.id}  …{one.hint}  {one.name}  {one.person}  [{' '.join(one.scopes)}]  {state}, {used}")
 

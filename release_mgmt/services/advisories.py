@@ -10,6 +10,7 @@ from pathlib import Path
 
 from release_mgmt.core.errors import FieldError, InvalidInput
 from release_mgmt.core.evidence.advisories import Advisories, load
+from release_mgmt.core.text import counted
 
 _MOST = 100_000
 
@@ -36,7 +37,8 @@ def read_advisories(place: Path) -> Advisories:
     if found.faults:
         errors = [FieldError(path, reason) for path, reason in found.faults[:20]]
         path, reason = found.faults[0]
-        raise InvalidInput(f"{len(found.faults)} files of advisories cannot be read: {path}: {reason}", errors)
+        count = counted(len(found.faults), "file")
+        raise InvalidInput(f"{count} of advisories cannot be read: {path}: {reason}", errors)
     return found.advisories
 
 

@@ -50,7 +50,7 @@ def test_doctor_looks_at_the_advisories_of_the_service(tmp_path: Path) -> None:
     assert advisories(Settings()).well
     (tmp_path / "a.json").write_text('{"id": "X", "affected": [{"package": {"ecosystem": "PyPI", "name": "mlflow"}}]}')
     found = advisories(Settings(advisories=str(tmp_path)))
-    assert (found.well, found.seen) == (True, "1 files, 1 libraries")
+    assert (found.well, found.seen) == (True, "1 file, 1 library")
     (tmp_path / "b.json").write_text("{")
     found = advisories(Settings(advisories=str(tmp_path)))
     assert not found.well

@@ -39,7 +39,7 @@ def done(*arguments: str) -> str:
     return found.output
 
 
-def test_people_and_tokens_from_the_command_line(url: str) -> None:
+def test_people_and_tokens_from_the_command_line(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     added = done("user", "add", "Ada@example.org", "--name", "Ada", "--role", "engineer",
                  "--role", "release_manager:pricing")  # fmt: skip
     assert "/welcome/" in added
@@ -53,6 +53,11 @@ def test_people_and_tokens_from_the_command_line(url: str) -> None:
     assert token.startswith("rmt_")
     shown = done("token", "list")
     assert token not in shown
+    assert "  until " in shown
+    with monkeypatch.context() as patch:
+        later = clock.now() + timedelta(days=91)
+        patch.setattr(clock, "now", lambda: later)
+        assert "  expired " in done("token", "list")
     done("token", "revoke", shown.split()[0])
     assert "revoked" in done("token", "list", "--user", "ci")
 

@@ -171,7 +171,7 @@ def test_a_table_is_shown_as_a_calendar_file(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "release_mgmt", "adopt", "calendar", "--name", "Pricing", "--time-zone"]
     done = subprocess.run([*command, "Europe/Berlin", str(table)], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("calendar: Pricing\ntime_zone: Europe/Berlin\n")
-    assert "1 windows and 0 freezes" in done.stderr
+    assert "1 window and 0 freezes" in done.stderr
     assert subprocess.run([*command, "Europe/Atlantis", str(table)], capture_output=True, check=False).returncode == 2
 
 

@@ -63,7 +63,7 @@ def opened(address: str, opener: urllib.request.OpenerDirector | None = None) ->
 @pytest.mark.slow
 def test_a_newcomer_sees_the_product_do_its_job(started: dict[str, str]) -> None:
     """Read, judged, planned and served: the feed parses, the first administrator signs in and sees the change."""
-    assert "1 releases, 2 changes" in started["log"]
+    assert "1 release, 2 changes" in started["log"]
     calendar = icalendar.Calendar.from_ical(opened(started["Subscribe"]))
     assert calendar["NAME"] == "Releases"  # what a subscriber reads in the list of calendars
     assert list(calendar.walk("VEVENT"))
