@@ -25,11 +25,12 @@ from release_mgmt.store.models.repositories import Change
 from release_mgmt.store.session import Store
 
 _COMMAND = re.compile(
-    r"^ {0,3}/release-mgmt[ \t]+(major|minor)\b(?:[ \t]*[:,-])?(?:[ \t]*because\b)?[ \t]*(.*)$",
+    r"^ {0,3}/release-mgmt[^\S\n]+(major|minor)\b(?:[^\S\n]*[:,-])?(?:[^\S\n]*because\b)?[^\S\n]*(.*)$",
     re.IGNORECASE | re.MULTILINE,
 )
 _HIDDEN = re.compile(r"<!--[\s\S]*?(?:-->|\Z)")
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+# A list may begin with one; what holds more of its marks on the line is code inside of the line.
+_FENCE = re.compile(r" {0,3}(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(`{3,}+(?!.*`)|~{3,})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def _prose(text: str) -> str:
             fence = found[1]
         elif not fence:
             kept.append(line)
-        elif found and found[1].startswith(fence) and not line[found.end() :].strip():
+        elif line.strip().startswith(fence) and not line.strip().strip(fence[0]):
             fence = ""
     return "\n".join(kept)
 
