@@ -216,7 +216,8 @@ def deliver(store: Store, line: Line, repository_id: str, number: int) -> bool:
             raise NotFound("There is no such answer.")
         provider, slug, api_url = row.provider, row.forge_slug, source.api_url
         record = session.get(PullRequestRow, (repository_id, provider, number))
-        pull = from_json(record.record) if record else None
+        # Of the head that was looked at: one pushed since says nothing until it was, too.
+        pull = replace(from_json(record.record), head_sha=answer.head_sha) if record else None
         wanted, digest = dict(answer.wanted), answer.wanted_digest
         switched_on, estranged = source.answers, source.estranged_at is not None
     error: str | None = None

@@ -122,3 +122,15 @@ def test_an_answer_is_edited_in_place_and_nothing_new_is_not_said_again(
         assert say(store, now) == []
     assert [text_of(one) for one in forge.board.comments] == [f"{MARKER}\nMajor: adds lightgbm."]
     assert len(forge.board.statuses) == 2
+
+
+def test_a_head_that_was_pushed_since_gets_no_status_of_the_one_before(
+    store: Store, forge: Forge, provider: str, now: datetime
+) -> None:
+    want(store, now, "Minor.")
+    with store.write() as session:
+        row = session.get_one(PullRequestRow, ("r_1", provider, 7))
+        row.head_sha, row.record = "b" * 40, row.record | {"head_sha": "b" * 40}
+    assert say(store, now) == [True]
+    told = [path for method, path, _, _ in forge.server.seen if method == "POST" and "status" in path]
+    assert not any("b" * 40 in path for path in told)
