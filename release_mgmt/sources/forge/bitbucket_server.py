@@ -84,9 +84,9 @@ class BitbucketServer:
     @staticmethod
     def _reviews(reviewers: tuple[Json, ...]) -> tuple[Review, ...]:
         found = {
-            fields.line(item, "user", "slug") or "": _WORDS[str(item.get("status"))]
+            fields.line(item, "user", "slug") or "": word
             for item in reviewers
-            if item.get("status") in _WORDS
+            if (word := _WORDS.get(fields.line(item, "status") or ""))
         }
         return tuple(Review(name, found[name]) for name in sorted(found) if name)
 

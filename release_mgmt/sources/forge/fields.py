@@ -111,8 +111,9 @@ def parse_instant(found: object) -> datetime | None:
     """See :func:`instant`. More than six digits of a fraction are cut; without an offset UTC is meant."""
     if isinstance(found, int | float) and not isinstance(found, bool):
         # Bitbucket Server counts milliseconds, GitHub's push event seconds; 1e11 s is the year 5138.
-        seconds = found / 1000 if abs(found) >= 1e11 else float(found)
-        return _EPOCH + timedelta(seconds=seconds) if abs(seconds) < 1e11 else None
+        if not 0 <= found < 1e14:
+            return None
+        return _EPOCH + timedelta(seconds=found / 1000 if found >= 1e11 else found)
     if not isinstance(found, str):
         return None
     match = _LOOSE.fullmatch(found.strip())
