@@ -22,6 +22,7 @@ from release_mgmt.sources.forge.fields import parse_instant
 from release_mgmt.sources.forge.github import latest_reviews
 from release_mgmt.sources.forge.model import linked_items
 from release_mgmt.sources.forge.records import join, telling
+from release_mgmt.sources.forge.transport import Home
 
 CASES = sorted((Path(__file__).parents[1] / "cases" / "forges").glob("*.json"))
 SHARED = Path(__file__).parents[2].parent / "shared" / "payloads"
@@ -255,3 +256,31 @@ def test_of_two_updates_in_one_second_what_the_forge_lists_later_counts() -> Non
     for labels in [("a",), ("b",), ("c",), ("d",)]:
         listed = [telling(replace(BASE, labels=one), at) for one, at in zip([(), labels], minutes, strict=True)]
         assert reduce(join, [*listed, delivered]).record.labels == labels
+
+
+@pytest.mark.parametrize(
+    ("remote", "name"),
+    [
+        ("https://acme@dev.azure.com/acme/Risk%20desk/_git/models", "acme/Risk desk/models"),
+        ("https://dev.azure.com/acme/DefaultCollection/_git/models", "acme/Risk desk/models"),
+        ("https://acme.visualstudio.com/DefaultCollection/Risk%20desk/_git/models", "acme/Risk desk/models"),
+        ("https://tfs.example.org/tfs/Finance/Risk%20desk/_git/models", "Finance/Risk desk/models"),
+        ("https://tfs.example.org/Finance/_git/models", "Finance/Risk desk/models"),
+        ("https://tfs.example.org", None),
+        ("models", None),
+    ],
+)
+def test_azures_organisation_is_a_collection_on_a_server_of_ones_own(remote: str, name: str | None) -> None:
+    told = {"repository": {"id": "7", "name": "models", "project": {"name": "Risk desk"}, "remoteUrl": remote}}
+    assert forge("azure").home(told) == Home("7", name)
+
+
+def test_a_comment_that_is_edited_at_gitlab_gives_no_command() -> None:
+    """A maintainer may edit what others wrote, and the delivery names the maintainer."""
+    note = {"note": "/release-mgmt minor because it is safe", "created_at": "2026-11-20 08:00:00 UTC"}
+    payload = {"object_kind": "note", "merge_request": {"iid": 7}, "user": {"username": "noor"}}
+    kinds = {
+        action: forge("gitlab").event({}, payload | {"object_attributes": note | {"action": action}}).kind
+        for action in ("create", "update")
+    }
+    assert kinds == {"create": "comment", "update": "other"}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from release_mgmt.core.changes import Labelling, Provider, PullRequest, Review, WorkItem
 from release_mgmt.core.errors import InvalidInput, NotFound
@@ -131,9 +131,15 @@ class Azure:
         """``organisation/project/repository``, the organisation taken from the remote address."""
         project = fields.line(holder, "repository", "project", "name")
         name = fields.line(holder, "repository", "name")
-        remote = fields.line(holder, "repository", "remoteUrl") or ""
-        parts = _without_user(remote).removeprefix("https://").split("/")
-        organisation = parts[1] if len(parts) > 1 and parts[0] == "dev.azure.com" else parts[0].split(".")[0]
+        remote = _without_user(fields.line(holder, "repository", "remoteUrl") or "")
+        host, *path = unquote(remote.partition("://")[2].partition("/_git/")[0]).split("/")
+        if host.endswith(".visualstudio.com"):
+            path = [host.split(".")[0]]
+        elif host == "dev.azure.com":
+            path = path[:1]
+        elif len(path) > 1 and path[-1] == project:  # a server of one's own; left out where the repository is called so
+            path.pop()
+        organisation = path[-1] if path else None
         return f"{organisation}/{project}/{name}" if organisation and project and name else None
 
     @staticmethod

@@ -129,7 +129,8 @@ class GitLab:
     def _comment(payload: Json) -> Comment | None:
         number = fields.whole(payload, "merge_request", "iid")
         author = fields.line(payload, "user", "username")
-        if number is None or author is None:
+        # Whoever edits a comment is named, and may be somebody else than who wrote it.
+        if number is None or author is None or fields.line(payload, "object_attributes", "action") == "update":
             return None
         at = fields.instant(payload, "object_attributes", "created_at")
         return Comment(number, author, fields.body(payload, "object_attributes", "note") or "", at)
