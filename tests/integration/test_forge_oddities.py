@@ -97,6 +97,20 @@ def test_a_list_that_never_rests_is_still_read_to_an_end(serve: Serve) -> None:
     assert len(server.seen) < 12
 
 
+@pytest.mark.parametrize("provider", ["github", "gitlab", "gitea", "bitbucket"])
+def test_pages_that_go_in_a_circle_are_told_and_not_asked_for_ever(serve: Serve, provider: str) -> None:
+    def reply(_method: str, path: str, _headers: dict[str, str], _body: object) -> Reply:
+        following = f"{server.url}{urlsplit(path).path}?page={2 if 'page=3' in path else 3}"
+        listed = [pull(number, 0) | {"iid": number, "id": number} for number in range(1, 4)]
+        link = {"Link": f'<{following}>; rel="next"'}
+        return (200, {}, {"values": listed, "next": following}) if provider == "bitbucket" else (200, link, listed)
+
+    server = serve(reply)
+    with pytest.raises(Unavailable, match="in a circle"):
+        list(forge(provider).changed(Clock().client(server.url), "a/b", None))
+    assert len(server.seen) == 3
+
+
 @pytest.mark.acceptance("ING-12")
 def test_a_link_to_the_same_server_written_otherwise_is_followed(serve: Serve) -> None:
     pages: list[list[object]] = [[{"a": 1}], [{"a": 2}]]

@@ -130,7 +130,7 @@ class Transport:
         was deleted between two pages, what followed it moved up past us: the list is read again from its start.
         """
         url: str | None = self._url(path)
-        first, restarts, before = True, 0, None
+        first, restarts, before, asked = True, 0, None, set[str]()
         for _ in range(MAX_PAGES):
             if url is None:
                 return
@@ -144,15 +144,17 @@ class Transport:
             there, first = _total(answer), False
             if there is not None and before is not None and there < before and restarts < MAX_RESTARTS:
                 url, first, conditional, restarts = self._url(path), True, False, restarts + 1
+                asked.clear()
             else:
                 url = self._next_link(answer)
+                once(url, asked)
             before = there
 
     def body_pages(
         self, path: str, query: Mapping[str, str], following: Callable[[Json], Mapping[str, str] | str | None]
     ) -> Iterator[Json]:
         """The pages of a list that tells in its body how to go on: as more query, or as an address of this host."""
-        url, asked = self._url(path), dict(query)
+        url, asked, before = self._url(path), dict(query), set[str]()
         for _ in range(MAX_PAGES):
             found = read_json(self._request("GET", url, asked))
             # Azure's description promises a bare list where its service wraps the list in an object.
@@ -163,6 +165,7 @@ class Transport:
                 return
             if isinstance(more, str):
                 url, asked = self._same_host(more), {}
+                once(url, before)
             else:
                 asked |= more
 
@@ -270,6 +273,13 @@ class Transport:
         self.began = self.began or limits.moment(answer.headers.get("Date")) or self.now()
         left = limits.calls_left(answer)
         self.calls_left = self.calls_left if left is None else left
+
+
+def once(url: str | None, asked: set[str]) -> None:
+    """Add the address of a page to those asked for. Unavailable when it is among them: the pages would never end."""
+    if url in asked:
+        raise Unavailable(f"the pages of a list of {_host(url)} go in a circle", code="forge_unavailable")
+    asked.update({url} if url else ())
 
 
 def _total(answer: requests.Response) -> int | None:
