@@ -368,9 +368,12 @@ class Joiner:
         return True
 
     def _tell(self, found: Twins) -> None:
-        for (place, newest), members in self._class.items():
-            found.also[place, newest] = {other for other, _ in members if other != place}
-            found.same[place, newest] = min(members, key=self._originality)[1].key
+        for members in {id(members): members for members in self._class.values()}.values():
+            places = {place for place, _ in members}
+            same = min(members, key=self._originality)[1].key
+            for place, change in members:
+                found.also[place, change.newest] = places - {place}
+                found.same[place, change.newest] = same
 
     def _originality(self, item: Item) -> tuple[bool, bool, bool, int]:
         """What is likeliest the original: not picked from elsewhere, on the main line, by a pull request, oldest."""
