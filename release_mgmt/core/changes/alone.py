@@ -42,6 +42,13 @@ class Kinds:
         """The numbers that more than one commit came by: no other can be in two sections."""
         return {number for number, commit in self._only.items() if commit < 0}
 
+    def regroup(self, commit: int) -> bool:
+        """Let a commit be part of something; whether it was alone so far."""
+        was = self.of[commit] == ALONE
+        if was:
+            self.of[commit] = GROUPED
+        return was
+
     def grow(self, facts: Sequence[Facts]) -> list[int]:
         """Take in more commits, which may be parts of something; those that are not alone any more."""
         numbers = {one.number for one in facts if one.number is not None}

@@ -6,7 +6,7 @@ import hashlib
 from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple, cast, get_args
 
 from release_mgmt.core.changes.alone import ALONE, PLAIN, Kinds
 from release_mgmt.core.changes.mailmap import Mailmap
@@ -165,7 +165,9 @@ class ChangeBook:
         same = self._titles.setdefault(self.title_keys[facts.title], [])
         same.append(commit)
         if self._ordinals is not None and len(same) > 1:
-            self._ordinals.add(same)
+            for twin in self._ordinals.add(same):
+                if self._kinds is not None and self._kinds.regroup(twin):
+                    self._alone_no_more(twin)
 
     def titles(self) -> dict[str, list[int]]:
         """Commits by the form in which titles are compared, oldest first."""
@@ -243,6 +245,8 @@ class ChangeBook:
         if self._kinds is None:
             self._kinds = Kinds(self.graph, self.facts, self.owner, self.adds_own)
             self._alone_at = [None] * len(self.facts)
+            for commit in self._counted().parallel:
+                self._kinds.regroup(commit)
         return self._kinds
 
     def _sort_out_more(self, facts: Sequence[Facts], *, told: bool) -> None:
@@ -252,11 +256,14 @@ class ChangeBook:
         if told:
             self._alone_at = [None] * len(self._alone_at)
         for commit in self._kinds.grow(facts):
-            change = self._alone_at[commit]
-            self._alone_at[commit] = None
-            if change is not None:
-                self._made[change.commits] = change  # kept, since others know it by its id()
+            self._alone_no_more(commit)
         self._alone_at.extend([None] * len(facts))
+
+    def _alone_no_more(self, commit: int) -> None:
+        change = self._alone_at[commit]
+        self._alone_at[commit] = None
+        if change is not None:
+            self._made[change.commits] = change  # kept, since others know it by its id()
 
     def gather(self, commits: Sequence[int], inside: Sequence[int], place: int) -> tuple[list[Change], int]:
         """The changes of a section and how many of its commits belong to none: merges without number and own content.
@@ -268,14 +275,14 @@ class ChangeBook:
         changes = [alone[commit] for commit in commits]
         if all(changes):
             return cast("list[Change]", changes), 0
-        groups: dict[PrKey | int, list[int]] = {}
+        groups: dict[PrKey | str, list[int]] = {}
         begun: list[int] = []  # where the groups stand among the changes
         plain = 0
         for at, known in enumerate(changes):
             if known is not None:
                 continue
             commit = commits[at]
-            key: PrKey | int | None = facts[commit].number
+            key: PrKey | str | None = facts[commit].number
             if kinds[commit] == ALONE:
                 changes[at] = alone[commit] = self._make((commit,), facts[commit].number)
                 continue
@@ -293,7 +300,7 @@ class ChangeBook:
                     plain += 1
                     continue
                 else:
-                    key = commit
+                    key = self._direct_key(commit)
             members = groups.get(key)
             if members is None:
                 groups[key] = [commit]
@@ -304,10 +311,10 @@ class ChangeBook:
             changes[at] = self._change(tuple(members), key)
         return [change for change in changes if change is not None], plain
 
-    def _change(self, commits: tuple[int, ...], key: PrKey | int) -> Change:
+    def _change(self, commits: tuple[int, ...], key: PrKey | str) -> Change:
         change = self._made.get(commits)
         if change is None:
-            number = None if isinstance(key, int) else key
+            number = None if isinstance(key, str) else key
             change = self._made[commits] = self._make(commits, number)
         return change
 
@@ -338,11 +345,12 @@ class ChangeBook:
         return (merges or named or list(commits))[0]
 
     def stands_for(self, change: Change, shas: Iterable[int]) -> bool:
-        """Whether commits are all of a change: its lead, or each of its commits that is no merge."""
+        """Whether commits are all of a change: the lead of a pull request, or each of its commits that is no merge."""
         named = set(shas)
-        if self.lead(change.commits, change.number) in named:
+        commits = change.commits
+        if (change.number is not None or len(commits) == 1) and self.lead(commits, change.number) in named:
             return True
-        own = {commit for commit in change.commits if len(self.graph.parents[commit]) < 2}
+        own = {commit for commit in commits if len(self.graph.parents[commit]) < 2}
         return bool(own) and own <= named
 
     def _people(self, commits: Sequence[int]) -> tuple[str, ...]:
@@ -371,21 +379,16 @@ class ChangeBook:
         """
         if len(self.graph.parents[commit]) > 1:
             return "c-" + hashlib.sha256(self.graph.shas[commit].encode()).hexdigest()[:16]
+        title = self.title_keys[self.facts[commit].title]
+        text = "\0".join((self.authors[commit], title, str(self._counted().of(commit))))
+        return "c-" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+    def _counted(self) -> Ordinals:
         if self._ordinals is None:
             self._ordinals = Ordinals(self.graph, self.authors, self.titles().values())
-        title = self.title_keys[self.facts[commit].title]
-        text = "\0".join((self.authors[commit], title, str(self._ordinals.of(commit))))
-        return "c-" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+        return self._ordinals
 
 
 def _provider(word: str) -> Provider:
-    known: dict[str, Provider] = {
-        "github": "github",
-        "gitlab": "gitlab",
-        "gitea": "gitea",
-        "forgejo": "gitea",
-        "bitbucket": "bitbucket",
-        "bitbucket_server": "bitbucket_server",
-        "azure": "azure",
-    }
-    return known.get(word, "unknown")
+    name = "gitea" if word == "forgejo" else word
+    return cast("Provider", name) if name in get_args(Provider) else "unknown"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from release_mgmt.core.history.graph import Graph
@@ -17,10 +18,14 @@ class Ordinals:
     """
 
     def __init__(self, graph: Graph, authors: Sequence[str], titled: Iterable[Sequence[int]]) -> None:
-        """``titled`` are the commits of each title, oldest first."""
+        """``titled`` are the commits of each title, oldest first.
+
+        ``parallel`` are those that share author, title and number with another: they stand side by side.
+        """
         self._graph = graph
         self._authors = authors
         self._of: dict[int, int] = {}
+        self.parallel: list[int] = []
         for commits in titled:
             if len(commits) == 1:
                 continue  # nearly all
@@ -36,19 +41,24 @@ class Ordinals:
         """The number of one commit."""
         return self._of.get(commit, 0)
 
-    def add(self, same: Sequence[int]) -> None:
-        """Count the last of some commits of one title."""
+    def add(self, same: Sequence[int]) -> list[int]:
+        """Count the last of some commits of one title; those that share its number."""
         *earlier, commit = same
         author, parents = self._authors[commit], self._graph.parents
         own = [one for one in earlier if self._authors[one] == author and len(parents[one]) < 2]
-        if own and len(parents[commit]) < 2:
-            self._of[commit] = self._count(own, commit, max(self.of(one) for one in own))
+        if not own or len(parents[commit]) > 1:
+            return []
+        number = self._of[commit] = self._count(own, commit, max(self.of(one) for one in own))
+        return [one for one in own if self.of(one) == number]
 
     def _count_all(self, own: Sequence[int]) -> None:
         highest = 0
         for place, commit in enumerate(own):
             self._of[commit] = self._count(own[:place], commit, highest)
             highest = max(highest, self._of[commit])
+        if highest < len(own) - 1:  # on one line each has a number of its own
+            shared = Counter([self._of[commit] for commit in own])
+            self.parallel += [commit for commit in own if shared[self._of[commit]] > 1]
 
     def _count(self, earlier: Sequence[int], commit: int, highest: int) -> int:
         best, asked = -1, 0

@@ -161,7 +161,7 @@ class Reverts:
         inner = [undo for commit in own if (undo := facts[commit].undo) is not None]
         if lead is None:
             return inner[0] if len(own) == 1 and inner else None
-        if lead.shas or lead.requests or not inner:
+        if not inner or (change.number is not None and (lead.shas or lead.requests)):
             return lead
         shas = tuple(dict.fromkeys(sha for undo in inner for sha in undo.shas))
         requests = tuple(dict.fromkeys(number for undo in inner for number in undo.requests))

@@ -89,6 +89,9 @@ class Living:
             quoted = self.titles[target].replace('"', "'")
             named = f"\n\nThis reverts commit {target}." if self.chance.random() < 0.6 else ""
             self.main.append(self.commit(f'Revert "{quoted}"{named}', *tip))
+        elif kind == 15:
+            beside = self.commit("Fix it", self.chance.choice(self.main[-3:]))
+            self.main.append(self.commit("Merge branch 'beside'", *tip, beside, files={}))
         else:
             line = self.chance.choice([*self.lines.values(), *tip])
             self.main.append(self.commit("Merge branch 'other'", *tip, line, files={}))

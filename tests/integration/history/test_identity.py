@@ -572,3 +572,23 @@ def test_one_address_is_one_co_author_and_no_address_is_nobody_in_particular(mad
     one = made.commit("one", author="Nobody <>")
     made.commit("two\n\n" + "\n".join(f"Co-authored-by: {who}" for who in signed), one, branch="main")
     assert read(made)["unreleased"]["entries"][0]["authors"] == ["Ann Author", "Dora", "Eve", "Fay"]
+
+
+@pytest.mark.acceptance("CHG-B6")
+def test_one_title_by_one_person_on_two_branches_of_one_release_is_one_entry(made: Builder, read: Read) -> None:
+    """Both commits are in it: an id never stands twice in a section, and nothing of it is lost."""
+    base = made.commit("base")
+    one = made.commit("Fix it", base)
+    two = made.commit("Fix it", base)
+    other = made.commit("Fix it", base, author="Bob <b@x>")
+    merge = made.commit("Merge branch 'two'", one, two)
+    merge = made.commit("Merge branch 'other'", merge, other)
+    last = made.commit("Fix it", merge, branch="main")
+    made.build()
+    section = read(made)["unreleased"]
+    found = {entry["id"]: [made.shas[mark] for mark in (last, other, two, one) if made.shas[mark] in entry["commits"]]
+             for entry in section["entries"] if entry["title"] == "Fix it"}  # fmt: skip
+    assert [*found.values()] == [[made.shas[last]], [made.shas[other]], [made.shas[two], made.shas[one]]]
+    assert section["accounting"] == {
+        "commits": 7, "shown": 4, "folded": 3, "cancelled": 0, "already_shipped": 0, "excluded": 0,
+    }  # fmt: skip

@@ -163,3 +163,23 @@ def test_a_revert_may_quote_the_subject_of_a_merge(made: Builder, read: Read) ->
     text = 'Merge pull request #6 from x/z\n\nRevert "Merge pull request #5 from x/y"'
     made.commit(text, merge, back, branch="main")
     assert read(made)["unreleased"]["cancelled"] == [["pr-5", "pr-6"]]
+
+
+@pytest.mark.acceptance("CHG-B1")
+@pytest.mark.parametrize("both", [False, True])
+def test_of_a_change_on_two_branches_a_revert_of_one_is_partial(tmp_path: Path, read: Read, both: bool) -> None:
+    """Both are shown then; reverts of one title on the two branches are one, and take back the whole."""
+
+    def tell(made: Builder, shas: dict[str, str]) -> None:
+        base = made.commit("base", mark="base")
+        tips = []
+        for name in ("a", "b"):
+            tips.append(made.commit("Fix it", base, mark=name))
+            if name == "a" or both:
+                words = f'Revert "Fix it"\n\nThis reverts commit {shas.get(name, "0" * 40)}.'
+                tips[-1] = made.commit(words, tips[-1])
+        made.commit("Merge branch 'b'", *tips, branch="main")
+
+    section = read(_twice(tmp_path, tell))["unreleased"]
+    assert titles(section) == (["base"] if both else ["Fix it", 'Revert "Fix it"', "base"])
+    assert section["accounting"]["cancelled"] == (4 if both else 0)
