@@ -123,62 +123,80 @@ def apply(
     reason: str | None = None,
     dry_run: bool = False,
     action: Action = Action.EDIT_CALENDAR,
-    reverts: int | None = None,
 ) -> Applied:
     """Make or replace a calendar by its document, then plan again; with ``dry_run`` tell what that would do.
 
-    ``slug`` names the calendar to replace (else the name in the document does); ``version`` is the one that was seen,
-    ``reverts`` the one whose edit this takes back. Raises InvalidInput with every fault by path, StaleVersion when
-    somebody else edited it in between.
+    ``slug`` names the calendar to replace (else the name in the document does); ``version`` is the one that was seen.
+    Raises InvalidInput with every fault by path, StaleVersion when somebody else edited it in between.
+    """
+    with store.write(lock=plans.LOCK) as session:
+        return apply_in(
+            session, actor, now, document, slug=slug, version=version, reason=reason, dry_run=dry_run, action=action
+        )  # fmt: skip
+
+
+def apply_in(
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    document: Mapping[str, Any],
+    *,
+    slug: str | None = None,
+    version: int | None = None,
+    reason: str | None = None,
+    dry_run: bool = False,
+    action: Action = Action.EDIT_CALENDAR,
+    reverts: int | None = None,
+) -> Applied:
+    """As :func:`apply`, inside the caller's transaction, which holds :data:`plans.LOCK`; a ``dry_run`` rolls it back.
+
+    ``reverts`` is the version whose edit this takes back.
     """
     plain = json.loads(json.dumps(document, default=str))
-    with store.write(lock=plans.LOCK) as session:
-        row = find(session, slug) if slug is not None else named(session, plain)
-        known = known_names(session, row, now)
+    row = find(session, slug) if slug is not None else named(session, plain)
+    known = known_names(session, row, now)
+    calendar = read_document(plain, now.year, known)
+    if row is None:
+        require(actor, Action.CREATE_CALENDAR)
+    else:
+        require(actor, action, calendar=row.slug)
+        if version is not None and version != row.version:
+            raise StaleVersion("Somebody else changed this calendar in the meantime.")
+    before = row.document if row is not None else {}
+    if row is not None and before != plain:
+        plain = keep_identities(calendar_rows.value(row, now), plain, calendar, now)
         calendar = read_document(plain, now.year, known)
-        if row is None:
-            require(actor, Action.CREATE_CALENDAR)
-        else:
-            require(actor, action, calendar=row.slug)
-            if version is not None and version != row.version:
-                raise StaleVersion("Somebody else changed this calendar in the meantime.")
-        before = row.document if row is not None else {}
-        if row is not None and before != plain:
-            plain = keep_identities(calendar_rows.value(row, now), plain, calendar, now)
-            calendar = read_document(plain, now.year, known)
-        edits = tuple(difference(before, plain))
-        if dry_run:
-            effects = plans.effects(session, now, row, calendar) if row is not None else Difference()
-            session.rollback()
-            return Applied(
-                row.slug if row else calendar.slug, row is None, True, edits, effects, row.version if row else 0
-            )
-        created = row is None
-        stay: list[str] = []
-        if row is None:
-            stay = _stay_with_the_only_one(session, now)
-            row = CalendarRow(
-                id=secret.identifier("cal"), slug=calendar.slug, created_at=now, document={}, plan_version=0, version=0
-            )  # fmt: skip
-            session.add(row)
-        elif not edits:
-            return Applied(row.slug, False, False, (), Difference(), row.version)
-        row.name, row.time_zone, row.public = calendar.name, calendar.time_zone, calendar.public
-        calendar_rows.keep(session, actor, now, row, plain, clean(reason, 2000) if reason else None)
-        effects = plans.make(session, actor, now, row, calendar, reason=reason)
-        if not created:
-            _tell_freezes(session, actor, now, row.slug, calendar, edits)
-        told: dict[str, object] = {"version": row.version, "edits": [edit.path for edit in edits][:100]}
-        if stay:
-            told["repositories_that_stay"] = stay[:100]
-        if reverts is not None:
-            told["reverts"] = reverts
-        audit.record(
-            session, actor, now, action=Action.CREATE_CALENDAR if created else action,
-            subject=f"calendar:{row.slug}", reason=reason,
-            after=told,
+    edits = tuple(difference(before, plain))
+    if dry_run:
+        effects = plans.effects(session, now, row, calendar) if row is not None else Difference()
+        session.rollback()
+        return Applied(row.slug if row else calendar.slug, row is None, True, edits, effects, row.version if row else 0)
+    created = row is None
+    stay: list[str] = []
+    if row is None:
+        stay = _stay_with_the_only_one(session, now)
+        row = CalendarRow(
+            id=secret.identifier("cal"), slug=calendar.slug, created_at=now, document={}, plan_version=0, version=0
         )  # fmt: skip
-        return Applied(row.slug, created, False, edits, effects, row.version)
+        session.add(row)
+    elif not edits:
+        return Applied(row.slug, False, False, (), Difference(), row.version)
+    row.name, row.time_zone, row.public = calendar.name, calendar.time_zone, calendar.public
+    calendar_rows.keep(session, actor, now, row, plain, clean(reason, 2000) if reason else None)
+    effects = plans.make(session, actor, now, row, calendar, reason=reason)
+    if not created:
+        _tell_freezes(session, actor, now, row.slug, calendar, edits)
+    told: dict[str, object] = {"version": row.version, "edits": [edit.path for edit in edits][:100]}
+    if stay:
+        told["repositories_that_stay"] = stay[:100]
+    if reverts is not None:
+        told["reverts"] = reverts
+    audit.record(
+        session, actor, now, action=Action.CREATE_CALENDAR if created else action,
+        subject=f"calendar:{row.slug}", reason=reason,
+        after=told,
+    )  # fmt: skip
+    return Applied(row.slug, created, False, edits, effects, row.version)
 
 
 def _stay_with_the_only_one(session: Session, now: datetime) -> list[str]:
@@ -259,29 +277,31 @@ def edit(
     reason: str | None = None,
     dry_run: bool = False,
 ) -> Applied:
-    """Add, replace or (``item`` None) take away one series or freeze of a calendar: ``part`` is series or freezes."""
-    with store.read() as session:
-        row = find(session, slug)
-        document, seen = dict(row.document), row.version
-    items = [dict(each) for each in document.get(part) or []]
-    places = [index for index, each in enumerate(items) if str(each.get("id")) == identity]
-    if item is None:
-        if not places:
-            raise NotFound("There is no such thing in this calendar.")
-        del items[places[0]]
-    elif places:
-        items[places[0]] = {**item, "id": identity}
-    else:
-        items.append({**item, "id": identity})
-    document[part] = items
+    """Add, replace or (``item`` None) take away one series or freeze of a calendar: ``part`` is series or freezes.
+
+    Without a ``version`` what others edit at the same time stays as they left it.
+    """
     action = Action.EDIT_FREEZE if part == "freezes" else Action.EDIT_WINDOW
-    try:
-        return apply(
-            store, actor, now, document, slug=slug, version=version or seen, reason=reason, dry_run=dry_run,
-            action=action,
-        )  # fmt: skip
-    except InvalidInput as error:
-        raise _relative(error, part, places[0] if places else len(items) - 1) from error
+    with store.write(lock=plans.LOCK) as session:
+        document = dict(find(session, slug).document)
+        items = [dict(each) for each in document.get(part) or []]
+        places = [index for index, each in enumerate(items) if str(each.get("id")) == identity]
+        if item is None:
+            if not places:
+                raise NotFound("There is no such thing in this calendar.")
+            del items[places[0]]
+        elif places:
+            items[places[0]] = {**item, "id": identity}
+        else:
+            items.append({**item, "id": identity})
+        document[part] = items
+        try:
+            return apply_in(
+                session, actor, now, document, slug=slug, version=version, reason=reason, dry_run=dry_run,
+                action=action,
+            )  # fmt: skip
+        except InvalidInput as error:
+            raise _relative(error, part, places[0] if places else len(items) - 1) from error
 
 
 def _relative(error: InvalidInput, part: str, index: int) -> InvalidInput:

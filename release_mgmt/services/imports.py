@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import one_line
-from release_mgmt.services import Store, calendar_rows, calendars
+from release_mgmt.services import Store, calendar_rows, calendars, plans
 from release_mgmt.services.plans import Difference
 from release_mgmt.sources.addresses import AddressPolicy
 from release_mgmt.sources.calendars import HolidaySource
@@ -54,36 +56,37 @@ def import_ics(
     require(actor, Action.EDIT_FREEZE, calendar=slug)
     label = one_line(source, 200)
     with store.read() as session:
+        time_zone = calendar_rows.find(session, slug).time_zone
+    events = {each.key: each for each in read_ics(content, now - BACK, now + AHEAD, time_zone)}
+    names = {key: _name(label, key) for key in events}
+    with store.write(lock=plans.LOCK) as session:
         row = calendar_rows.find(session, slug)
-        document, version, identity = dict(row.document), row.version, row.id
+        document, identity = dict(row.document), row.id
         known = {
             each.uid: each
             for each in session.scalars(
-                select(ImportRow).where(ImportRow.calendar_id == row.id, ImportRow.source == label)
+                select(ImportRow).where(ImportRow.calendar_id == identity, ImportRow.source == label)
             )
         }
-        time_zone = row.time_zone
-    events = {each.key: each for each in read_ics(content, now - BACK, now + AHEAD, time_zone)}
-    names = {key: _name(label, key) for key in events}
-    active = {uid: each for uid, each in known.items() if each.cancelled_at is None}
-    added = [key for key in events if key not in active]
-    changed = [key for key in events if key in active and active[key].digest != events[key].digest]
-    gone = [uid for uid in active if uid not in events]
-    brought = {each.freeze for each in active.values()}
-    freezes = [item for item in document.get("freezes") or [] if item["id"] not in brought]
-    freezes += [_item(names[key], event, label, hard=hard) for key, event in events.items()]
-    effects = Difference()
-    if added or changed or gone:
-        applied = calendars.apply(
-            store, actor, now, {**document, "freezes": freezes}, slug=slug, version=version,
-            reason=f"import of {label}", dry_run=dry_run, action=Action.EDIT_FREEZE,
-        )  # fmt: skip
-        effects = applied.effects
-    if not dry_run:
-        _keep(store, now, identity, label, events, names, gone)
+        active = {uid: each for uid, each in known.items() if each.cancelled_at is None}
+        added = [key for key in events if key not in active]
+        changed = [key for key in events if key in active and active[key].digest != events[key].digest]
+        gone = {uid: each.freeze for uid, each in active.items() if uid not in events}
+        brought = {each.freeze for each in active.values()}
+        freezes = [item for item in document.get("freezes") or [] if item["id"] not in brought]
+        freezes += [_item(names[key], event, label, hard=hard) for key, event in events.items()]
+        effects = Difference()
+        if added or changed or gone:
+            applied = calendars.apply_in(
+                session, actor, now, {**document, "freezes": freezes}, slug=slug, reason=f"import of {label}",
+                dry_run=dry_run, action=Action.EDIT_FREEZE,
+            )  # fmt: skip
+            effects = applied.effects
+        if not dry_run:
+            _keep(session, now, identity, label, events, names, gone)
     return Imported(
         label, dry_run, tuple(names[key] for key in added), tuple(names[key] for key in changed),
-        tuple(active[uid].freeze for uid in gone), len(events) - len(added) - len(changed), effects,
+        tuple(gone.values()), len(events) - len(added) - len(changed), effects,
     )  # fmt: skip
 
 
@@ -126,27 +129,26 @@ def _item(name: str, event: ImportedEvent, source: str, *, hard: bool) -> dict[s
 
 
 def _keep(
-    store: Store,
+    session: Session,
     now: datetime,
     calendar: str,
     source: str,
-    events: dict[str, ImportedEvent],
-    names: dict[str, str],
-    gone: list[str],
+    events: Mapping[str, ImportedEvent],
+    names: Mapping[str, str],
+    gone: Iterable[str],
 ) -> None:
-    with store.write() as session:
-        for key, event in events.items():
-            row = session.get(ImportRow, (calendar, source, key))
-            if row is None:
-                row = ImportRow(calendar_id=calendar, source=source, uid=key, freeze=names[key])
-                session.add(row)
-            elif row.digest == event.digest and row.cancelled_at is None:
-                continue
-            row.digest, row.seen_at, row.cancelled_at = event.digest, now, None
-        for uid in gone:
-            row = session.get(ImportRow, (calendar, source, uid))
-            if row is not None:
-                row.cancelled_at = now
+    for key, event in events.items():
+        row = session.get(ImportRow, (calendar, source, key))
+        if row is None:
+            row = ImportRow(calendar_id=calendar, source=source, uid=key, freeze=names[key])
+            session.add(row)
+        elif row.digest == event.digest and row.cancelled_at is None:
+            continue
+        row.digest, row.seen_at, row.cancelled_at = event.digest, now, None
+    for uid in gone:
+        row = session.get(ImportRow, (calendar, source, uid))
+        if row is not None:
+            row.cancelled_at = now
 
 
 def import_holidays(
@@ -162,20 +164,19 @@ def import_holidays(
     """Write the holidays of a country or market into the calendar's days off, with their names; known days stay."""
     require(actor, Action.EDIT_CALENDAR, calendar=slug)
     found = HolidaySource(now.year)(country, subdivision)
-    with store.read() as session:
-        row = calendar_rows.find(session, slug)
-        document, version = dict(row.document), row.version
-    business = dict(document.get("business_days") or {})
-    days = list(business.get("days_off") or [])
-    there = {str(each["date"] if isinstance(each, dict) else each) for each in days}
-    new = [day for day in found if day.isoformat() not in there]
-    effects = Difference()
-    if new:
-        business["days_off"] = [*days, *({"date": day.isoformat(), "name": found[day]} for day in new)]
-        applied = calendars.apply(
-            store, actor, now, {**document, "business_days": business}, slug=slug, version=version,
-            reason=f"holidays of {country}", dry_run=dry_run,
-        )  # fmt: skip
-        effects = applied.effects
+    with store.write(lock=plans.LOCK) as session:
+        document = dict(calendar_rows.find(session, slug).document)
+        business = dict(document.get("business_days") or {})
+        days = list(business.get("days_off") or [])
+        there = {str(each["date"] if isinstance(each, dict) else each) for each in days}
+        new = [day for day in found if day.isoformat() not in there]
+        effects = Difference()
+        if new:
+            business["days_off"] = [*days, *({"date": day.isoformat(), "name": found[day]} for day in new)]
+            applied = calendars.apply_in(
+                session, actor, now, {**document, "business_days": business}, slug=slug,
+                reason=f"holidays of {country}", dry_run=dry_run,
+            )  # fmt: skip
+            effects = applied.effects
     added = tuple(day.isoformat() for day in new)
     return Imported(country, dry_run, added, (), (), len(found) - len(new), effects)

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import Conflict, InvalidInput, NotFound
 from release_mgmt.core.permissions import Action, Actor, require
-from release_mgmt.services import Store, calendars, placing, windows
+from release_mgmt.services import Store, calendars, placing, plans, windows
 from release_mgmt.services.calendar_rows import find
 from release_mgmt.services.calendars import Applied
 from release_mgmt.services.placing import Moved
@@ -44,21 +44,21 @@ def revert_edit(
     Raises NotFound, InvalidInput without a reason, and Conflict: ``first_version`` (there is nothing before it),
     ``edited_since`` (somebody changed the same part since), ``nothing_to_revert``.
     """
-    with store.read() as session:
+    with store.write(lock=plans.LOCK) as session:
         row = find(session, slug)
         before, after = _around(session, row, version)
-        current, present = dict(row.document), row.version
-    action = _action(calendars.difference(before, after))
-    require(actor, action, calendar=slug)
-    if not reason.strip():
-        raise InvalidInput.at("reason", "must not be empty", "why the edit is taken back")
-    document = _back(after, before, current, "")
-    if document == current:
-        raise Conflict("What this version changed is as it was before already.", code="nothing_to_revert")
-    return calendars.apply(
-        store, actor, now, document, slug=slug, version=seen or present, reason=reason, dry_run=dry_run, action=action,
-        reverts=version,
-    )  # fmt: skip
+        current = dict(row.document)
+        action = _action(calendars.difference(before, after))
+        require(actor, action, calendar=slug)
+        if not reason.strip():
+            raise InvalidInput.at("reason", "must not be empty", "why the edit is taken back")
+        document = _back(after, before, current, "")
+        if document == current:
+            raise Conflict("What this version changed is as it was before already.", code="nothing_to_revert")
+        return calendars.apply_in(
+            session, actor, now, document, slug=slug, version=seen, reason=reason, dry_run=dry_run, action=action,
+            reverts=version,
+        )  # fmt: skip
 
 
 def last_edit(store: Store, actor: Actor, slug: str, part: str, identity: str) -> int | None:

@@ -75,7 +75,7 @@ def window_change(calendar: str, key: str) -> tuple[str, int] | Response:
             "series",
             _edited(item, start),
             identity=str(item["id"]),
-            version=forms.number("version"),
+            version=forms.number("version") or held.version,  # the item was read of it
             reason=forms.text("reason"),
             dry_run=not forms.text("keep"),
         )
