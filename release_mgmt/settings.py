@@ -20,7 +20,7 @@ from typing import Any
 from environs import FileAwareEnv
 from marshmallow import Schema, ValidationError
 from marshmallow import fields as kinds
-from marshmallow.validate import OneOf, Range
+from marshmallow.validate import OneOf, Range, Regexp
 
 PREFIX = "RELEASE_MGMT_"
 NO_SETTINGS = frozenset({"config", "token"})
@@ -40,8 +40,8 @@ class SettingsError(ValueError):
 class _Words(kinds.List[Any]):
     """A list of texts; in the environment they are separated by commas."""
 
-    def __init__(self) -> None:
-        super().__init__(kinds.String())
+    def __init__(self, pattern: str = "", allowed: str = "") -> None:
+        super().__init__(_text(pattern, allowed))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **extra: Any) -> Any:
         if isinstance(value, str):
@@ -51,15 +51,44 @@ class _Words(kinds.List[Any]):
 
 def _switch() -> kinds.Boolean:
     """Strict: ``true`` or ``false``, nothing that looks a little like it."""
-    return kinds.Boolean(truthy={True, "true"}, falsy={False, "false"})
+    return kinds.Boolean(
+        truthy={True, "true"}, falsy={False, "false"}, error_messages={"invalid": "Must be true or false."}
+    )
 
 
-def _number(least: int, most: int | None = None) -> kinds.Integer:
-    return kinds.Integer(validate=Range(min=least, max=most))
+def _number(least: int, most: int) -> kinds.Integer:
+    told = f"Must be a whole number from {least} to {most}."
+    return kinds.Integer(validate=Range(min=least, max=most, error=told), error_messages={"invalid": told})
+
+
+def _text(pattern: str, allowed: str) -> kinds.String:
+    """A text that matches as a whole."""
+    return kinds.String(validate=Regexp(rf"(?:{pattern})\Z", error=f"Must be {allowed}.") if pattern else None)
+
+
+def _rate(text: str) -> None:
+    from limits import parse_many  # only who sets a rate loads it
+
+    try:
+        if text:
+            parse_many(text)
+    except ValueError:
+        raise ValidationError("Must be a number for a time, such as 1200/minute, or empty.") from None
+
+
+_ADDRESS = r"(https?://[^\s/?#@]+(/[^\s?#]*)?)?", "http:// or https:// with a host, and perhaps a path"
+_HOSTS = r"[\w.:\[\]-]+", "names of hosts alone, such as git.example.org"
+_SOMETHING = r"\S(.*\S)?"
+_YEAR_OF_MINUTES, _YEAR_OF_SECONDS, _CENTURY_OF_DAYS = 525_600, 31_536_000, 36_500
 
 
 def _value(default: Any, kind: kinds.Field[Any], doc: str, *, secret: bool = False) -> Any:
     return field(default=default, metadata={"kind": kind, "help": doc, "secret": secret})
+
+
+def _secret(doc: str) -> Any:
+    """Any text, empty unless given, and never shown."""
+    return _value("", kinds.String(), doc, secret=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,39 +97,37 @@ class Settings:
 
     # Where things are
     data_dir: str = _value(
-        "var", kinds.String(), "folder of the embedded database, the mirrors, the backups and the secret key"
+        "var",
+        _text(_SOMETHING, "a folder"),
+        "folder of the embedded database, the mirrors, the backups and the secret key",
     )
-    database_url: str = _value(
-        "",
-        kinds.String(),
-        "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME; empty: an SQLite file in data_dir",
-        secret=True,
+    database_url: str = _secret(
+        "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME; empty: an SQLite file in data_dir"
     )
-    jobs_database_url: str = _value(
-        "",
-        kinds.String(),
-        "where the job engine keeps its tables; empty: beside the database (own SQLite file, own schema)",
-        secret=True,
+    jobs_database_url: str = _secret(
+        "where the job engine keeps its tables; empty: beside the database (own SQLite file, own schema)"
     )
-    secret_key: str = _value(
-        "", kinds.String(), "signs sessions and pagination; empty: made once and kept in data_dir", secret=True
-    )
+    secret_key: str = _secret("signs sessions and pagination; empty: made once and kept in data_dir")
 
     # Serving
-    host: str = _value("127.0.0.1", kinds.String(), "address to listen on")
+    host: str = _value(
+        "127.0.0.1", _text(r"\S+", "an address of this machine, or 0.0.0.0 for all"), "address to listen on"
+    )
     port: int = _value(8000, _number(0, 65535), "port to listen on")
     web_processes: int = _value(2, _number(1, 64), "web processes of `serve`")
     public_url: str = _value(
-        "", kinds.String(), "address that people use, for links in feeds and mails; empty: http://HOST:PORT"
+        "", _text(*_ADDRESS), "address that people use, for links in feeds and mails; empty: http://HOST:PORT"
     )
     trusted_proxies: int = _value(
         0, _number(0, 10), "how many reverse proxies stand in front (X-Forwarded-* is believed)"
     )
-    max_body_bytes: int = _value(2_000_000, _number(1_000), "largest request body that is read")
-    rate_limit: str = _value("1200/minute", kinds.String(), "requests allowed to one client; empty: no limit")
+    max_body_bytes: int = _value(2_000_000, _number(1_000, 2_000_000_000), "largest request body that is read")
+    rate_limit: str = _value(
+        "1200/minute", kinds.String(validate=_rate), "requests allowed to one client; empty: no limit"
+    )
     rate_limit_storage: str = _value(
         "",
-        kinds.String(),
+        _text(r"(memory://|database://|redis(s|\+\w+)?://\S+)?", "memory://, database:// or redis://HOST"),
         "where the counts are: memory:// for each process; shared: database:// or redis://HOST; empty: memory:// with "
         "SQLite, database:// with PostgreSQL",
         secret=True,
@@ -111,23 +138,28 @@ class Settings:
     log_dir: str = _value("", kinds.String(), "folder for a log file a day, beside standard error; empty: none")
     log_format: str = _value("json", kinds.String(validate=OneOf(["json", "console"])), "how a log line looks")
     traces_endpoint: str = _value(
-        "", kinds.String(), "OpenTelemetry: where spans are sent (http://HOST:4318/v1/traces); empty: nowhere"
+        "", _text(*_ADDRESS), "OpenTelemetry: where spans are sent (http://HOST:4318/v1/traces); empty: nowhere"
     )
     metrics_public: bool = _value(False, _switch(), "whether /metrics answers anybody and not only this machine")
 
     # Signing in
-    session_idle_minutes: int = _value(720, _number(5), "a browser that asks for nothing this long is signed out")
+    session_idle_minutes: int = _value(
+        720, _number(5, _YEAR_OF_MINUTES), "a browser that asks for nothing this long is signed out"
+    )
     session_days: int = _value(7, _number(1, 90), "a browser is signed out after this long in any case")
     local_accounts: bool = _value(True, _switch(), "whether people may sign in with a password kept here")
-    oidc_issuer: str = _value("", kinds.String(), "OpenID Connect: the provider's address; empty: not used")
+    oidc_issuer: str = _value("", _text(*_ADDRESS), "OpenID Connect: the provider's address; empty: not used")
     oidc_client_id: str = _value("", kinds.String(), "OpenID Connect: the name under which the provider knows us")
-    oidc_client_secret: str = _value("", kinds.String(), "OpenID Connect: the secret that goes with it", secret=True)
+    oidc_client_secret: str = _secret("OpenID Connect: the secret that goes with it")
     oidc_scopes: str = _value("openid email profile", kinds.String(), "OpenID Connect: what to ask the provider for")
     oidc_name: str = _value("single sign-on", kinds.String(), "OpenID Connect: what the button calls the provider")
     oidc_groups_claim: str = _value("groups", kinds.String(), "OpenID Connect: the claim that lists somebody's groups")
     oidc_groups: tuple[str, ...] = _value(
         (),
-        _Words(),
+        _Words(
+            r".+=(reader|engineer|administrator|release_manager:.+|team:.+)",
+            "GROUP=reader, GROUP=engineer, GROUP=administrator, GROUP=release_manager:CALENDAR or GROUP=team:SLUG",
+        ),
         "what a group gives: GROUP=reader, GROUP=engineer, GROUP=administrator, GROUP=release_manager:CALENDAR (or *), "
         "GROUP=team:SLUG",
     )
@@ -150,7 +182,7 @@ class Settings:
     )
     repository_hosts: tuple[str, ...] = _value(
         (),
-        _Words(),
+        _Words(*_HOSTS),
         "hosts of an own forge: they may be private, and tokens are sent to them; other public hosts are read without",
     )
     allow_plain_http: bool = _value(False, _switch(), "whether repositories may be read over http")
@@ -161,43 +193,25 @@ class Settings:
     )
 
     # Forges
-    github_token: str = _value("", kinds.String(), "token that reads (and answers on) GitHub", secret=True)
-    github_webhook_secret: str = _value(
-        "", kinds.String(), "secret shared with the webhooks of GitHub; empty: its webhooks are refused", secret=True
+    github_token: str = _secret("token that reads (and answers on) GitHub")
+    github_webhook_secret: str = _secret("secret shared with the webhooks of GitHub; empty: its webhooks are refused")
+    gitlab_token: str = _secret("token that reads (and answers on) GitLab")
+    gitlab_webhook_secret: str = _secret("secret shared with the webhooks of GitLab; empty: its webhooks are refused")
+    gitea_token: str = _secret("token that reads (and answers on) Gitea or Forgejo")
+    gitea_webhook_secret: str = _secret(
+        "secret shared with the webhooks of Gitea or Forgejo; empty: its webhooks are refused"
     )
-    gitlab_token: str = _value("", kinds.String(), "token that reads (and answers on) GitLab", secret=True)
-    gitlab_webhook_secret: str = _value(
-        "", kinds.String(), "secret shared with the webhooks of GitLab; empty: its webhooks are refused", secret=True
+    bitbucket_token: str = _secret("token that reads (and answers on) Bitbucket Cloud")
+    bitbucket_webhook_secret: str = _secret(
+        "secret shared with the webhooks of Bitbucket Cloud; empty: its webhooks are refused"
     )
-    gitea_token: str = _value("", kinds.String(), "token that reads (and answers on) Gitea or Forgejo", secret=True)
-    gitea_webhook_secret: str = _value(
-        "",
-        kinds.String(),
-        "secret shared with the webhooks of Gitea or Forgejo; empty: its webhooks are refused",
-        secret=True,
+    bitbucket_server_token: str = _secret("token that reads (and answers on) Bitbucket Server or Data Center")
+    bitbucket_server_webhook_secret: str = _secret(
+        "secret shared with the webhooks of Bitbucket Server or Data Center; empty: its webhooks are refused"
     )
-    bitbucket_token: str = _value("", kinds.String(), "token that reads (and answers on) Bitbucket Cloud", secret=True)
-    bitbucket_webhook_secret: str = _value(
-        "",
-        kinds.String(),
-        "secret shared with the webhooks of Bitbucket Cloud; empty: its webhooks are refused",
-        secret=True,
-    )
-    bitbucket_server_token: str = _value(
-        "", kinds.String(), "token that reads (and answers on) Bitbucket Server or Data Center", secret=True
-    )
-    bitbucket_server_webhook_secret: str = _value(
-        "",
-        kinds.String(),
-        "secret shared with the webhooks of Bitbucket Server or Data Center; empty: its webhooks are refused",
-        secret=True,
-    )
-    azure_token: str = _value("", kinds.String(), "token that reads (and answers on) Azure DevOps", secret=True)
-    azure_webhook_secret: str = _value(
-        "",
-        kinds.String(),
-        "secret shared with the webhooks of Azure DevOps; empty: its webhooks are refused",
-        secret=True,
+    azure_token: str = _secret("token that reads (and answers on) Azure DevOps")
+    azure_webhook_secret: str = _secret(
+        "secret shared with the webhooks of Azure DevOps; empty: its webhooks are refused"
     )
     gitlab_plain_token: bool = _value(
         False, _switch(), "whether GitLab's old unsigned X-Gitlab-Token is accepted beside signed deliveries"
@@ -210,7 +224,7 @@ class Settings:
         "starttls", kinds.String(validate=OneOf(["starttls", "tls", "none"])), "how the line to the mail server is kept"
     )
     smtp_user: str = _value("", kinds.String(), "name at the mail server; empty: none is asked")
-    smtp_password: str = _value("", kinds.String(), "password at the mail server", secret=True)
+    smtp_password: str = _secret("password at the mail server")
     mail_from: str = _value(
         "", kinds.String(), "sender of mails, `Name <address>`; empty: release-mgmt at the host of public_url"
     )
@@ -218,35 +232,34 @@ class Settings:
         120, _number(0, 3600), "how long something must rest before it is told, so that ten moves are one message"
     )
     message_hosts: tuple[str, ...] = _value(
-        (), _Words(), "hosts that outgoing webhooks and chats may reach although they are not public"
+        (), _Words(*_HOSTS), "hosts that outgoing webhooks and chats may reach although they are not public"
     )
-    slack_signing_secret: str = _value(
-        "",
-        kinds.String(),
-        "signing secret of the Slack app with our command; empty: its commands are refused",
-        secret=True,
+    slack_signing_secret: str = _secret(
+        "signing secret of the Slack app with our command; empty: its commands are refused"
     )
-    mattermost_command_token: str = _value(
-        "", kinds.String(), "token of Mattermost's slash command; empty: its commands are refused", secret=True
-    )
+    mattermost_command_token: str = _secret("token of Mattermost's slash command; empty: its commands are refused")
 
     # Jobs
     worker_id: str = _value(
-        "worker-1", kinds.String(), "name of a worker; each that lives at the same time needs its own"
+        "worker-1",
+        _text(r"\S{1,100}", "a name without spaces"),
+        "name of a worker; each that lives at the same time needs its own",
     )
     worker_threads: int = _value(2, _number(1, 64), "jobs that one worker runs at once")
     worker_metrics_port: int = _value(
         0, _number(0, 65535), "port at which a worker that runs alone tells its metrics (on `host`); 0: nowhere"
     )
-    job_deadline: int = _value(360, _number(1), "longest run of one job, in minutes; it is ended and tried again")
-    sync_every: int = _value(300, _number(10), "time between two syncs of a repository")
-    reconcile_every: int = _value(1, _number(1), "time between two looks for work that is due")
+    job_deadline: int = _value(
+        360, _number(1, _YEAR_OF_MINUTES), "longest run of one job, in minutes; it is ended and tried again"
+    )
+    sync_every: int = _value(300, _number(10, _YEAR_OF_SECONDS), "time between two syncs of a repository")
+    reconcile_every: int = _value(1, _number(1, 86_400), "time between two looks for work that is due")
 
     # Retention
-    keep_jobs_days: int = _value(30, _number(1), "finished jobs")
-    keep_gate_decisions_days: int = _value(400, _number(1), "answers of the gate")
-    keep_logs_days: int = _value(30, _number(1), "files of `log_dir`")
-    keep_deliveries_days: int = _value(30, _number(1), "bodies of webhooks")
+    keep_jobs_days: int = _value(30, _number(1, _CENTURY_OF_DAYS), "finished jobs")
+    keep_gate_decisions_days: int = _value(400, _number(1, _CENTURY_OF_DAYS), "answers of the gate")
+    keep_logs_days: int = _value(30, _number(1, _CENTURY_OF_DAYS), "files of `log_dir`")
+    keep_deliveries_days: int = _value(30, _number(1, _CENTURY_OF_DAYS), "bodies of webhooks")
 
     origins: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
 

@@ -56,7 +56,7 @@ def make_engine(
     """
     try:
         kind = make_url(url).get_backend_name()
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # a port that is no number is the latter
         raise InvalidInput.at(
             "database_url", "this is not a database URL", "sqlite:///PATH or postgresql://..."
         ) from None

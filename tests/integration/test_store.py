@@ -109,7 +109,7 @@ def test_busy_database_says_so_and_transact_tries_again(sqlite_url: str, monkeyp
 
 def test_wrong_addresses_are_told(tmp_path: Path) -> None:
     """Not a URL, another database, memory, an unreachable server and a missing folder: each a sentence."""
-    for url in ("nonsense", "mysql://x/y", "sqlite://", "sqlite:///:memory:"):
+    for url in ("postgresql://u:p@h:x/n", "nonsense", "mysql://x/y", "sqlite://", "sqlite:///:memory:"):
         with pytest.raises(InvalidInput):
             make_engine(url)
     unreachable = Store("postgresql+psycopg://nobody@127.0.0.1:1/none")

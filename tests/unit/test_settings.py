@@ -48,6 +48,61 @@ def test_booleans_are_strict(monkeypatch: pytest.MonkeyPatch, wrong: str) -> Non
         load()
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong", "allowed"),
+    [
+        ("port", "abc", "Must be a whole number from 0 to 65535."),
+        ("port", "99999", "Must be a whole number from 0 to 65535."),
+        ("metrics_public", "maybe", "Must be true or false."),
+        ("data_dir", "", "Must be a folder."),
+        ("host", "", "Must be an address of this machine, or 0.0.0.0 for all."),
+        ("worker_id", "", "Must be a name without spaces."),
+        ("public_url", "releases.example.org", "Must be http:// or https:// with a host, and perhaps a path."),
+        ("public_url", "https://releases.example.org/?a=b", "Must be http:// or https://"),
+        ("oidc_issuer", "ftp://sign-in.example.org", "Must be http:// or https://"),
+        ("traces_endpoint", "collector:4318", "Must be http:// or https://"),
+        ("rate_limit", "banana", "Must be a number for a time, such as 1200/minute, or empty."),
+        ("rate_limit_storage", "memcached://host", "Must be memory://, database:// or redis://HOST."),
+        ("oidc_groups", "staff=reader,staff=king", "Must be GROUP=reader, GROUP=engineer"),
+        ("oidc_groups", "staff=release_manager", "GROUP=release_manager:CALENDAR"),
+        ("repository_hosts", "https://git.example.org/x", "Must be names of hosts alone"),
+        ("message_hosts", "hooks.example.org/x", "Must be names of hosts alone"),
+        ("keep_jobs_days", "99999999999", "Must be a whole number from 1 to 36500."),
+    ],
+)
+def test_a_wrong_value_is_told_with_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, name: str, wrong: str, allowed: str
+) -> None:
+    """Not at the first request or the first night of retention, and not by a limit that holds nobody."""
+    monkeypatch.setenv(PREFIX + name.upper(), wrong)
+    with pytest.raises(SettingsError) as caught:
+        load()
+    [told] = caught.value.problems
+    assert told.startswith(f"{name} (environment {PREFIX}{name.upper()}): ")
+    assert allowed in told
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("host", "::1"),
+        ("public_url", ""),
+        ("public_url", "https://example.org:8443/releases/"),
+        ("oidc_issuer", "https://sign-in.example.org/realms/one"),
+        ("rate_limit", ""),
+        ("rate_limit", "10/second;300 per 5 minute"),
+        ("rate_limit_storage", "redis+sentinel://:secret@host:26379/mymaster"),
+        ("oidc_groups", "cn=staff=reader"),
+        ("oidc_groups", "a=release_manager:*, b=team:fraud"),
+        ("repository_hosts", "git.example.org, 10.0.0.1:3000, [::1]"),
+    ],
+)
+def test_what_may_be_set_is_taken(monkeypatch: pytest.MonkeyPatch, name: str, right: str) -> None:
+    """The usual forms, and empty where that means none."""
+    monkeypatch.setenv(PREFIX + name.upper(), right)
+    assert load().origin(name) != "default"
+
+
 def test_every_fault_is_told_at_once_with_what_was_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unknown keys with a suggestion, wrong values by name and origin, never the value itself."""
     (tmp_path / "release-mgmt.toml").write_text('wroker_id = "x"\nport = 99999\nqqqq = 1\n')
