@@ -131,7 +131,8 @@ def register(app: Flask) -> None:
         if error.code is None or error.code < 400:
             return error.get_response()  # redirects are not problems
         data = getattr(error, "data", None) or {}
-        faults = list(flat(data.get("messages", {}))) or None
+        told = data.get("messages", {})  # by the place in the request, then by field
+        faults = [one for messages in told.values() for one in flat(messages)] or None
         code = HTTPStatus(error.code).phrase.lower().replace(" ", "_").replace("'", "")
         if error.code == 422:
             code = "invalid_input"
@@ -163,8 +164,7 @@ def flat(messages: object, path: str = "") -> Any:
     if isinstance(messages, Mapping):
         for name, inner in messages.items():
             here = f"[{name}]" if isinstance(name, int) else str(name)
-            outermost = not path and here in {"json", "query", "path", "headers", "form", "files", "query_and_json"}
-            joined = "" if outermost or here == "_schema" else here
+            joined = "" if here == "_schema" else here
             glue = "." if path and joined and not joined.startswith("[") else ""
             yield from flat(inner, path + glue + joined)
     elif isinstance(messages, list | tuple):

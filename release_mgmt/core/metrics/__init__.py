@@ -20,7 +20,7 @@ from release_mgmt.core.metrics.facts import (
 from release_mgmt.core.metrics.figures import Bucket, Figure, figures
 from release_mgmt.core.metrics.measures import MEASURES, Result
 from release_mgmt.core.metrics.numbers import median, percentile
-from release_mgmt.core.metrics.spans import Span, blocks, days_back, span
+from release_mgmt.core.metrics.spans import Span, blocks, days_back, days_to, span
 
 __all__ = [
     "DEFINITIONS",
@@ -45,6 +45,7 @@ __all__ = [
     "TagFact",
     "blocks",
     "days_back",
+    "days_to",
     "deployments",
     "failures",
     "figures",

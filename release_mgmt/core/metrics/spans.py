@@ -36,21 +36,26 @@ class Span:
 
 def span(first: date, last: date, zone_name: str) -> Span:
     """The days ``first`` to ``last``. Raises InvalidInput when they are the wrong way round or too many."""
+    for name, day in (("until", last), ("since", first)):
+        if not date(1990, 1, 1) <= day < date(2200, 1, 1):
+            raise InvalidInput.at(name, "is no day that was measured", "1990 to 2199")
     if last < first:
         raise InvalidInput.at("until", "is before since", "a day from since on")
     if (last - first).days >= LONGEST:
         raise InvalidInput.at("since", "is too far from until", f"{LONGEST} days at most")
-    if not date(1990, 1, 1) <= first <= last < date(2200, 1, 1):
-        raise InvalidInput.at("since", "is no day that was measured", "1990 to 2199")
     where = zone(zone_name)
     until = start_of_day(last + timedelta(days=1), where)
     return Span(first, last, zone_name, start_of_day(first, where), until)
 
 
+def days_to(last: date, days: int, zone_name: str) -> Span:
+    """The ``days`` local days up to ``last``, which is included."""
+    return span(date.fromordinal(max(last.toordinal() - days + 1, 1)), last, zone_name)
+
+
 def days_back(now: datetime, days: int, zone_name: str) -> Span:
     """The last ``days`` local days, today included."""
-    today = to_local(now, zone(zone_name)).date()
-    return span(today - timedelta(days=days - 1), today, zone_name)
+    return days_to(to_local(now, zone(zone_name)).date(), days, zone_name)
 
 
 def blocks(whole: Span) -> tuple[Span, ...]:

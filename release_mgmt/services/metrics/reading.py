@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from release_mgmt.core.metrics import DEFINITIONS, Definition, Figure, Span, days_back, figures, span
+from release_mgmt.core.metrics import DEFINITIONS, Definition, Figure, Span, days_back, days_to, figures, span
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.services import Store
 from release_mgmt.services.metrics.loading import load
@@ -39,4 +39,4 @@ def measure(
 
 def _span(asked: Asked, now: datetime, zone: str) -> Span:
     last = asked.until or days_back(now, 1, zone).last
-    return span(asked.since or last - timedelta(days=asked.days - 1), last, zone)
+    return span(asked.since, last, zone) if asked.since is not None else days_to(last, asked.days, zone)

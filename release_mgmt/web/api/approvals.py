@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import Any
 
 from flask.views import MethodView
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.approvals import State, Status, Verdict, Vote
@@ -15,6 +14,7 @@ from release_mgmt.services import approvals, rollback_plans, window_votes
 from release_mgmt.services.approvals import LONGEST_REASON, ApprovalView
 from release_mgmt.services.rollback_plans import LONGEST_PLAN
 from release_mgmt.web import etags
+from release_mgmt.web.api.common import Blueprint, Instant
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 
@@ -41,9 +41,9 @@ class VoteSchema(Schema):
     level = fields.String(required=True)
     calendar = fields.String(required=True)
     window = fields.String(required=True)
-    slot_start = fields.AwareDateTime(required=True)
+    slot_start = Instant(required=True)
     environment = fields.String(required=True)
-    at = fields.AwareDateTime(required=True)
+    at = Instant(required=True)
 
 
 class ApprovalStatusSchema(Schema):
@@ -56,7 +56,7 @@ class ApprovalStatusSchema(Schema):
     lacks = fields.List(fields.Dict(), required=True)
     counted = fields.List(fields.String(), required=True)
     discounted = fields.List(fields.Dict(), required=True)
-    expires_at = fields.AwareDateTime(allow_none=True, required=True)
+    expires_at = Instant(allow_none=True, required=True)
 
 
 class RollbackPlanSchema(Schema):
@@ -65,7 +65,7 @@ class RollbackPlanSchema(Schema):
     how = fields.String(required=True, validate=validate.Length(1, LONGEST_PLAN))
     contact = fields.String(allow_none=True, load_default=None, validate=validate.Length(max=300))
     updated_by = fields.String(dump_only=True, allow_none=True)
-    updated_at = fields.AwareDateTime(dump_only=True)
+    updated_at = Instant(dump_only=True)
     version = fields.Integer(dump_only=True)
 
 
@@ -78,7 +78,7 @@ class ApprovalSchema(Schema):
     level = fields.String(required=True)
     calendar = fields.String(required=True)
     window = fields.String(required=True)
-    slot_start = fields.AwareDateTime(required=True)
+    slot_start = Instant(required=True)
     status = fields.Nested(ApprovalStatusSchema, required=True)
     votes = fields.List(fields.Nested(VoteSchema), required=True)
     rollback_plan = fields.Nested(RollbackPlanSchema, allow_none=True, required=True)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask import Response, stream_with_context
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.audit import AuditEntry
@@ -14,6 +13,7 @@ from release_mgmt.core.permissions import Action, require
 from release_mgmt.formats import audit as rendered
 from release_mgmt.services import audit, paging
 from release_mgmt.services.audit import Query
+from release_mgmt.web.api.common import Blueprint, Instant
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 
@@ -52,8 +52,8 @@ class FilterSchema(Schema):
     action = fields.String(validate=validate.Length(max=200))
     subject = fields.String(validate=validate.Length(max=500))
     q = fields.String(data_key="q", attribute="text", validate=validate.Length(max=200))
-    since = fields.AwareDateTime(format="iso")
-    until = fields.AwareDateTime(format="iso")
+    since = Instant()
+    until = Instant()
 
 
 class SearchSchema(FilterSchema):

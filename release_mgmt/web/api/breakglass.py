@@ -6,13 +6,13 @@ from dataclasses import asdict
 from typing import Any
 
 from flask.views import MethodView
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.approvals import Blocker
 from release_mgmt.core.approvals.breakglass import LONGEST
 from release_mgmt.core.permissions import Action
 from release_mgmt.services import breakglass
+from release_mgmt.web.api.common import Blueprint, Instant
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 
@@ -41,16 +41,16 @@ class BreakGlassSchema(Schema):
     minutes = fields.Integer(required=True)
     state = fields.String(required=True)
     requested_by = fields.String(allow_none=True)
-    requested_at = fields.AwareDateTime(required=True)
+    requested_at = Instant(required=True)
     decided_by = fields.String(allow_none=True)
-    decided_at = fields.AwareDateTime(allow_none=True)
+    decided_at = Instant(allow_none=True)
     decision_note = fields.String(allow_none=True)
-    starts_at = fields.AwareDateTime(allow_none=True)
-    expires_at = fields.AwareDateTime(allow_none=True)
-    review_due_at = fields.AwareDateTime(allow_none=True)
+    starts_at = Instant(allow_none=True)
+    expires_at = Instant(allow_none=True)
+    review_due_at = Instant(allow_none=True)
     review_overdue = fields.Boolean(required=True)
     reviewed_by = fields.String(allow_none=True)
-    reviewed_at = fields.AwareDateTime(allow_none=True)
+    reviewed_at = Instant(allow_none=True)
     review_note = fields.String(allow_none=True)
     version = fields.Integer(required=True)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from release_mgmt.web.api.common import instant, text
+from release_mgmt.web.api.common import Instant, instant, text
 
 _ITEMS: dict[str, Any] = {
     "items": fields.List(fields.Dict(), required=True),
@@ -85,6 +85,25 @@ class PlanHitSchema(Schema):
     announced = fields.Boolean(required=True)
 
 
+class PlanSchema(Schema):
+    """``release-mgmt/plan/1``: what is placed where, what is not, and why."""
+
+    class Meta:
+        """Later versions of the document may tell more."""
+
+        unknown = "include"
+
+    schema = text(null=False)
+    calendar = text(null=False)
+    version = fields.Integer(required=True)
+    now = instant("As of when it was made.")
+    windows = fields.List(fields.Dict(), required=True)
+    skipped = fields.List(fields.Dict(), required=True)
+    placements = fields.List(fields.Dict(), required=True)
+    deferrals = fields.List(fields.Dict(), required=True)
+    moves = fields.List(fields.Dict(), required=True)
+
+
 class PlanDifferenceSchema(Schema):
     """What an edit does to the plan."""
 
@@ -121,7 +140,7 @@ class VersionQuery(Schema):
 class MovesQuery(Schema):
     """Since when."""
 
-    since = fields.AwareDateTime(load_default=None)
+    since = Instant(load_default=None)
 
 
 class EditReversalSchema(Schema):

@@ -7,8 +7,6 @@ from typing import Any
 
 from flask import Response
 from flask.views import MethodView
-from flask_smorest import Blueprint
-from marshmallow import Schema, fields
 
 from release_mgmt.core.permissions import Action
 from release_mgmt.services import calendars, imports, plans, repositories, reverting, windows
@@ -29,9 +27,11 @@ from release_mgmt.web.api.calendar_schemas import (
     EditReversalSchema,
     MovesQuery,
     PlanDifferenceSchema,
+    PlanSchema,
     ReplanSchema,
     VersionQuery,
 )
+from release_mgmt.web.api.common import Blueprint
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 
@@ -188,7 +188,7 @@ class Plan(MethodView):
 
     @needs(Action.READ_PLAN)
     @blueprint.arguments(VersionQuery, location="query")
-    @blueprint.alt_response(200, schema=Schema.from_dict({"schema": fields.String()}, name="PlanSchema"))
+    @blueprint.alt_response(200, schema=PlanSchema)
     def get(self, query: dict[str, Any], calendar: str) -> Response:
         """``release-mgmt/plan/1``: the newest version, or the one asked for."""
         return json_answer(plans.document(context.store, context.actor, calendar, query["version"]))

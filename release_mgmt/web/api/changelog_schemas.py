@@ -7,6 +7,7 @@ from marshmallow import Schema, fields, validate
 from release_mgmt.core.audience import Audience
 from release_mgmt.services import adoption
 from release_mgmt.services.publications import windows as of_windows
+from release_mgmt.web.api.common import Instant
 
 AUDIENCES = validate.OneOf([audience.value for audience in Audience])
 
@@ -58,7 +59,7 @@ class PublicationSchema(Schema):
     revision = fields.Integer(required=True)
     conflict = fields.String(allow_none=True)
     yanked = fields.String(allow_none=True)
-    updated_at = fields.AwareDateTime(required=True)
+    updated_at = Instant(required=True)
 
 
 class PublicationsSchema(Schema):
@@ -72,7 +73,7 @@ class RevisionSchema(Schema):
     """One text of a publication."""
 
     number = fields.Integer(required=True)
-    at = fields.AwareDateTime(required=True)
+    at = Instant(required=True)
     person = fields.String(allow_none=True)
     reason = fields.String(required=True)
 
@@ -121,7 +122,7 @@ class NoteSchema(Schema):
     text = fields.String(required=True)
     action = fields.String(allow_none=True)
     person = fields.String(allow_none=True)
-    updated_at = fields.AwareDateTime(required=True)
+    updated_at = Instant(required=True)
     version = fields.Integer(required=True)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import Response, request
 from flask.views import MethodView
-from flask_smorest import Blueprint
 
 from release_mgmt.core.permissions import Action
 from release_mgmt.formats.words import Words, negotiate
@@ -34,6 +33,7 @@ from release_mgmt.web.api.changelog_schemas import (
     WantedSchema,
     WindowsWantedSchema,
 )
+from release_mgmt.web.api.common import Blueprint
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Response
 from flask.views import MethodView
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.audience import Audience
@@ -17,6 +16,7 @@ from release_mgmt.formats.words import Words, languages
 from release_mgmt.services import feeds
 from release_mgmt.services.feeds import SubscriptionView
 from release_mgmt.web import etags
+from release_mgmt.web.api.common import Blueprint, Instant
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 
@@ -79,8 +79,8 @@ class FeedSchema(Schema):
     language = fields.String(required=True)
     filters = fields.Nested(FiltersSchema, required=True)
     hint = fields.String(required=True, metadata={"description": "the last characters of the token"})
-    created_at = fields.AwareDateTime(required=True)
-    rotated_at = fields.AwareDateTime(allow_none=True)
+    created_at = Instant(required=True)
+    rotated_at = Instant(allow_none=True)
     version = fields.Integer(required=True)
     card = fields.Nested(CardSchema)
 

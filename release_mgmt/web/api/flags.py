@@ -6,13 +6,12 @@ from typing import Any
 
 from flask import Response
 from flask.views import MethodView
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.permissions import Action
 from release_mgmt.services import flags
 from release_mgmt.web.answers import json_answer
-from release_mgmt.web.api.common import instant, text
+from release_mgmt.web.api.common import Blueprint, Instant, instant, text
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 
@@ -26,7 +25,7 @@ class ToldFlagSchema(Schema):
     on = fields.Boolean(required=True)
     state = fields.String(load_default="switched", validate=validate.OneOf(flags.STATES))
     environment = fields.String(load_default="prod", validate=validate.Length(1, 64))
-    at = fields.AwareDateTime(load_default=None, allow_none=True, format="iso")
+    at = Instant(load_default=None, allow_none=True)
     owner = fields.String(load_default=None, allow_none=True, validate=validate.Length(1, 200))
     level = fields.String(load_default="minor", validate=validate.OneOf(["minor", "major"]))
     teams = fields.List(

@@ -6,8 +6,7 @@ from typing import Any
 
 from flask import Response
 from flask.views import MethodView
-from flask_smorest import Blueprint
-from marshmallow import RAISE, Schema, fields, validate, validates_schema
+from marshmallow import Schema, fields, validate, validates_schema
 from marshmallow import ValidationError as Invalid
 
 from release_mgmt.core.classification import Level
@@ -16,7 +15,7 @@ from release_mgmt.core.permissions import Action
 from release_mgmt.services import gate, leases
 from release_mgmt.services.gate import Asked
 from release_mgmt.web.answers import json_answer
-from release_mgmt.web.api.common import instant, text
+from release_mgmt.web.api.common import Blueprint, Instant, instant, text
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.idempotency import idempotent
@@ -38,7 +37,7 @@ class GateQuery(Schema):
     change = fields.List(fields.String(validate=validate.Length(1, 200)), load_default=[])
     sha = fields.String(load_default=None, validate=validate.Length(7, 64))
     level = fields.String(load_default=None, validate=validate.OneOf([level.value for level in Level]))
-    at = fields.AwareDateTime(load_default=None, format="iso", error_messages=_NO_OFFSET)
+    at = Instant(load_default=None, error_messages=_NO_OFFSET)
 
     @validates_schema
     def _one_commit(self, data: dict[str, Any], **_: Any) -> None:
@@ -140,7 +139,7 @@ class Gate(MethodView):
     """The decision."""
 
     @needs(Action.ASK_GATE)
-    @blueprint.arguments(GateQuery, location="query", unknown=RAISE)  # a mistyped change would ask without it
+    @blueprint.arguments(GateQuery, location="query")
     @blueprint.alt_response(200, schema=GateDecisionSchema)
     def get(self, query: dict[str, Any]) -> Response:
         """Allow, warn or deny, with every reason, what blocks, when that ends, and when this may go next."""

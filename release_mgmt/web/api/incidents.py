@@ -6,13 +6,12 @@ from typing import Any
 
 from flask import Response
 from flask.views import MethodView
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.permissions import Action
 from release_mgmt.services import incidents
 from release_mgmt.web.answers import json_answer, page_answer
-from release_mgmt.web.api.common import PageQuery, instant, page_of, text
+from release_mgmt.web.api.common import Blueprint, Instant, PageQuery, instant, page_of, text
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 
@@ -23,8 +22,8 @@ class ToldIncidentSchema(Schema):
     """What is known of it now; the last telling counts whole. ``change`` or ``release`` say what caused it."""
 
     title = fields.String(required=True, validate=validate.Length(1, 300))
-    opened_at = fields.AwareDateTime(required=True, format="iso")
-    closed_at = fields.AwareDateTime(load_default=None, allow_none=True, format="iso")
+    opened_at = Instant(required=True)
+    closed_at = Instant(load_default=None, allow_none=True)
     change = fields.String(load_default=None, allow_none=True, validate=validate.Length(1, 200))
     release = fields.String(load_default=None, allow_none=True, validate=validate.Length(1, 200))
     url = fields.String(load_default=None, allow_none=True, validate=validate.Length(1, 2000))

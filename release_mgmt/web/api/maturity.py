@@ -6,13 +6,12 @@ from typing import Any
 
 from flask import Response
 from flask.views import MethodView
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.permissions import Action
 from release_mgmt.services import maturity_course
 from release_mgmt.web.answers import json_answer
-from release_mgmt.web.api.common import instant, text
+from release_mgmt.web.api.common import Blueprint, instant, text
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Response
 from flask.views import MethodView
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.metrics import DEFINITIONS, find
@@ -14,7 +13,7 @@ from release_mgmt.core.permissions import Action
 from release_mgmt.formats import metrics as form
 from release_mgmt.services import metrics
 from release_mgmt.web.answers import json_answer
-from release_mgmt.web.api.common import instant, text
+from release_mgmt.web.api.common import Blueprint, instant, text
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from flask.views import MethodView
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.permissions import Action
 from release_mgmt.services import changes, overrides
 from release_mgmt.web import etags
+from release_mgmt.web.api.common import Blueprint
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 

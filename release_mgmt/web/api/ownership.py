@@ -6,11 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 from flask.views import MethodView
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.permissions import Action
 from release_mgmt.services import delegation, ownership
+from release_mgmt.web.api.common import Blueprint, Instant
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 
@@ -47,8 +47,8 @@ class NewDelegationSchema(Schema):
     """Who votes in one's place, and when; instants need an offset."""
 
     deputy = fields.String(required=True, validate=_NAME)
-    since = fields.AwareDateTime(required=True, format="iso")
-    until = fields.AwareDateTime(required=True, format="iso")
+    since = Instant(required=True)
+    until = Instant(required=True)
 
 
 class DelegationSchema(Schema):
@@ -56,8 +56,8 @@ class DelegationSchema(Schema):
 
     person = fields.String(required=True)
     deputy = fields.String(allow_none=True, required=True)
-    since = fields.AwareDateTime(allow_none=True, required=True)
-    until = fields.AwareDateTime(allow_none=True, required=True)
+    since = Instant(allow_none=True, required=True)
+    until = Instant(allow_none=True, required=True)
 
 
 @blueprint.route("/changes/<change>/owner", methods=["PUT"])

@@ -7,13 +7,13 @@ from typing import Any
 
 from flask import Response, jsonify
 from flask.views import MethodView
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.permissions import Action, Role
 from release_mgmt.services import paging, people, personal_data, signin
 from release_mgmt.services.people import KINDS, PersonView
 from release_mgmt.web import etags
+from release_mgmt.web.api.common import Blueprint, Instant
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 
@@ -46,7 +46,7 @@ class PersonSchema(Schema):
     identities = fields.List(fields.Dict())
     active = fields.Boolean(required=True)
     version = fields.Integer(required=True)
-    created_at = fields.AwareDateTime(required=True)
+    created_at = Instant(required=True)
 
 
 class PeopleSchema(Schema):

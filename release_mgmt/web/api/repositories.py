@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Response
 from flask.views import MethodView
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from release_mgmt.core import pipeline
@@ -15,7 +14,7 @@ from release_mgmt.services import jobs, releases
 from release_mgmt.services import repositories as services
 from release_mgmt.web import etags
 from release_mgmt.web.answers import json_answer, page_answer
-from release_mgmt.web.api.common import PageQuery, instant, page_of, text
+from release_mgmt.web.api.common import Blueprint, Instant, PageQuery, instant, page_of, text
 from release_mgmt.web.api.jobs import JobSchema
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
@@ -62,7 +61,7 @@ class NewRepositorySchema(Schema):
     calendar = fields.String(allow_none=True, validate=validate.Length(max=100))
     tag_pattern = fields.String(allow_none=True, validate=validate.Length(max=200))
     description = fields.String(allow_none=True, validate=validate.Length(max=500))
-    adopted_at = fields.AwareDateTime(format="iso")
+    adopted_at = Instant()
 
 
 class EditRepositorySchema(Schema):
@@ -73,7 +72,7 @@ class EditRepositorySchema(Schema):
     calendar = fields.String(allow_none=True, validate=validate.Length(max=100))
     tag_pattern = fields.String(allow_none=True, validate=validate.Length(max=200))
     description = fields.String(allow_none=True, validate=validate.Length(max=500))
-    adopted_at = fields.AwareDateTime(format="iso")
+    adopted_at = Instant()
 
 
 class MoveRepositorySchema(Schema):

@@ -6,14 +6,13 @@ from typing import Any
 
 from flask import Response
 from flask.views import MethodView
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.permissions import Action
 from release_mgmt.services import outcomes
 from release_mgmt.web import etags
 from release_mgmt.web.answers import json_answer, page_answer
-from release_mgmt.web.api.common import PageQuery, instant, page_of
+from release_mgmt.web.api.common import Blueprint, Instant, PageQuery, instant, page_of
 from release_mgmt.web.api.common import text as said
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
@@ -104,7 +103,7 @@ class ObservedSchema(Schema):
     """An observed effect."""
 
     value = fields.String(required=True, validate=validate.Length(1, 300))
-    at = fields.AwareDateTime(load_default=None, allow_none=True, format="iso")
+    at = Instant(load_default=None, allow_none=True)
     note = _told(2000, load_default=None)
 
 

@@ -6,13 +6,13 @@ from dataclasses import asdict
 from typing import Any
 
 from flask.views import MethodView
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.owners import LONGEST_PATTERN, TeamRule
 from release_mgmt.core.permissions import Action
 from release_mgmt.services import teams
 from release_mgmt.web import etags
+from release_mgmt.web.api.common import Blueprint
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from typing import Any
 
 from flask.views import MethodView
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.permissions import Action, Scope
 from release_mgmt.services import signin, tokens
 from release_mgmt.web import auth
+from release_mgmt.web.api.common import Blueprint, Instant
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 
@@ -26,11 +26,11 @@ class TokenSchema(Schema):
     name = fields.String(required=True)
     hint = fields.String(required=True)
     scopes = fields.List(fields.String(), required=True)
-    created_at = fields.AwareDateTime(required=True)
-    expires_at = fields.AwareDateTime(required=True)
-    used_at = fields.AwareDateTime(allow_none=True)
+    created_at = Instant(required=True)
+    expires_at = Instant(required=True)
+    used_at = Instant(allow_none=True)
     used_from = fields.String(allow_none=True)
-    revoked_at = fields.AwareDateTime(allow_none=True)
+    revoked_at = Instant(allow_none=True)
     secret = fields.String(allow_none=True)
 
 
@@ -65,9 +65,9 @@ class SessionSchema(Schema):
     method = fields.String(required=True)
     origin = fields.String(allow_none=True)
     agent = fields.String(allow_none=True)
-    created_at = fields.AwareDateTime(required=True)
-    seen_at = fields.AwareDateTime(required=True)
-    expires_at = fields.AwareDateTime(required=True)
+    created_at = Instant(required=True)
+    seen_at = Instant(required=True)
+    expires_at = Instant(required=True)
     current = fields.Boolean(required=True)
 
 

@@ -6,7 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from release_mgmt.services import stages
 from release_mgmt.web.api.calendar_schemas import PlanDifferenceSchema
-from release_mgmt.web.api.common import instant, text
+from release_mgmt.web.api.common import Instant, instant, text
 
 _REASON = validate.Length(1, 2000)
 
@@ -14,8 +14,8 @@ _REASON = validate.Length(1, 2000)
 class WindowsQuery(Schema):
     """Which windows: those that touch [from, to)."""
 
-    since = fields.AwareDateTime(data_key="from", load_default=None)
-    until = fields.AwareDateTime(data_key="to", load_default=None)
+    since = Instant(data_key="from", load_default=None)
+    until = Instant(data_key="to", load_default=None)
     calendar = fields.String(load_default=None, validate=validate.Length(max=200))
     team = fields.String(load_default=None, validate=validate.Length(max=100))
 
@@ -137,8 +137,8 @@ class TermsSchema(Schema):
 
     points = fields.Integer(allow_none=True, validate=validate.Range(0, 1_000_000))
     minutes = fields.Integer(allow_none=True, validate=validate.Range(1, 31 * 24 * 60))
-    earliest = fields.AwareDateTime(allow_none=True)
-    deadline = fields.AwareDateTime(allow_none=True)
+    earliest = Instant(allow_none=True)
+    deadline = Instant(allow_none=True)
     priority = fields.Integer(validate=validate.Range(-1000, 1000))
     depends_on = fields.List(fields.String(validate=validate.Length(1, 200)), validate=validate.Length(max=200))
 

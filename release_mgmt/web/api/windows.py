@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Response
 from flask.views import MethodView
-from flask_smorest import Blueprint
 
 from release_mgmt.core.permissions import Action
 from release_mgmt.services import placing, reverting, stages, swapping, terms, visibility, windows
 from release_mgmt.web import etags
 from release_mgmt.web.answers import json_answer
 from release_mgmt.web.api.calendar_schemas import PlanDifferenceSchema
-from release_mgmt.web.api.common import page_of
+from release_mgmt.web.api.common import Blueprint, page_of
 from release_mgmt.web.api.window_schemas import (
     MoveChangeSchema,
     MovedSchema,
@@ -35,6 +34,9 @@ from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.idempotency import idempotent
 
+_AHEAD = timedelta(days=90)
+_LAST = datetime.max.replace(tzinfo=UTC)
+
 blueprint = Blueprint("api_windows", __name__, url_prefix="/api/v1", description=__doc__)
 
 
@@ -48,7 +50,7 @@ class Windows(MethodView):
     def get(self, query: dict[str, Any]) -> Response:
         """By start; without ``from`` and ``to`` those of the next 90 days."""
         since = query["since"] or context.now
-        until = query["until"] or since + timedelta(days=90)
+        until = query["until"] or since + min(_AHEAD, _LAST - since)
         found = windows.between(
             context.store, context.actor, since, until, calendar=query["calendar"], team=query["team"]
         )

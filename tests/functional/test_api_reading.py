@@ -1,0 +1,131 @@
+"""How the API reads what is sent: nothing is passed over in silence, what cannot be meant is refused by its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from release_mgmt.core.permissions import Role
+from release_mgmt.store.session import Store
+from tests.functional.conftest import client_as
+
+API = "/api/v1"
+CALENDAR = {
+    "calendar": "Releases",
+    "time_zone": "UTC",
+    "series": [{"id": "w", "start": "2026-11-24T18:00", "end": "2026-11-24T20:00", "rrule": "FREQ=WEEKLY"}],
+}
+BEFORE_TIME, AFTER_TIME = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"
+
+
+@pytest.fixture
+def root(app: Flask, one_store: Store) -> FlaskClient:
+    return client_as(app, one_store, *Role, name="Root")
+
+
+def problem(answer: Any, status: int) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.content_type == "application/problem+json"
+    found: dict[str, Any] = answer.json
+    return found
+
+
+def got(root: FlaskClient, path: str) -> Any:
+    return root.get(API + path).json
+
+
+@pytest.mark.parametrize(
+    "body", ["[" * 100_000, '{"a":' * 100_000, '{"name": "\\ud800"}', '{"name": NaN}', '{"name"', "\ufeff{}"]
+)
+def test_what_is_no_json_is_refused_with_its_place(root: FlaskClient, body: str) -> None:
+    """Nested without end, half a surrogate pair, NaN, cut off: none is an error of ours."""
+    found = problem(root.post(f"{API}/teams", data=body.encode(), content_type="application/json"), 400)
+    assert found["detail"].startswith("The body is no JSON: ")
+    assert "line 1, column" in found["detail"]
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", ""])
+def test_a_body_of_another_type_is_not_taken_for_an_empty_one(root: FlaskClient, kind: str) -> None:
+    """``curl -X PATCH -d '{...}'`` tells a form: it answered 200 and changed nothing."""
+    assert root.post(f"{API}/teams", json={"slug": "fraud", "name": "Fraud"}).status_code == 201
+    found = problem(root.patch(f"{API}/teams/fraud", data='{"name": "Other"}', content_type=kind), 415)
+    assert "application/json" in found["detail"]
+    assert root.patch(f"{API}/teams/fraud", data='{"name": "A"}', content_type="application/merge-patch+json").json
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/changes?repo=pricing", "repo"),
+        ("/windows?form=2026-01-01T00:00:00Z", "form"),
+        ("/metrics?teams=fraud", "teams"),
+        ("/audit/export?untill=2026-01-01T00:00:00Z", "untill"),
+        ("/incidents?query=x", "query"),
+    ],
+)
+def test_a_filter_that_is_not_known_is_refused(root: FlaskClient, path: str, name: str) -> None:
+    """A mistyped filter would have answered with everything. A name such as ``form`` is told like any other."""
+    assert problem(root.get(API + path), 422)["errors"] == [{"path": name, "message": "Unknown field."}]
+
+
+def test_a_mistyped_dry_run_applies_nothing(root: FlaskClient) -> None:
+    assert problem(root.post(f"{API}/calendars?dryrun=true", json=CALENDAR), 422)["errors"][0]["path"] == "dryrun"
+    assert got(root, "/calendars")["items"] == []
+
+
+def test_a_field_named_like_a_place_of_the_request_is_told_by_its_name(root: FlaskClient) -> None:
+    found = problem(root.post(f"{API}/repositories/x/adoption", json={"form": 1, "text": "x"}), 422)
+    assert [one["path"] for one in found["errors"]] == ["form"]
+
+
+@pytest.mark.parametrize("instant", [BEFORE_TIME, AFTER_TIME])
+@pytest.mark.parametrize(
+    ("method", "path", "field", "more"),
+    [
+        ("GET", "/windows", "from", None),
+        ("GET", "/audit", "since", None),
+        ("GET", "/audit/export", "until", None),
+        ("GET", "/calendars/x/moves", "since", None),
+        ("GET", "/gate", "at", None),
+        ("PUT", "/delegation", "until", {"deputy": "x", "since": "2026-01-01T00:00:00Z"}),
+        ("PATCH", "/repositories/x", "adopted_at", {}),
+        ("PUT", "/requests/x/observations/1", "at", {"value": 1}),
+    ],
+)
+def test_an_instant_that_utc_cannot_tell_is_a_wrong_field(
+    root: FlaskClient, method: str, path: str, field: str, more: dict[str, Any] | None, instant: str
+) -> None:
+    if more is None:
+        answer = root.open(API + path, method=method, query_string={field: instant})
+    else:
+        answer = root.open(API + path, method=method, json={**more, field: instant})
+    assert {"path": field, "message": "is before the year 1 or after 9999 in UTC"} in problem(answer, 422)["errors"]
+
+
+@pytest.mark.parametrize("edge", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_the_first_and_the_last_instant_can_be_asked_about(root: FlaskClient, edge: str) -> None:
+    """As programs do that mean without end."""
+    assert root.get(f"{API}/windows", query_string={"from": edge}).json == {"items": [], "next": None}
+    assert root.get(f"{API}/audit", query_string={"since": edge}).status_code == 200
+    told = problem(root.get(f"{API}/metrics", query_string={"until": edge[:10]}), 422)["errors"]
+    assert [one["path"] for one in told] == ["until"]
+
+
+def test_instants_are_told_in_utc_with_z(root: FlaskClient) -> None:
+    people = got(root, "/people")["items"]
+    tokens = got(root, "/tokens")["items"]
+    assert {one["created_at"][-1] for one in (*people, *tokens)} == {"Z"}
+
+
+def test_a_plan_is_as_it_is_described(root: FlaskClient) -> None:
+    assert root.post(f"{API}/calendars", json=CALENDAR).status_code == 201
+    plan = got(root, "/calendars/releases/plan")
+    described = got(root, "/openapi.json")
+    schema = {"$ref": "#/components/schemas/Plan", "components": described["components"]}
+    assert plan["windows"]
+    jsonschema.Draft202012Validator(schema).validate(plan)
+    assert set(described["components"]["schemas"]["Plan"]["required"]) >= {"windows", "placements", "deferrals"}
