@@ -13,19 +13,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import ReleaseMgmtError
-from release_mgmt.core.messages import retry_after
+from release_mgmt.core.messages import after_quiet, retry_after
 from release_mgmt.core.text import one_line
 from release_mgmt.services import Store
 from release_mgmt.services.messages.assembly import Office, unsubscribe_url
+from release_mgmt.services.messages.readers import load
 from release_mgmt.services.messages.sealing import Sealer
 from release_mgmt.sources.channels import Outcome, chat, hooks
 from release_mgmt.sources.channels.hooks import Hook
 from release_mgmt.sources.channels.mail import Mail, Mailer, MailServer
-from release_mgmt.store.models.messages import MessageAttempt, MessageDelivery, MessageTarget
+from release_mgmt.store.models.messages import MessageAttempt, MessageDelivery, MessageItem, MessageTarget
 from release_mgmt.store.models.people import IdentityRow
 
 LEASE = timedelta(minutes=2)
@@ -146,6 +147,10 @@ def _claim(store: Store, now: datetime, key: str, post: Post) -> Parcel | None:
         if target.mode == "off":
             found.state, found.error = "dropped", "switched off before it was sent"
             return None
+        awake = _awake(session, now, found, target)
+        if awake > now:
+            found.state, found.due_at, found.attempts = "waiting", awake, found.attempts - 1
+            return None
         session.add(MessageAttempt(delivery_id=key, number=_next_number(session, key), at=now))
         try:
             secrets = _secrets(target, now, Sealer(post.office.secret_key))
@@ -156,6 +161,15 @@ def _claim(store: Store, now: datetime, key: str, post: Post) -> Parcel | None:
             key, found.channel, found.subject, found.content, _address(session, target), secrets,
             unsubscribe_url(post.office, target) if found.channel == MAIL else None, found.created_at, found.attempts,
         )  # fmt: skip
+
+
+def _awake(session: Session, now: datetime, found: MessageDelivery, target: MessageTarget) -> datetime:
+    """Now, or when the quiet hours of the target end: what waited for a server or a worker may meet them. A test was
+    asked for and is not held."""
+    told = exists().where(MessageItem.delivery_id == found.id)
+    if target.quiet_from is None or found.channel == "webhook" or not session.scalar(select(told)):
+        return now
+    return max((after_quiet(one.preference, now) for one in load(session, now, [target])), default=now)
 
 
 def _next_number(session: Session, key: str) -> int:

@@ -247,6 +247,28 @@ def test_quiet_hours_hold_a_message_back(store: Store, room: MailRoom, post: Pos
     assert len(room.box.mails) == 3
 
 
+def test_what_a_server_held_up_is_not_sent_in_quiet_hours(store: Store, room: MailRoom, post: Post) -> None:
+    """The server is away when the mail is due, and there again in the night."""
+    settle(store)
+    turn(store, later(3), post)
+    room.box.mails.clear()
+    with store.write() as session:
+        session.execute(update(MessageTarget).values(quiet_from="21:00", quiet_until="07:00", zone="Europe/Berlin"))
+    placing.move(store, OPERATOR, later(10), "m1", SECOND, reason="The shop is closed.")
+    evening = NOW.replace(hour=19, minute=58)
+    room.box.refuse = lambda *_: "451 later"
+    turn(store, evening, post)
+    tried = room.box.tried
+    assert tried
+    room.box.refuse = lambda *_: None
+    turn(store, evening + timedelta(minutes=30), post)
+    assert (room.box.mails, room.box.tried) == ([], tried)
+    turn(store, NOW.replace(hour=6, minute=0) + timedelta(days=1), post)
+    assert len(room.box.mails) == 3
+    turn(store, NOW + timedelta(days=3), post)
+    assert len(room.box.mails) == 3
+
+
 def test_a_freeze_and_a_window_of_tomorrow_are_told(store: Store, room: MailRoom, post: Post) -> None:
     settle(store)
     turn(store, later(3), post)
