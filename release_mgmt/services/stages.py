@@ -15,7 +15,7 @@ from release_mgmt.core.text import clean
 from release_mgmt.services import Store, audit, calendar_rows, lane, outbox, plans, secret
 from release_mgmt.services.candidates import environment_of
 from release_mgmt.services.feed_events import heads
-from release_mgmt.store.models.repositories import Change
+from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, PlacementRow, StageRow
 
 STAGES = ("develop", "verify", "stage", "accept", "deploy")
@@ -147,8 +147,10 @@ def _production(session: Session, change: str, now: datetime) -> str:
     placed = session.scalar(select(PlacementRow.environment).where(PlacementRow.change_id == change).limit(1))
     if placed is not None:
         return placed
-    row = session.scalars(select(CalendarRow).limit(2)).all()
-    return environment_of(calendar_rows.value(row[0], now)) if len(row) == 1 else "prod"
+    named = select(Repository.calendar).join(Change, Change.repository_id == Repository.id).where(Change.id == change)
+    slug, rows = session.scalar(named), session.scalars(select(CalendarRow)).all()
+    own = [row for row in rows if row.slug == slug or (slug is None and len(rows) == 1)]
+    return environment_of(calendar_rows.value(own[0], now)) if own else "prod"
 
 
 def of_change(store: Store, actor: Actor, change: str) -> list[StageView]:

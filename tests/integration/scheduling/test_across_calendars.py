@@ -176,3 +176,18 @@ def test_a_second_calendar_takes_no_announced_date_away(one_store: Store) -> Non
     assert windows.moves(one_store, OPERATOR) == []
     with one_store.read() as session:
         assert session.get_one(Repository, "r_pricing").calendar == "releases"
+
+
+def test_a_change_without_a_place_is_released_where_its_own_calendar_releases(two: Store) -> None:
+    """Each calendar has an environment of its own; no plan was made since the change came."""
+    live = {"id": "t", "start": "2026-11-26T18:00", "end": "2026-11-26T22:00", "environments": ["live"]}
+    calendars.apply(two, OPERATOR, NOW, document(calendar="Thursdays", environments=["staging", "live"], series=[live]))
+    seed(two, "fresh", "late")
+    with two.write() as session:
+        session.scalars(select(Repository).where(Repository.name == "late")).one().calendar = "thursdays"
+    stages.report(two, OPERATOR, NOW, "fresh", stage="deploy", state="done", environment="prod")
+    with two.read() as session:
+        assert session.get_one(Change, "fresh").state == "draft"
+    stages.report(two, OPERATOR, NOW, "fresh", stage="deploy", state="done", environment="live")
+    with two.read() as session:
+        assert session.get_one(Change, "fresh").state == "released"
