@@ -21,6 +21,7 @@ from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import one_line
 from release_mgmt.services import Store, audit, gate, lane, people, plans, secret, visibility
 from release_mgmt.services.paging import Page, bounded, page, values
+from release_mgmt.store.models.people import Team
 from release_mgmt.store.models.repositories import FLAG, Change, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, ChangeTerms, GateDecisionRow, PlacementRow, StageRow
 
@@ -81,7 +82,7 @@ def keep(store: Store, actor: Actor, now: datetime, repository: str, event: str,
         change = session.scalar(select(Change).where(Change.repository_id == home.id, Change.key == f"flag:{event}"))
         before = _record(change) if change is not None else None
         at = told.at or _told_at(before, told) or now
-        _check(now, event, told, at)
+        _check(session, now, event, told, at)
         wanted = _plain(told, at)
         new = change is None
         if change is None:
@@ -103,8 +104,9 @@ def _told_at(before: dict[str, Any] | None, told: Told) -> datetime | None:
     return datetime.fromisoformat(str(before["at"])) if same and before is not None else None
 
 
-def _check(now: datetime, event: str, told: Told, at: datetime) -> None:
-    faults = []
+def _check(session: Session, now: datetime, event: str, told: Told, at: datetime) -> None:
+    known = set(session.scalars(select(Team.slug)))
+    faults = [FieldError("teams", f"there is no team {team}") for team in told.teams if team not in known]
     if one_line(event, LONGEST) != event:
         faults.append(FieldError("event", "cannot be an id", f"one line of {LONGEST} characters at most"))
     if told.state not in STATES:

@@ -71,6 +71,12 @@ def test_the_same_told_again_changes_nothing_and_another_telling_is_refused(api:
     assert told(api, ON | {"on": False}, 201, "/repositories/pricing/flags/ld-78")["change"] != first["change"]
 
 
+def test_a_team_that_is_not_there_is_refused(api: Api) -> None:
+    """Nobody would have been told of the switch."""
+    found = told(api, ON | {"teams": ["fraud", "frued"]}, 422)
+    assert [(one["path"], one["message"]) for one in found["errors"]] == [("teams", "there is no team frued")]
+
+
 def test_one_flag_switched_by_two_people_at_once_is_kept_once_and_the_other_is_told(api: Api, one_store: Store) -> None:
     """One event told as on and as off in the same moment: one of them stands, whole, and nobody hears of an error."""
     start = threading.Barrier(2)
