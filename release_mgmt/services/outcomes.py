@@ -209,6 +209,8 @@ def observe(
     require(actor, Action.POST_EVENTS)
     if one_line(observation, 200) != observation:
         raise InvalidInput.at("observation", "cannot be an id", "one line of 200 characters at most")
+    if not one_line(value, LONGEST):
+        raise InvalidInput.at("value", "is needed")
     if at > now:
         raise InvalidInput.at("at", "lies in the future", "an instant that has passed")
     with store.write() as session:

@@ -101,6 +101,13 @@ def test_the_way_to_production_and_what_was_measured(api: Api, one_store: Store)
     assert [one["value"] for one in journey(api, key)["effects"]] == ["0.87", "0.88"]
 
 
+def test_an_observed_effect_says_something(api: Api) -> None:
+    """Blanks are no effect: the changelog would show nothing as measured."""
+    answer = api.call("author", "PUT", f"/requests/{asked(api)}/observations/w4", {"value": " \t "})
+    assert answer.status_code == 422
+    assert [one["path"] for one in answer.json["errors"]] == ["value"]  # type: ignore[index]
+
+
 def test_the_business_changelog_shows_promised_and_measured(api: Api, one_store: Store) -> None:
     key = asked(api)
     api.call("author", "PUT", f"/requests/{key}/changes/c1")
