@@ -12,6 +12,7 @@ from release_mgmt.core.metrics import Result
 from release_mgmt.core.permissions import Actor
 from release_mgmt.services import metrics, rollback_plans
 from release_mgmt.store.models.approvals import BreakGlassRow
+from release_mgmt.store.models.insight import IncidentRow
 from release_mgmt.store.models.repositories import Change, ClassificationRow, Commit, Release, Repository
 from release_mgmt.store.models.scheduling import (
     CalendarRow,
@@ -132,12 +133,14 @@ def test_the_gate_break_glass_and_levels(both: Town) -> None:
                 ("denied", START, "deny"),
                 ("denied", START + 2 * HOUR, "allow"),
                 ("never", START - 3 * DAY, "deny"),
+                ("denied", START + HOUR / 2, "allow"),  # to another environment
             ]
         ):
             session.add(
                 GateDecisionRow(
-                    id=f"g{number}", calendar_id="c1", repository="pricing", change_id=change, environment="prod",
-                    at=at, evaluated_at=at, decision=decision, reasons=[], plan_version=1, asked_by="ci",
+                    id=f"g{number}", calendar_id="c1", repository="pricing", change_id=change,
+                    environment="staging" if number == 5 else "prod", at=at, evaluated_at=at, decision=decision,
+                    reasons=[], plan_version=1, asked_by="ci",
                 )
             )  # fmt: skip
         session.add(
@@ -188,3 +191,47 @@ def test_tags_and_lead_times(both: Town) -> None:
     hidden = measured(both, both.actor("author", LATER))
     assert {one.population for one in hidden.values()} == {0}
     assert not any(one.changes for one in hidden.values())
+
+
+def test_an_incident_of_another_teams_repository_counts_for_whom_its_change_affects(both: Town) -> None:
+    """As the deployment does; what names nothing stays with the team that owns the repository."""
+    both.change("by-id", teams=["fraud"])
+    both.change("by-release", teams=["fraud"])
+    both.change("elsewhere")
+    for hours, change in enumerate(("by-id", "by-release", "elsewhere")):
+        deployed(both, change, START + hours * HOUR)
+    caused = {"a": {"change_id": "by-id"}, "b": {"release": "1.0"}, "c": {"change_id": "elsewhere"}, "d": {}}
+    with both.store.write() as session:
+        session.add(
+            Release(
+                id="1.0", repository_id="r1", version="1.0", tag="v1.0", sha="s", position=1, prerelease=False,
+                released_at=START,
+            )
+        )  # fmt: skip
+        session.flush()
+        session.get_one(Change, "by-release").release_id = "1.0"
+        for key, by in caused.items():
+            session.add(
+                IncidentRow(
+                    repository_id="r1", key=key, title="x", opened_at=START + 3 * HOUR, closed_at=START + 5 * HOUR,
+                    reported_by="ops", reported_at=START, updated_at=START, **by,
+                )
+            )  # fmt: skip
+    found = measured(both, team="fraud")
+    rate = found["change_failure_rate"]
+    assert (rate.counted, rate.population, rate.left_out, rate.against) == (2, 2, 0, ("by-id", "by-release"))
+    assert (found["recovery_time"].value, found["recovery_time"].population) == (2, 2)
+    assert measured(both)["change_failure_rate"].left_out == 1
+
+
+def test_a_period_without_a_release_counts_none(both: Town) -> None:
+    """Zero was counted; to tag what is released is advice for who never did."""
+    assert measured(both)["release_frequency"].value is None
+    with both.store.write() as session:
+        session.add(
+            Release(
+                id="0.9", repository_id="r1", version="0.9", tag="0.9", sha="s", position=1, prerelease=False,
+                released_at=START - 90 * DAY,
+            )
+        )  # fmt: skip
+    assert measured(both)["release_frequency"].value == 0

@@ -128,7 +128,9 @@ class _Done:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that is known about what may be seen. ``reporting``: whether a deploy was ever reported."""
+    """Everything that is known about what may be seen. ``reporting``: whether a deploy was ever reported; ``tagging``:
+    whether a version was ever tagged.
+    """
 
     reporting: bool = False
     reports: tuple[Report, ...] = ()
@@ -140,6 +142,7 @@ class Facts:
     gates: tuple[GateFact, ...] = ()
     glasses: tuple[GlassFact, ...] = ()
     levels: tuple[LevelFact, ...] = ()
+    tagging: bool = False
 
     @cached_property
     def deployments(self) -> tuple[Deployment, ...]:

@@ -102,7 +102,7 @@ def recovery_time(facts: Facts, span: Span) -> Result:
 
 def release_frequency(facts: Facts, span: Span) -> Result:
     tags = [one for one in facts.tags if span.holds(one.at)]
-    value = len(tags) * WEEK / span.days if facts.tags else None
+    value = len(tags) * WEEK / span.days if facts.tagging else None
     return Result(value, len(tags), changes=_ids(change for one in tags for change, _ in one.changes))
 
 

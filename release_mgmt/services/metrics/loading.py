@@ -48,6 +48,7 @@ def load(scope: Scope, span: Span) -> Facts:
     first = {one.change: one.at for one in shipped}
     return Facts(
         reporting=_ever_reported(scope),
+        tagging=_ever_tagged(scope),
         reports=tuple(reports),
         shipped=tuple(shipped),
         tags=tuple(_tags(scope, span)),
@@ -134,16 +135,25 @@ def _frozen(scope: Scope, slug: str | None, target: Target, at: datetime) -> boo
     return any(one.contains(at) for one in in_scope(periods(freezes, at, at + _MOMENT), target, hard=True))
 
 
-def _tags(scope: Scope, span: Span) -> Iterable[TagFact]:
-    inside = (Release.released_at >= span.since, Release.released_at < span.until, Release.prerelease.is_(False))
-    mine = or_(
+def _mine(scope: Scope) -> ColumnElement[bool]:
+    """Releases of repositories asked about, and those that hold changes asked about."""
+    return or_(
         Release.repository_id.in_(select(Repository.id).where(scope.repositories())),
         Release.id.in_(select(Change.release_id).where(Change.id.in_(scope.changes()))),
     )
+
+
+def _ever_tagged(scope: Scope) -> bool:
+    versions = select(Release.id).where(Release.prerelease.is_(False), Release.released_at.is_not(None), _mine(scope))
+    return scope.session.execute(versions.limit(1)).first() is not None
+
+
+def _tags(scope: Scope, span: Span) -> Iterable[TagFact]:
+    inside = (Release.released_at >= span.since, Release.released_at < span.until, Release.prerelease.is_(False))
     releases = scope.session.execute(
         select(Release.id, Repository.name, Release.version, Release.released_at)
         .join(Repository, Repository.id == Release.repository_id)
-        .where(*inside, mine)
+        .where(*inside, _mine(scope))
     ).all()
     held = select(Change.id, Change.release_id).where(
         Change.release_id.in_(select(Release.id).where(*inside)), Change.id.in_(scope.changes())
@@ -157,16 +167,22 @@ def _tags(scope: Scope, span: Span) -> Iterable[TagFact]:
 
 
 def _incidents(scope: Scope, span: Span) -> Iterable[IncidentFact]:
+    named = or_(Release.version == IncidentRow.release, Release.tag == IncidentRow.release)
+    held = select(Release.id).where(
+        Release.repository_id == IncidentRow.repository_id, named,
+        Release.id.in_(select(Change.release_id).where(Change.id.in_(scope.changes()))),
+    )  # fmt: skip
+    mine = or_(scope.repositories(), IncidentRow.change_id.in_(scope.changes()), held.exists())
     rows = scope.session.execute(
         select(IncidentRow)
         .join(Repository, Repository.id == IncidentRow.repository_id)
-        .where(scope.repositories(), IncidentRow.opened_at >= read_from(span))
+        .where(mine, IncidentRow.opened_at >= read_from(span))
     ).scalars()
     for row in rows.all():
         caused = {row.change_id} if row.change_id is not None else set()
         if row.change_id is None and row.release is not None:
-            named = or_(Release.version == row.release, Release.tag == row.release)
-            releases = select(Release.id).where(Release.repository_id == row.repository_id, named)
+            called = or_(Release.version == row.release, Release.tag == row.release)
+            releases = select(Release.id).where(Release.repository_id == row.repository_id, called)
             caused = set(scope.session.scalars(select(Change.id).where(Change.release_id.in_(releases))))
         yield IncidentFact(f"{row.repository_id}/{row.key}", row.opened_at, row.closed_at, frozenset(caused))
 
@@ -183,18 +199,24 @@ def _moves(scope: Scope, span: Span) -> Iterable[MoveFact]:
 
 def _gates(scope: Scope, span: Span, first: dict[str, datetime]) -> Iterable[GateFact]:
     asked = (
-        select(GateDecisionRow.change_id, GateDecisionRow.evaluated_at, GateDecisionRow.at, GateDecisionRow.decision)
+        select(
+            GateDecisionRow.change_id, GateDecisionRow.evaluated_at, GateDecisionRow.at, GateDecisionRow.decision,
+            GateDecisionRow.environment, Repository.calendar,
+        )
+        .join(Change, Change.id == GateDecisionRow.change_id)
+        .join(Repository, Repository.id == Change.repository_id)
         .where(
             GateDecisionRow.change_id.in_(scope.changes()),
             GateDecisionRow.evaluated_at >= span.since - ASKED_BEFORE,
             GateDecisionRow.at < span.until,
         )
         .order_by(GateDecisionRow.evaluated_at)
-    )
+    )  # fmt: skip
     rows = [
         # a flag is asked about when it is reported, as of the instant at which it was switched
         (change or "", min(evaluated, about), decision)
-        for change, evaluated, about, decision in scope.session.execute(asked)
+        for change, evaluated, about, decision, environment, calendar in scope.session.execute(asked)
+        if scope.production.holds(change or "", environment, calendar)
     ]
     last = {
         change: decision

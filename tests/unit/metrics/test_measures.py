@@ -92,7 +92,9 @@ def test_failures_and_their_recovery() -> None:
 
 def test_tags_tell_how_often_and_how_soon() -> None:
     tags = (TagFact("r", "1.0", AT, (("a", AT - 10 * HOUR), ("b", AT - 20 * HOUR))), TagFact("r", "1.1", AT + DAY))
-    assert measure("release_frequency", Facts(tags=tags)).value == 1.0
+    assert measure("release_frequency", Facts(tags=tags, tagging=True)).value == 1.0
+    assert measure("release_frequency", Facts(tagging=True)).value == 0
+    assert measure("release_frequency", Facts()).value is None
     assert measure("lead_time_to_release", Facts(tags=tags)).value == 15.0
 
 
