@@ -245,7 +245,9 @@ def poll(store: Store, line: Line, repository_id: str) -> Polled:
         return _end(store, line, repository_id, transport, found.told(None), until=line.now() + line.every)
     transport.settle()
     unread = f"{transport.skipped} pull requests could not be read" if transport.skipped else None
-    return _end(store, line, repository_id, transport, found.told(unread), cursor=started)
+    # Updates have the forge's own instants, and its clock may be behind ours.
+    cursor = min(started, transport.began or started)
+    return _end(store, line, repository_id, transport, found.told(unread), cursor=cursor)
 
 
 def _not_read(

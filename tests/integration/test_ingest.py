@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -155,6 +156,7 @@ class Forge:
     def __init__(self, pulls: list[dict[str, object]]) -> None:
         self.pulls = pulls
         self.etag: str | None = None
+        self.clock: datetime | None = None  # of the forge; None: the one of this machine
         self.fail: Callable[[str], Reply | None] = lambda _path: None
         self.server = Server(self.reply)
 
@@ -162,19 +164,21 @@ class Forge:
         fault = self.fail(path)
         if fault is not None:
             return fault
+        date = {"Date": format_datetime(self.clock, usegmt=True)} if self.clock else {}
         parts = urlsplit(path)
         if parts.path.endswith("/reviews"):
-            return 200, {}, [{"user": {"login": "ann"}, "state": "APPROVED"}]
+            return 200, date, [{"user": {"login": "ann"}, "state": "APPROVED"}]
         if not parts.path.endswith("/pulls"):
             number = int(parts.path.rsplit("/", 1)[1])
-            return 200, {}, next(one for one in self.pulls if one["number"] == number)
+            found = next(one for one in self.pulls if one["number"] == number)
+            return 200, date, found | {"merged_by": {"login": "noor"}}  # no list tells it
         if self.etag and headers.get("if-none-match") == self.etag:
             return 304, {}, b""
         page = int(parse_qs(parts.query).get("page", ["1"])[0])
         rows = sorted(self.pulls, key=lambda one: str(one["updated_at"]), reverse=True)
         more = {"Link": f'<{self.server.url}{parts.path}?page={page + 1}>; rel="next"'} if rows[page * 100 :] else {}
         more |= {"ETag": self.etag} if self.etag else {}
-        return 200, more, rows[(page - 1) * 100 : page * 100]
+        return 200, more | date, rows[(page - 1) * 100 : page * 100]
 
 
 @pytest.fixture
@@ -224,6 +228,31 @@ def test_after_lost_and_shuffled_webhooks_a_poll_makes_the_database_equal_the_fo
 
 
 @pytest.mark.acceptance("ING-11")
+@pytest.mark.acceptance("ING-13")
+def test_what_only_some_answers_tell_is_kept_while_lists_without_it_follow(
+    store: Store, github: Forge, now: datetime
+) -> None:
+    for turn in range(4):
+        github.clock = now + timedelta(minutes=turn)
+        changed = forges.poll(store, line(github.clock), "r_1").changed
+        assert (changed > 0) == (turn == 0), "the same list once more is no news"
+        assert {record["merged_by"] for record in stored(store)} == {"noor"}
+
+
+@pytest.mark.acceptance("ING-13")
+@pytest.mark.parametrize("ahead", [timedelta(hours=-1), timedelta(hours=1)])
+def test_nothing_is_missed_between_two_clocks_that_differ(
+    store: Store, github: Forge, now: datetime, ahead: timedelta
+) -> None:
+    """The forge stamps updates by its own clock."""
+    github.clock = now
+    forges.poll(store, line(now + ahead), "r_1")
+    github.clock = now + timedelta(minutes=5)
+    github.pulls[0] |= {"title": "Edited", "updated_at": (now + timedelta(minutes=1)).isoformat()}
+    forges.poll(store, line(github.clock + ahead), "r_1")
+    assert [record["number"] for record in stored(store) if record["title"] == "Edited"] == [1]
+
+
 def test_a_failing_source_backs_off_is_shown_degraded_and_recovers(store: Store, github: Forge, now: datetime) -> None:
     github.fail = lambda _path: (503, {}, {})
     at = now

@@ -19,7 +19,10 @@ LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _RANK = {"open": 0, "closed": 1, "merged": 2}  # of equal age, the state that is later in a life
 _KEY = ("provider", "number")
 # Fields that every telling has; they move together, so that a title never meets another telling's state.
-_ALWAYS = ("title", "state", "merge_sha", "merged_at", "merged_by", "updated_at")
+_ALWAYS = ("title", "state", "updated_at")
+# What not every telling of a merge has: no list of GitHub's says by whom, no later hook of GitLab's when it was. One
+# that is not merged has none of it.
+_MERGE = ("merge_sha", "merged_at", "merged_by")
 
 Age = tuple[datetime, datetime, int, str]
 
@@ -39,10 +42,11 @@ def telling(record: PullRequest, told: datetime | None = None) -> Known:
     """
     said = told or LONG_AGO
     age = (record.updated_at or said, said, _RANK[record.state], fingerprint(record))
+    always = _ALWAYS if record.state == "merged" else _ALWAYS + _MERGE
     fields = [
         item.name
         for item in dataclasses.fields(record)
-        if item.name not in _KEY and (item.name in _ALWAYS or getattr(record, item.name) is not None)
+        if item.name not in _KEY and (item.name in always or getattr(record, item.name) is not None)
     ]
     return Known(record, dict.fromkeys(fields, age))
 
