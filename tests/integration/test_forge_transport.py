@@ -197,7 +197,7 @@ def test_a_forge_that_does_not_say_who_put_a_label_on_is_not_asked(provider: str
 
 
 def test_a_pull_request_of_endless_commits_is_read_to_a_bound(serve: Callable[..., Server]) -> None:
-    server = serve(lambda *_: (200, {"Link": f'<{server.url}/more>; rel="next"'}, OF_GITHUB * 50))
+    server = serve(lambda *_: (200, {"Link": f'<{server.url}/more?{len(server.seen)}>; rel="next"'}, OF_GITHUB * 50))
     found = forge("github").with_commits(Clock().client(server.url), "a/b", forge("github").parse(pull(7, 0)))
     assert len(found.commits or ()) == 250
     assert len(server.seen) == 3

@@ -110,3 +110,46 @@ def delivery(now: datetime, minute: int, **more: object) -> tuple[list[tuple[str
     return [("Authorization", "Basic " + base64.b64encode(f"x:{SECRET.value}".encode()).decode())], json.dumps(
         hook
     ).encode()
+
+
+@pytest.mark.parametrize("provider", ["gitlab", "azure"])
+def test_a_list_takes_nothing_back_of_what_was_told_of_one_alone(store: Store, now: datetime, provider: str) -> None:
+    """The issues that a request closes are told with it, and in lists only as far as its words name them."""
+    clock = [now]
+    merged = {"state": "merged", "status": "completed", "closedDate": now.isoformat(), "merged_at": now.isoformat()}
+    one = pull(now, iid=5, updated_at=now.isoformat(), description="Fixes #1", **merged)
+
+    def reply(_method: str, path: str, _headers: dict[str, str], _body: object) -> Reply:
+        parts = urlsplit(path)
+        date = {"Date": format_datetime(clock[0], usegmt=True)}
+        if parts.path.endswith("/5"):
+            return 200, date, one | {"workItemRefs": [{"id": "9"}]}
+        if parts.path.endswith("/closes_issues"):
+            return 200, date, [{"iid": 9}]
+        listed = [one] if parts.path.endswith(("/merge_requests", "/pullrequests")) else []
+        if provider == "azure":
+            asked = parse_qs(parts.query).get("searchCriteria.status", ["completed"])[0]
+            return 200, date, {"value": listed if asked == "completed" else []}
+        return 200, date, {} if parts.path.endswith("/approvals") else listed
+
+    with store.write() as session:
+        session.add(
+            Repository(
+                id="r_1", name="models", location="https://git.example.org/x", adopted_at=now - timedelta(days=1),
+                created_at=now, updated_at=now,
+            )
+        )  # fmt: skip
+    server = Server(reply)
+    try:
+        forges.connect(
+            store, OPERATOR, now, "models", provider=provider, forge_slug="acme/Risk/models", api_url=server.url
+        )
+        for turn in range(4):
+            clock[0] = now + timedelta(minutes=turn)
+            polled = forges.poll(store, line(clock[0]), "r_1")
+            assert (polled.error, polled.changed > 0) == (None, turn == 0)
+            with store.read() as session:
+                items = pull_requests.known(session, "r_1")[0].work_items
+            assert any("9" in item.key for item in items or ())
+    finally:
+        server.stop()

@@ -186,8 +186,9 @@ class Azure:
         following = Counted("$skip", "value", "pullRequestId", _after)  # one that changes its status leaves the list
         for page in transport.body_pages(f"{self._path(repository)}/pullrequests", query, following):
             for pull in transport.readable(self, fields.children(page, "value") or ()):
-                # Lists cut a description at 400 characters: such a text is not the whole one.
-                yield replace(pull, body=None) if len(pull.body or "") >= LIST_CUT else pull
+                # Lists cut a description at 400 characters: such a text is not the whole one. They tell no work items.
+                body = pull.body if len(pull.body or "") < LIST_CUT else None
+                yield replace(pull, body=body, work_items=None)
 
     def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
         path = f"{self._path(repository)}/pullrequests/{number}"

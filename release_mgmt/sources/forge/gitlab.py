@@ -149,7 +149,8 @@ class GitLab:
         if since is not None:
             query["updated_after"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         for page in transport.pages(f"{self._project(repository)}/merge_requests", query):
-            yield from transport.readable(self, page)
+            for pull in transport.readable(self, page):
+                yield replace(pull, work_items=None)  # it is told which issues it closes, and here only the words
 
     def one(self, transport: Transport, repository: str, number: int) -> PullRequest:
         path = f"{self._project(repository)}/merge_requests/{number}"
