@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from flask import Flask, redirect
 from flask.testing import FlaskClient
 
 from release_mgmt.core import errors
-from release_mgmt.core.permissions import Action
+from release_mgmt.core.permissions import Action, Role
 from release_mgmt.settings import Settings
+from release_mgmt.store.session import Store
 from release_mgmt.web.auth import needs
 from release_mgmt.web.problems import STATUS
+from tests.functional.conftest import client_as
 
 
 def test_each_error_of_the_tree_has_a_status(app: Flask) -> None:
@@ -110,3 +114,22 @@ def test_a_server_never_looks_for_garbage_in_what_it_loaded(tmp_path: Path) -> N
     (settled, left), (among_others, all_of_it) = told
     assert settled > 50_000 > left
     assert among_others < 1_000 < 50_000 < all_of_it, "some Pythons keep a few objects of their own so"
+
+
+@pytest.mark.parametrize(
+    ("path", "label"),
+    [
+        ("/admin/calendars/new", "Admin"),
+        ("/admin/calendars", "Admin"),
+        ("/freezes/new", "Freezes"),
+        ("/admin/repositories", "Admin"),
+        ("/changes", "All changes"),
+    ],
+)
+def test_the_navigation_marks_where_the_reader_is(app: Flask, one_store: Store, path: str, label: str) -> None:
+    """Each page stands under one link of the navigation, and that is the one it belongs to."""
+    page = client_as(app, one_store, Role.ADMINISTRATOR, Role.RELEASE_MANAGER).get(
+        path, headers={"Accept": "text/html"}
+    )
+    nav = page.text.partition('<nav class="nav"')[2].partition("</nav>")[0]
+    assert re.findall(r'<a href="[^"]*" aria-current="page">([^<]*)</a>', nav) == [label]

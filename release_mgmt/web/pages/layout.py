@@ -88,18 +88,21 @@ _NAV: tuple[tuple[str, tuple[tuple[str, str, Action], ...]], ...] = (
 )
 
 
+# Under which link a page stands that has none of its own: by its endpoint, else by the endpoint's first word.
 _BELONGS = {
+    "pages.calendar_import": "pages.admin",
     "pages.change": "pages.changes",
-    "pages.repository": "pages.repositories",
-    "pages.release": "pages.repositories",
-    "pages.window": "pages.calendar",
     "pages.changelog": "pages.changelogs",
-    "pages.move": "pages.board",
-    "pages.swap": "pages.board",
-    "pages.emergency": "pages.emergencies",
+    "pages.edit_freeze": "pages.freezes",
     "pages.freeze": "pages.freezes",
-    "pages.new": "pages.freezes",
+    "pages.move": "pages.board",
+    "pages.new_calendar": "pages.admin",
+    "pages.new_freeze": "pages.freezes",
+    "pages.release": "pages.repositories",
+    "pages.repository": "pages.repositories",
     "pages.request": "pages.requests",
+    "pages.swap": "pages.board",
+    "pages.window": "pages.calendar",
 }
 
 
@@ -145,8 +148,9 @@ def navigation() -> list[NavGroup]:
 
 def _links(rows: Iterable[tuple[str, str, Action]]) -> Iterator[NavItem]:
     actor = context.actor
-    section = (request.endpoint or "").split("_")[0]
-    section = _BELONGS.get(section, section)
+    page = request.endpoint or ""
+    word = page.partition("_")[0]
+    section = _BELONGS.get(page) or _BELONGS.get(word, word)
     for label, endpoint, action in rows:
         useful = may_somewhere(actor, action) if actor.signed_in else action is Action.READ_PUBLIC
         if useful and _there(endpoint):
