@@ -15,6 +15,7 @@ from sqlalchemy import event
 from release_mgmt.store.models.repositories import Change, ChangeCommit, ClassificationRow, Commit, Release, Repository
 from release_mgmt.store.session import Store
 from tests.conftest import GitRepo
+from tests.integration.publishing.conftest import know
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -239,6 +240,16 @@ def test_releases_newest_version_first(reader: FlaskClient, store: Store) -> Non
     assert reader.get("/api/v1/repositories/pricing/releases/v2.0.0").json == got["items"][0]
     assert reader.get("/api/v1/repositories/pricing/releases/9").status_code == 404
     assert reader.get("/api/v1/repositories/none/releases").status_code == 404
+
+
+def test_pages_tell_the_only_calendar_of_a_repository_that_names_none(reader: FlaskClient, store: Store) -> None:
+    """It is planned by that one; of two, by neither."""
+    fill(store, 1)
+    told = ('/calendar?calendar=releases">releases</a>', '<td data-label="Calendar">releases</td>')
+    for calendars, tells in (((), False), (("releases",), True), (("other",), False)):
+        know(store, AT, calendars=calendars)
+        for path, text in zip(("/repositories/pricing", "/repositories"), told, strict=True):
+            assert (text in reader.get(path).text) is tells, (path, calendars)
 
 
 def test_unchanged_lists_cost_no_transfer(reader: FlaskClient, store: Store) -> None:

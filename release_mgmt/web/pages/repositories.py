@@ -8,7 +8,7 @@ from datetime import datetime
 from flask import request
 
 from release_mgmt.core.permissions import Action
-from release_mgmt.services import changes, directory, forges, releases
+from release_mgmt.services import calendars, changes, directory, forges, releases
 from release_mgmt.services import repositories as service
 from release_mgmt.services.changes import Filter
 from release_mgmt.services.forges import SourceState
@@ -31,6 +31,13 @@ class ListPage:
     items: tuple[RepositoryView, ...]
     text: str
     next: str | None
+    only_calendar: str | None
+
+
+def only_calendar() -> str | None:
+    """The calendar that plans what names none: the only one there is."""
+    found = calendars.every(context.store, context.actor)
+    return found[0].slug if len(found) == 1 else None
 
 
 @blueprint.get("/repositories")
@@ -46,7 +53,7 @@ def repositories() -> str:
         sentence = many("{count} repository matches.", "{count} repositories match.", number)
     if troubled:
         sentence += " " + many("One cannot be read now.", "{count} cannot be read now.", len(troubled))
-    view = ListPage(sentence, found.items, text, addresses.next_page(found.next))
+    view = ListPage(sentence, found.items, text, addresses.next_page(found.next), only_calendar())
     return draw("repositories", view)
 
 
@@ -55,6 +62,7 @@ class RepositoryPage:
     """One repository."""
 
     repository: RepositoryView
+    only_calendar: str | None
     owner_team: str | None
     coming: tuple[ChangeLine, ...]
     releases: tuple[ReleaseView, ...]
@@ -73,6 +81,7 @@ def repository(name: str) -> str:
     names = directory.look_up(context.store, context.actor, [one.owner for one in coming.items])
     view = RepositoryPage(
         repository=found,
+        only_calendar=only_calendar() if found.calendar is None else None,
         owner_team=names.team(found.owner_team) if found.owner_team else None,
         coming=tuple(lines.change_line(one, names) for one in coming.items),
         releases=shown.items,

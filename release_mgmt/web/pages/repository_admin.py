@@ -14,6 +14,7 @@ from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses, forms
 from release_mgmt.web.pages.language import say
 from release_mgmt.web.pages.parts import Problem
+from release_mgmt.web.pages.repositories import only_calendar
 from release_mgmt.web.pages.site import blueprint, draw
 
 
@@ -30,6 +31,7 @@ def _repositories_page(problem: Problem | None = None, error: ReleaseMgmtError |
     names = directory.look_up(context.store, context.actor)
     return draw(
         "admin_repositories",
+        only_calendar=only_calendar(),
         items=shown.items,
         archived=archived,
         next=addresses.next_page(shown.next),
