@@ -36,6 +36,7 @@ PICTURES = os.environ.get("RELEASE_MGMT_SCREENSHOTS")  # a folder that keeps the
 SIZES: dict[str, ViewportSize] = {
     "desktop": {"width": 1280, "height": 900},
     "phone": {"width": 390, "height": 844},
+    "narrow": {"width": 320, "height": 640},
 }
 
 

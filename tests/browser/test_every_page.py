@@ -22,6 +22,22 @@ def test_every_page_is_sound(visitor: Visit, site: Site, login: str | None, size
         window.check(f"{login or 'nobody'}-{number:02}-{name[:60]}-{size}-{theme}")
 
 
+@pytest.mark.parametrize("login", ["ana", "ben", "dora"])
+def test_no_page_is_wider_than_the_narrowest_window_whatever_its_titles(visitor: Visit, site: Site, login: str) -> None:
+    """320 px, as 1280 px at four times the size are, with a title that is one long word."""
+    window, wide = visitor(login, size="narrow"), {}
+    for path in places(site.demo)[login]:
+        page = window.visit(path)
+        page.evaluate(
+            """() => { for (const at of document.querySelectorAll("a[href^='/changes/']:not(.button), bdi"))
+                 if (at.textContent.includes(" ")) at.textContent = "Donaudampfschifffahrtsgesellschaft".repeat(9);
+               for (const at of document.querySelectorAll("details")) at.open = true; }"""
+        )
+        if over := page.evaluate("Math.max(0, document.documentElement.scrollWidth - window.innerWidth)"):
+            wide[path] = over
+    assert wide == {}
+
+
 def test_a_page_that_is_not_there_says_what_to_do(visitor: Visit) -> None:
     window = visitor("ana")
     window.visit("/changes/none", status=404)

@@ -187,6 +187,16 @@ def test_a_title_written_from_right_to_left_ends_at_its_left(visitor: Visit) -> 
     assert last < first
 
 
+def test_a_title_written_from_right_to_left_does_not_turn_the_sentence_around_it(visitor: Visit, site: Site) -> None:
+    there = site.window("Learning rate 0.01 to 0.02").rpartition("/")[2]
+    page = visitor("ben").visit(f"{site.change('Fraud model on LightGBM')}/move?to={there}")
+    page.evaluate("document.querySelector('#confirm-title bdi').textContent = 'تحديث النموذج!'")
+    heading, title = (page.locator(one).bounding_box() for one in ("#confirm-title", "#confirm-title bdi"))
+    assert heading is not None
+    assert title is not None
+    assert title["x"] == pytest.approx(heading["x"], abs=2)
+
+
 def test_a_session_that_ends_while_one_writes_loses_nothing(visitor: Visit, site: Site) -> None:
     """One signs in where one is told of it, sends what was typed, and goes on."""
     window = visitor("ana")
