@@ -51,6 +51,7 @@ def plan(
     until = settings.until or now + timedelta(days=calendar.horizon_days)
     until = max([until, *(each.announced.start + _SECOND for each in candidates if each.announced is not None)])
     found = expand(calendar, now - _PAST, until, settings.zones)
+    until = max([until, *(each.end for each in found.windows)])  # what begins behind the horizon may meet the last one
     freezes = periods(calendar.freezes, now - _PAST, until, settings.zones)
     return plan_over(calendar, found, freezes, candidates, now, settings)
 
@@ -140,7 +141,7 @@ class _Planner:
         found: dict[str, Standing] = {}
         moved = "tzdata" if self.settings.zone_data_changed else "window_moved"
         past = {each.key: each for each in self.occurrences.windows}
-        called_off = {each.key for each in self.occurrences.cancelled}
+        called_off = {each.key: each for each in self.occurrences.cancelled}
         for each in self.live:
             if each.announced is not None or each.request is not None:
                 found[each.id] = standing(each, self.index, past, called_off, self.freezes, self.bounds, moved)
@@ -169,8 +170,17 @@ class _Planner:
             if each.id in held:
                 late.extend(self._check_held(each, standings[each.id], placed, standings))
             else:
-                placed[each.id] = self._place_one(each, fit, placed, standings.get(each.id))
+                at = placed[each.id] = self._place_one(each, fit, placed, standings.get(each.id))
+                if at is not None:
+                    self._check_placed(each, self.windows[at].key, standings)
         return fit, placed, late
+
+    def _check_placed(self, candidate: Candidate, window: str, standings: Mapping[str, Standing]) -> None:
+        """What needs a change that cannot stay where it is told so at once, not when it is announced itself."""
+        for each in candidate.depends_on:
+            other = standings.get(each)
+            if other is not None and other.conflict is not None:
+                self.outcome.conflicts.append(Conflict(candidate.id, window, Reason("dependency", each)))
 
     def _check_held(
         self,

@@ -50,13 +50,13 @@ def standing(
     candidate: Candidate,
     index: Mapping[str, int],
     known: Mapping[str, Window],
-    called_off: set[str],
+    called_off: Mapping[str, Window],
     freezes: Sequence[FreezePeriod],
     bounds: Bounds,
     moved: str,
 ) -> Standing:
-    """How a change with a window stands. ``known`` are all windows, past ones too; ``moved`` is the code to give for
-    a window whose instant is another one now."""
+    """How a change with a window stands. ``known`` are all windows, past ones too, save those that were ``called_off``;
+    ``moved`` is the code to give for a window whose instant is another one now."""
     announced, request = candidate.announced, candidate.request
     key = request.window if request is not None else announced.window if announced is not None else ""
     at = index.get(key)
@@ -65,7 +65,7 @@ def standing(
     # A level that was raised or lowered since: the shorter notice decides, or the next plan would see it otherwise.
     level = Level.MINOR if announced is not None and announced.level is Level.MINOR else candidate.level
     movable = announced is None or _outside(start, window, level, candidate, bounds)
-    reason = _what_forces(candidate, window, key in called_off, freezes, bounds)
+    reason = _what_forces(candidate, window, called_off.get(key), freezes, bounds)
     there = announced is not None and (request is None or request.window == announced.window)
     shifted = None
     if announced is not None and there and window is not None and window.start != announced.start:
@@ -84,14 +84,19 @@ def _outside(start: datetime, window: Window | None, level: Level, candidate: Ca
 
 
 def _what_forces(
-    candidate: Candidate, window: Window | None, called_off: bool, freezes: Sequence[FreezePeriod], bounds: Bounds
+    candidate: Candidate,
+    window: Window | None,
+    called_off: Window | None,
+    freezes: Sequence[FreezePeriod],
+    bounds: Bounds,
 ) -> Reason | None:
     """The named reason that forces a change out of its window, or None. An acknowledged soft freeze is none."""
     announced = candidate.announced
     if window is None:
         key = announced.window if announced is not None else ""
         key = candidate.request.window if candidate.request is not None else key
-        gone = announced is not None and announced.start <= bounds.now and not called_off
+        over = called_off.end if called_off is not None else announced.start if announced is not None else None
+        gone = announced is not None and over is not None and over <= bounds.now
         return Reason("outside_window" if gone else "window_cancelled", key)
     if window.end <= bounds.now:
         return Reason("outside_window", window.key)

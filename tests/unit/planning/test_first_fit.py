@@ -248,3 +248,12 @@ def test_windows_that_start_together_keep_a_dependency_whatever_their_names(chos
     made = make([change("m1"), needing], calendar)
     assert where(made) == {"m1": "b@2026-11-24T18:00", "m2": "a@2026-11-24T18:00"}
     assert make(announce(made, [change("m1"), replace(needing, request=None)]), calendar).moves == ()
+
+
+def test_a_freeze_that_begins_behind_the_horizon_holds_in_the_window_that_reaches_over_it():
+    """The gate would refuse there what the plan had announced."""
+    mornings = replace(TUESDAYS, series=(series("2026-11-24T09:00", "2026-11-24T13:00"),), horizon_days=4)
+    calendar = frozen(freeze("2026-11-24T10:30", "2026-11-24T14:00", id="F"), mornings)
+    made = make([change("m1", duration=timedelta(hours=3)), change("m2", duration=timedelta(hours=1))], calendar)
+    assert where(made) == {"m2": "w@2026-11-24T09:00"}
+    assert codes(made.deferrals[0].reasons) == [("exceeds_window", "w@2026-11-24T09:00", "w@2026-11-24T09:00")]

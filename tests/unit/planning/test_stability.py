@@ -127,6 +127,35 @@ def test_a_cancelled_window_has_its_changes_placed_again(announced):
     assert {reason.code for each in made.moves for reason in each.reasons} == {"window_cancelled"}
 
 
+@pytest.mark.acceptance("SCH-S5")
+def test_what_nobody_decided_leaves_a_called_off_window_when_its_time_is_over(announced):
+    """Inside the notice period it stays, flagged, for a manager; a window that is over can be decided about no more."""
+    off = replace(TUESDAYS, series=(replace(TUESDAYS.series[0], cancelled=(local("2026-11-24T18:00"),)),))
+    near = make(announced, off, now=at("2026-11-24T12:00"))
+    assert {each.window for each in near.conflicts if each.reason.code == "window_cancelled"} == {W1}
+    assert where(near)["m1"] == W1
+    still = make(announced, off, now=at("2026-11-24T20:59"))
+    assert where(still)["m1"] == W1
+    over = make(announced, off, now=at("2026-11-24T21:00"))
+    assert {each.reasons[0].code for each in over.moves} == {"outside_window"}
+    assert {each.change for each in over.moves} == {"m1", "m2", "m4", "m5"}
+    assert W1 not in where(over).values()
+
+
+@pytest.mark.acceptance("SCH-S1")
+def test_what_needs_a_change_in_conflict_is_flagged_as_soon_as_it_is_placed(announced):
+    """And not in the next plan, which nothing gave a reason for."""
+    near = at("2026-11-30T12:00")
+    calendar = frozen(F1)
+    newcomer = change("n1", 50, depends_on=("M1",))
+    made = make([*announced, newcomer], calendar, now=near)
+    flagged = [(each.change, each.reason.code, each.reason.ref) for each in made.conflicts]
+    assert ("M1", "freeze", "F1") in flagged
+    assert ("n1", "dependency", "M1") in flagged
+    again = make(announce(made, [*announced, newcomer]), calendar, now=near)
+    assert again.digest == made.digest
+
+
 @pytest.mark.acceptance("SCH-W16")
 def test_a_window_that_moves_takes_its_changes_along(announced):
     moved = replace(
