@@ -244,8 +244,8 @@ class _Planner:
         at, reasons = row.search(candidate, fit, base, wait)
         if before:
             reasons = (*before, *reasons)
-        if at >= len(profile.windows):
-            self.outcome.defer(candidate, reasons)
+        if at >= len(profile.windows):  # without a reason where the only window left is open already
+            self.outcome.defer(candidate, reasons or (Reason("unscheduled", candidate.id),))
             return None
         window = profile.windows[at]
         fit.take(window, profile.costs[at], candidate.level)

@@ -257,3 +257,11 @@ def test_a_freeze_that_begins_behind_the_horizon_holds_in_the_window_that_reache
     made = make([change("m1", duration=timedelta(hours=3)), change("m2", duration=timedelta(hours=1))], calendar)
     assert where(made) == {"m2": "w@2026-11-24T09:00"}
     assert codes(made.deferrals[0].reasons) == [("exceeds_window", "w@2026-11-24T09:00", "w@2026-11-24T09:00")]
+
+
+def test_what_only_an_open_window_is_left_for_is_told_to_have_none():
+    """It is not placed there any more, and not left out without a word either."""
+    last = replace(TUESDAYS, series=(series("2026-11-20T09:00", "2026-11-20T13:00"),))
+    made = make([change("m1")], last)
+    assert codes(made.deferrals[0].reasons) == [("unscheduled", "", "")]
+    assert [(each.change, each.reason.code) for each in made.conflicts] == [("m1", "unscheduled")]
