@@ -51,7 +51,8 @@ def import_ics(
 ) -> Imported:
     """Take the events of an .ics file as freezes; ``source`` names the file, so that its next version can be compared.
 
-    Events that were there before and are gone are called off: their freezes are taken away and the row says when.
+    Events that were there before and are gone are called off: their freezes are taken away and the row says when. A
+    freeze that somebody took away since comes again; one that somebody edited stays so until its event changes.
     """
     require(actor, Action.EDIT_FREEZE, calendar=slug)
     label = one_line(source, 200)
@@ -68,13 +69,18 @@ def import_ics(
                 select(ImportRow).where(ImportRow.calendar_id == identity, ImportRow.source == label)
             )
         }
-        active = {uid: each for uid, each in known.items() if each.cancelled_at is None}
+        there = {item["id"]: item for item in document.get("freezes") or []}
+        active = {uid: each for uid, each in known.items() if each.cancelled_at is None and each.freeze in there}
         added = [key for key in events if key not in active]
         changed = [key for key in events if key in active and active[key].digest != events[key].digest]
         gone = {uid: each.freeze for uid, each in active.items() if uid not in events}
         brought = {each.freeze for each in active.values()}
-        freezes = [item for item in document.get("freezes") or [] if item["id"] not in brought]
-        freezes += [_item(names[key], event, label, hard=hard) for key, event in events.items()]
+        freezes = [item for name, item in there.items() if name not in brought]
+        told = {*added, *changed}
+        freezes += [
+            _item(names[key], event, label, hard=hard) if key in told else there[names[key]]
+            for key, event in events.items()
+        ]
         effects = Difference()
         if added or changed or gone:
             applied = calendars.apply_in(

@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from operator import itemgetter
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import icalendar
-from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
 from release_mgmt.core.errors import InvalidInput
 from release_mgmt.core.text import one_line
 from release_mgmt.sources.adoption import rules
 from release_mgmt.sources.adoption.document import Adopted, Document, bounded
+from release_mgmt.sources.calendars.zones import is_known
 
 _TIMES = ("DTSTART", "DTEND", "RECURRENCE-ID", "EXDATE", "RDATE")
 
@@ -312,15 +312,9 @@ def _check_zones(event: Any, own: set[str]) -> None:
         values = event.get(part)
         for value in values if isinstance(values, list) else [values] if values is not None else []:
             name = getattr(value, "params", {}).get("TZID")
-            if name is None or str(name) in own or _is_known(str(name)):
+            if name is None or str(name) in own or is_known(str(name)):
                 continue
             raise InvalidInput.at(
                 f"event {_title(event)}", f"the time zone {one_line(str(name), 60)!r} is not known",
                 "an IANA name, or a VTIMEZONE in the file",
             )  # fmt: skip
-
-
-def _is_known(name: str) -> bool:
-    """A zone that the library reads; ``/vendor/Europe/Berlin`` is one of another program's making (section 3.2.19)."""
-    ends = [name] if not name.startswith("/") else ["/".join(name.split("/")[at:]) for at in (-1, -2, -3)]
-    return name in WINDOWS_TO_OLSON or any(end in available_timezones() for end in ends)

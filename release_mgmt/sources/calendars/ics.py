@@ -6,14 +6,16 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
-from zoneinfo import available_timezones
 
 from release_mgmt.core.errors import FieldError, InvalidInput, TooLarge
 from release_mgmt.core.text import one_line
 from release_mgmt.core.windows import resolve, zone
+from release_mgmt.sources.calendars.zones import is_known
 
 MOST_BYTES = 2 * 1024 * 1024
 MOST_EVENTS = 2_000
+MOST_A_DAY = 24
+_DAILY = {"HOURLY": 24, "MINUTELY": 1440, "SECONDLY": 86_400}
 _DAY = timedelta(days=1)
 
 
@@ -55,11 +57,9 @@ def read_ics(content: bytes, since: datetime, until: datetime, zone_name: str) -
         raise TooLarge(f"A calendar file to import has at most {MOST_EVENTS} events.")
     _check(calendar, events)
     try:
-        found = recurring_ical_events.of(calendar).between(since, until)
+        found = _expanded(recurring_ical_events.of(calendar), since, until)
     except (ValueError, TypeError, OverflowError, KeyError) as error:
         raise InvalidInput.at("file", f"holds an event that cannot be expanded: {one_line(str(error), 120)}") from error
-    if len(found) > MOST_EVENTS:
-        raise TooLarge(f"A calendar file to import has at most {MOST_EVENTS} occurrences.")
     rules = zone(zone_name)
     exact = _exact(events)
     read = [_event(each, rules, exact) for each in found if str(each.get("STATUS", "")).upper() != "CANCELLED"]
@@ -67,20 +67,57 @@ def read_ics(content: bytes, since: datetime, until: datetime, zone_name: str) -
     return sorted(unique.values(), key=lambda each: (str(each.start or each.days), each.key))
 
 
+def _expanded(calendar: Any, since: datetime, until: datetime) -> list[Any]:
+    """The occurrences that touch [since, until), looked for in stretches that double: a flood is seen early.
+
+    Raises TooLarge when they are too many.
+    """
+    found: dict[tuple[str, str, str], Any] = {}
+    stretch = timedelta(days=1)
+    while since < until:
+        end = min(since + stretch, until)
+        for each in calendar.between(since, end):
+            found.setdefault((_name(each), _recurrence(each), str(each["DTSTART"].dt)), each)
+        if len(found) > MOST_EVENTS:
+            raise TooLarge(f"A calendar file to import has at most {MOST_EVENTS} occurrences.")
+        since, stretch = end, stretch * 2
+    return list(found.values())
+
+
+def _name(event: Any) -> str:
+    """By what an event is known: its UID, which some programs leave out, else its title."""
+    return str(event.get("UID") or event.get("SUMMARY") or "")
+
+
+def _often(event: Any) -> int:
+    """How often an event's rules name a time on one day, at the most."""
+    rules = event.get("RRULE", [])
+    most = 1
+    for rule in rules if isinstance(rules, list) else [rules]:
+        frequency = str((rule.get("FREQ") or [""])[0]).upper()
+        times = _DAILY.get(frequency, 1)
+        for part, finer in (("BYHOUR", 1), ("BYMINUTE", 24), ("BYSECOND", 1440)):
+            times *= max(len(rule.get(part, [])), 1) if _DAILY.get(frequency, 1) <= finer else 1
+        most = max(most, times)
+    return most
+
+
 def _check(calendar: Any, events: list[Any]) -> None:
     """Zones must be known: readers silently take an unknown one as the reader's own time."""
     own = {str(each.get("TZID")) for each in calendar.walk("VTIMEZONE")}
-    known = available_timezones()
     faults = []
     for index, event in enumerate(events):
         name = one_line(str(event.get("SUMMARY") or event.get("UID") or index), 80)
+        if _often(event) > MOST_A_DAY:
+            message = f"the event “{name}” repeats more than {MOST_A_DAY} times a day"
+            faults.append(FieldError(f"events[{index}].RRULE", message, "once an hour at most"))
         if event.get("DTSTART") is None:
             faults.append(FieldError(f"events[{index}].DTSTART", f"the event “{name}” has no start"))
         for part in ("DTSTART", "DTEND", "RECURRENCE-ID", "EXDATE", "RDATE"):
             values = event.get(part)
             for value in values if isinstance(values, list) else [values] if values is not None else []:
                 tzid = getattr(value, "params", {}).get("TZID")
-                if tzid is not None and str(tzid) not in own and str(tzid) not in known:
+                if tzid is not None and str(tzid) not in own and not is_known(str(tzid)):
                     message = f"the event “{name}” has an unknown time zone {one_line(str(tzid), 60)!r}"
                     faults.append(
                         FieldError(f"events[{index}].{part}", message, "an IANA name or a VTIMEZONE in the file")
@@ -111,7 +148,7 @@ def _event(event: Any, rules: tzinfo, exact: dict[tuple[str, str], timedelta]) -
         length = None  # an occurrence that was given an end of its own
     finish = event["DTEND"].dt if event.get("DTEND") is not None else None
     first = event["RECURRENCE-ID"].dt if event.get("RECURRENCE-ID") is not None else start
-    key = f"{event.get('UID', '')}@{first.isoformat()}"
+    key = f"{_name(event)}@{first.isoformat()}"
     title = one_line(str(event.get("SUMMARY") or ""), 200)
     if not isinstance(start, datetime):
         last = finish - _DAY if isinstance(finish, date) and not isinstance(finish, datetime) else start

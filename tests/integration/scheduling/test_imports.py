@@ -78,6 +78,52 @@ def test_a_flood_of_occurrences_is_refused():
         read("UID:a\nSUMMARY:x\nDTSTART:20261120T000000Z\nDTEND:20261120T000100Z\nRRULE:FREQ=HOURLY")
 
 
+@pytest.mark.parametrize(
+    ("rule", "refused"),
+    [
+        ("FREQ=SECONDLY", InvalidInput),
+        ("FREQ=MINUTELY;INTERVAL=5", InvalidInput),
+        ("FREQ=DAILY;BYHOUR=1,2,3,4,5;BYMINUTE=1,2,3,4,5", InvalidInput),
+        ("FREQ=HOURLY;BYSECOND=0,30", InvalidInput),
+        ("FREQ=HOURLY;COUNT=3", None),
+        ("FREQ=DAILY;COUNT=2;BYHOUR=1,2", None),
+    ],
+)
+def test_what_repeats_all_the_time_is_refused_before_it_is_counted(rule: str, refused: type[Exception] | None):
+    """Two years of seconds are sixty million occurrences, which took minutes."""
+    event = f"UID:a\nSUMMARY:Noise\nDTSTART:20261120T010000Z\nDTEND:20261120T010001Z\nRRULE:{rule}"
+    if refused is None:
+        assert read(event)
+        return
+    with pytest.raises(refused, match=r"Noise.*repeats more than") as caught:
+        read(event)
+    assert caught.value.errors[0].path == "events[0].RRULE"
+
+
+def test_many_that_repeat_are_refused_in_their_first_days():
+    with pytest.raises(TooLarge, match="occurrences"):
+        read(*(f"UID:{number}\nSUMMARY:x\nDTSTART;VALUE=DATE:20261101\nRRULE:FREQ=DAILY" for number in range(1500)))
+
+
+def test_what_lasts_over_stretches_is_one_occurrence():
+    found = read(WEEKLY, MOVED, "UID:long\nSUMMARY:Long\nDTSTART;VALUE=DATE:20260101\nDTEND;VALUE=DATE:20290101")
+    assert len(found) == 4
+    assert [each.title for each in found if each.days] == ["Long"]
+
+
+def test_zones_of_windows_are_read_as_what_they_name():
+    [event] = read(
+        "UID:a\nSUMMARY:x\nDTSTART;TZID=W. Europe Standard Time:20270701T180000\n"
+        "DTEND;TZID=W. Europe Standard Time:20270701T200000"
+    )
+    assert (event.start, event.end) == (at("2027-07-01T16:00"), at("2027-07-01T18:00"))
+
+
+def test_events_without_a_uid_are_told_apart_by_their_titles():
+    found = read("SUMMARY:Stocktaking\nDTSTART;VALUE=DATE:20261124", "SUMMARY:Audit\nDTSTART;VALUE=DATE:20261124")
+    assert sorted(each.title for each in found) == ["Audit", "Stocktaking"]
+
+
 @pytest.mark.acceptance("SCH-F11")
 def test_the_same_file_twice_adds_nothing_and_what_is_gone_is_called_off(store: Store):
     seed(store)
@@ -104,6 +150,32 @@ def test_the_same_file_twice_adds_nothing_and_what_is_gone_is_called_off(store: 
         [row] = session.scalars(select(ImportRow).where(ImportRow.cancelled_at.is_not(None)))
         assert (row.freeze, row.cancelled_at) == (gone.cancelled[0], NOW)
     assert len(calendars.get(store, OPERATOR, "releases").document["freezes"]) == 3
+
+
+@pytest.mark.acceptance("SCH-F11")
+def test_an_import_tells_what_is_there_and_leaves_what_people_edited(store: Store):
+    """A freeze that was taken away is added again and not called unchanged; an edited one keeps its scope."""
+    seed(store)
+    apply(store)
+
+    def bring(*events: str):
+        return imports.import_ics(store, OPERATOR, NOW, "releases", ics(*events), source="bank.ics")
+
+    def kept():
+        return calendars.get(store, OPERATOR, "releases").document["freezes"]
+
+    bring(CLOSING, WEEKLY)
+    [closing] = [each for each in kept() if "days" in each]
+    calendars.edit(store, OPERATOR, NOW, "releases", "freezes", None, identity=closing["id"])
+    backup = kept()[0]
+    narrow = backup | {"scope": {"repositories": ["pricing"]}, "hard": False}
+    calendars.edit(store, OPERATOR, NOW, "releases", "freezes", narrow, identity=backup["id"])
+    again = bring(CLOSING, WEEKLY)
+    assert (again.added, again.changed, again.unchanged) == ((closing["id"],), (), 3)
+    assert [each for each in kept() if each["id"] == closing["id"]] == [closing]
+    assert [each["hard"] for each in kept() if each["id"] == backup["id"]] == [False]
+    bring(CLOSING, WEEKLY.replace("Backup", "Backup of all"))
+    assert {each["hard"] for each in kept()} == {True}
 
 
 @pytest.mark.acceptance("SCH-F11")
