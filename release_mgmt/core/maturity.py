@@ -20,11 +20,14 @@ FACTS = (
 )  # fmt: skip
 MOST_EVIDENCE = 5
 _NOT_OURS = re.compile(
-    r"(^|/)(node_modules|vendor|vendored|third_party|site-packages|\.venv|packrat/lib)/", re.IGNORECASE
+    r"(^|/)(node_modules|vendor|vendored|third_party|site-packages|\.venv|packrat/lib|testdata)/"
+    r"|(^|/)tests?/(.*/)?(fixtures?|samples?|[^/]*dummy[^/]*)/",
+    re.IGNORECASE,
 )
 _TEST_FILE = re.compile(
     r"(^|/)(test_[^/]*|[^/]*_test|test)\.(py|ipynb)$|(^|/)(testthat|tests)/(.*/)?test[-_][^/]*\.[Rr]$"
     r"|(^|/)tests?/(.*/)?(?!conftest)[^/]*test[^/]*\.(py|r|R|jl|sql|ya?ml)$|\.(test|spec)\.(js|ts)x?$"
+    r"|\.nf\.test$|(^|/)test/runtests\.jl$"
 )
 
 

@@ -61,10 +61,13 @@ def test_only_the_texts_that_a_judgement_needs_are_asked_for() -> None:
 
 def test_what_others_wrote_is_no_sign() -> None:
     assert own(["a.py", "vendor/x/Dockerfile", "js/node_modules/y/test_x.py"]) == ("a.py",)
+    samples = ["tests/integration/dummy-project/requirements.txt", "test/fixtures/Makefile", "pkg/testdata/uv.lock"]
+    assert own([*samples, "tests/data/test_loader.py"]) == ("tests/data/test_loader.py",)
 
 
 def test_tests_are_known_by_their_names_in_python_and_r() -> None:
     tests = ["tests/test_a.py", "pkg/b_test.py", "tests/testthat/test-c.R", "test.py", "tests/data_test.sql"]
+    tests += ["modules/x/tests/main.nf.test", "test/runtests.jl"]
     others = ["latest.py", "contest/a.py", "tests/conftest.py", "tests/data.csv", "testing.R"]
     assert count_tests(tests + others) == len(tests)
 
@@ -96,9 +99,42 @@ def test_the_rules_that_travel_with_the_product_name_the_six_areas_with_four_ste
     assert len(names) == len(set(names))
 
 
+@pytest.mark.parametrize(
+    ("step", "path", "text"),
+    [
+        ("pipeline_tests", ".github/workflows/test.yaml", "run: |\n  pixi run unit-tests"),
+        ("pipeline_tests", ".github/workflows/ci.yml", "run: pixi run -e dev test"),
+        ("pipeline_tests", ".github/actions/nf-test/action.yml", "run: nf-test test --ci"),
+        ("pipeline_tests", ".github/workflows/CI.yml", "uses: julia-actions/julia-runtest@v1"),
+        ("declared_environment", "Project.toml", '[deps]\nFlux = "587475ba"'),
+        ("pinned_environment", "Manifest.toml", ""),
+        ("pinned_environment", "modules/fastqc/main.nf", '    container "${ workflow.x }"'),
+        ("one_command_build", "nextflow.config", ""),
+    ],
+)
+def test_pipelines_of_pixi_nextflow_and_julia_are_known(step: str, path: str, text: str) -> None:
+    """Each is how a public repository does it; what only speaks of tests beside the pipelines is no sign."""
+    assert found(step, path, text) == (path,)
+    assert found(step, ".github/CONTRIBUTING.md", text) == ()
+    assert found(step, ".github/ISSUE_TEMPLATE/release.md", text) == ()
+
+
+def found(step: str, path: str, text: str) -> tuple[str, ...]:
+    verdicts = judge(rules(), Snapshot((path,), {path: text}, {}))
+    return next(each.evidence for area in verdicts for each in area.steps if each.step.id == step)
+
+
 def test_no_rule_is_slow_on_a_long_line() -> None:
     """Every regular expression is tried on hostile text; catastrophic backtracking would hang this test."""
-    texts = ["a" * 50_000, " " * 50_000 + "x", "resources:\n" * 5_000, "- alert\n" * 5_000, "kind: " * 20_000]
+    texts = [
+        "a" * 50_000,
+        "npm run " + "-" * 50_000,
+        "pixi run -e " * 5_000,
+        " " * 50_000 + "x",
+        "resources:\n" * 5_000,
+        "- alert\n" * 5_000,
+        "kind: " * 20_000,
+    ]
     for area in rules():
         for step in area.steps:
             for sign in step.signs:
