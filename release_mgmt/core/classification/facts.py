@@ -162,12 +162,14 @@ def _python(imports: tuple[Import, ...]) -> list[Asked]:
 
 
 def _databricks(data: bytes) -> list[Asked]:
-    lines = "\n".join(
-        line.partition("MAGIC")[2].strip().lstrip("%")
-        for line in data.decode("utf-8", "replace").splitlines()
-        if line.startswith("# MAGIC") and "install" in line
-    )
-    return [Asked(one.ecosystem, one.name, None, Guard.NONE) for one in notebooks.shell_installs(lines)]
+    lines: list[str] = []
+    goes_on = False
+    for line in data.decode("utf-8", "replace").splitlines():
+        if line.startswith("# MAGIC") and ("install" in line or goes_on):
+            lines.append(line.partition("MAGIC")[2].strip().lstrip("%"))
+            goes_on = line.endswith("\\")
+    found = notebooks.shell_installs("\n".join(lines))
+    return [Asked(one.ecosystem, one.name, None, Guard.NONE) for one in found]
 
 
 def _glue(text: str) -> list[Asked]:

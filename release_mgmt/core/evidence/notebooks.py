@@ -121,7 +121,7 @@ def _cell(kind: str, source: str, language: str) -> Cell:
     return Cell("code", source, language)
 
 
-_LINE_MAGIC = re.compile(r"^([ \t]*)(?:[%!?][^\n]*(?:\\\n[^\n]*)*|[\w.]+\?{1,2}[ \t]*$)", re.MULTILINE)
+_LINE_MAGIC = re.compile(r"^([ \t]*)(?:[%!?](?:[^\n\\]|\\[\s\S])*+\\?|[\w.]+\?{1,2}[ \t]*$)", re.MULTILINE)
 
 
 def code(notebook: Notebook, language: str = "python") -> str:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from release_mgmt.core.classification.facts import file_facts
 from release_mgmt.core.evidence import words
 from release_mgmt.core.evidence.imports import Guard
 from release_mgmt.core.evidence.notebooks import code, installs, read_notebook
@@ -84,12 +85,19 @@ def test_notebook_code_leaves_out_magics_and_outputs() -> None:
         ("! {sys.executable} -m pip install torch --index-url https://h/whl", {"torch"}),
         ("!pip install git+https://github.com/a/bee.git@main", {"bee"}),
         ("!conda install -y -c conda-forge gdal", {"gdal"}),
+        ("!pip install -q \\\n  lightgbm>=3 \\\n  'optuna<4'\nimport no", {"lightgbm", "optuna"}),
+        ("%pip install shap \\", {"shap"}),
         ("%%bash\npip install umap-learn && echo pip install", {"umap-learn"}),
         ("# !pip install no\nx = 'pip install no'", set()),
     ],
 )
 def test_what_a_cell_installs(cell: str, names: set[str]) -> None:
     assert {one.name for one in installs(read_notebook(notebook(cell)))} == names
+
+
+def test_what_a_databricks_notebook_installs_over_several_lines() -> None:
+    cell = b"# Databricks notebook source\n# MAGIC %pip install \\\n# MAGIC   shap \\\n# MAGIC   optuna\n# MAGIC no\n"
+    assert [one.name for one in file_facts("a.py", cell).asked] == ["shap", "optuna"]
 
 
 def test_old_notebooks_and_r_notebooks() -> None:
