@@ -116,7 +116,9 @@ class Settings:
     port: int = _value(8000, _number(0, 65535), "port to listen on")
     web_processes: int = _value(2, _number(1, 64), "web processes of `serve`")
     public_url: str = _value(
-        "", _text(*_ADDRESS), "address that people use, for links in feeds and mails; empty: http://HOST:PORT"
+        "",
+        _text(r"(https?://[^\s/?#@]+/?)?", "http:// or https:// with a host, and no path"),
+        "address that people use, for links in feeds and mails (a host of its own, no path); empty: http://HOST:PORT",
     )
     trusted_proxies: int = _value(
         0, _number(0, 10), "how many reverse proxies stand in front (X-Forwarded-* is believed)"

@@ -308,4 +308,4 @@ def _relative(error: InvalidInput, part: str, index: int) -> InvalidInput:
     """Paths as the sender of one item knows them: ``freezes[3].days`` becomes ``days``."""
     prefix = f"{part}[{index}]."
     faults = [type(each)(each.path.removeprefix(prefix), each.message, each.allowed) for each in error.errors]
-    return InvalidInput(error.message, faults, code=error.code, hint=error.hint)
+    return InvalidInput(error.message.removeprefix(prefix), faults, code=error.code, hint=error.hint)

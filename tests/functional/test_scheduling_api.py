@@ -129,6 +129,7 @@ def test_a_wrong_calendar_is_refused_when_it_is_saved(manager: FlaskClient):
     )
     assert scoped.status_code == 422
     assert scoped.json["errors"][0]["path"] == "scope.teams[0]"
+    assert scoped.json["detail"].startswith("scope.teams[0]: ")
     served = [{**document()["series"][0], "repositories": ["prcing"]}]
     unknown = manager.put("/api/v1/calendars/releases", json=document(series=served, teams={"frud": {}}))
     assert unknown.status_code == 422

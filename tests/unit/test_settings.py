@@ -57,7 +57,8 @@ def test_booleans_are_strict(monkeypatch: pytest.MonkeyPatch, wrong: str) -> Non
         ("data_dir", "", "Must be a folder."),
         ("host", "", "Must be an address of this machine, or 0.0.0.0 for all."),
         ("worker_id", "", "Must be a name without spaces."),
-        ("public_url", "releases.example.org", "Must be http:// or https:// with a host, and perhaps a path."),
+        ("public_url", "releases.example.org", "Must be http:// or https:// with a host, and no path."),
+        ("public_url", "https://example.org/releases", "Must be http:// or https:// with a host, and no path."),
         ("public_url", "https://releases.example.org/?a=b", "Must be http:// or https://"),
         ("oidc_issuer", "ftp://sign-in.example.org", "Must be http:// or https://"),
         ("traces_endpoint", "collector:4318", "Must be http:// or https://"),
@@ -87,7 +88,7 @@ def test_a_wrong_value_is_told_with_what_is_allowed(
     [
         ("host", "::1"),
         ("public_url", ""),
-        ("public_url", "https://example.org:8443/releases/"),
+        ("public_url", "https://releases.example.org:8443/"),
         ("oidc_issuer", "https://sign-in.example.org/realms/one"),
         ("rate_limit", ""),
         ("rate_limit", "10/second;300 per 5 minute"),
