@@ -18,14 +18,20 @@ _DIGITS = 18  # of one number: a date with time has 14; longer ones are hashes o
 _DATE = re.compile(
     r"(?P<year>(?:19|20)\d\d)(?P<sep>[-_])(?P<month>0?[1-9]|1[0-2])(?:(?P=sep)(?P<day>0?[1-9]|[12]\d|3[01]))?(?!\d)"
 )
-_UNDERSCORES = re.compile(r"\d+(?:_\d+)+(?=$|[-+.]|_?[a-zA-Z])")
+# A week or a quarter of a year, and an instant.
+_SPAN = re.compile(r"((?:19|20)\d\d)[-_.]?[wWqQ](\d\d?)(?![0-9a-zA-Z])")
+_INSTANT = re.compile(
+    r"((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)[tT](\d\d)[-_.]?(\d\d)(?:[-_.]?(\d\d))?[zZ]?(?![0-9a-zA-Z])"
+)
+_JOINED = re.compile(r"(?:\d+(?:_\d+)+|\d+(?:-\d+){2,})(?=$|[-+.]|_?[a-zA-Z])")
+_DAY = re.compile(r"(?:19|20)\d\d(?:\d{4}|\.\d\d\.\d\d)")
 _VERSION = re.compile(
     r"(?:(?P<epoch>\d+)!)?(?P<release>\d+(?:\.\d+)*)(?P<suffix>[-_.]?[a-zA-Z0-9][a-zA-Z0-9._-]*)?(?:\+(?P<build>[a-zA-Z0-9._-]+))?"
 )
-# PEP 440, Appendix B, the part after the numbers.
+# PEP 440, Appendix B, the part after the numbers; a patch or hotfix of a version comes after it in any scheme.
 _PEP_440 = re.compile(
     r"(?:[-_.]?(?P<pre>alpha|beta|preview|pre|rc|a|b|c)[-_.]?(?P<pre_n>\d*))?"
-    r"(?:-(?P<bare_post>\d+)|[-_.]?(?P<post>post|rev|r)[-_.]?(?P<post_n>\d*))?"
+    r"(?:-(?P<bare_post>\d+)|[-_.]?(?P<post>post|rev|r|hotfix|patch|p)[-_.]?(?P<post_n>\d*))?"
     r"(?:[-_.]?(?P<dev>dev)[-_.]?(?P<dev_n>\d*))?",
     re.IGNORECASE,
 )
@@ -33,9 +39,10 @@ _PHASES = {"a": "alpha", "alpha": "alpha", "b": "beta", "beta": "beta"}
 _FINAL = {"final", "ga", "release", "stable"}
 _STARTS = re.compile(r"(?<![a-zA-Z0-9])(?<!\d\.)[vV]?(?=[0-9])")
 _GLUED = re.compile(r"(?<=[a-zA-Z])(?=[0-9])")
+_NUMBERS = re.compile(r"[vV]?(?:\d+[._]\d|\d{4})")  # what begins so is a version that cannot be read, not a package
 _GLUED_R = re.compile(r"[rR]\d")
 # A commit's abbreviated id, as build servers put it into tags, and no day with a letter after it.
-_HASH = re.compile(r"(\D*(?<![0-9a-zA-Z]))(?!(?:19|20)\d{6}(?:[a-z]\d{0,3})?\Z)([0-9a-f]{7,40})")
+_HASH = re.compile(r"(\D*(?<![0-9a-zA-Z]))(?!(?:19|20)\d{6}(?:[a-z]\d{0,3})?\Z)([0-9a-f]{7,64})")
 _DECORATION = {"", "v", "r", "ver", "version", "rel", "release", "releases", "tag", "tags"}
 
 # Development, pre-release, final: the first part of the phase in the order.
@@ -86,12 +93,16 @@ def parse_version(text: str) -> Version | None:
 
 
 def _separated(text: str) -> str:
-    """Dates with hyphens and numbers with underscores, written with dots."""
+    """Dates, weeks, quarters and instants, and numbers with hyphens or underscores, written with dots."""
+    for pattern in (_SPAN, _INSTANT):
+        found = pattern.match(text)
+        if found:
+            return ".".join(filter(None, found.groups())) + text[found.end() :]
     date = _DATE.match(text)
     if date:
         return ".".join(part for part in date.group("year", "month", "day") if part) + text[date.end() :]
-    underscores = _UNDERSCORES.match(text)
-    return underscores[0].replace("_", ".") + text[underscores.end() :] if underscores else text
+    joined = _JOINED.match(text)
+    return re.sub("[-_]", ".", joined[0]) + text[joined.end() :] if joined else text
 
 
 def _phase(
@@ -102,6 +113,8 @@ def _phase(
     finished: tuple[int, int] = (1, 0)
     if suffix.lower().lstrip("-_.") in _FINAL or not suffix:
         return (_FINISHED, ()), nothing, finished
+    if len(suffix) == 1 and suffix.islower() and _DAY.fullmatch(release):  # a further release of that day
+        return (_FINISHED, ()), (1, ord(suffix)), finished
     parts = release.split(".")
     # 1.2.3-4 is a pre-release in Semantic Versioning; 2026.01.05-2 and 1.2-3 are a second release of the same numbers.
     semantic = len(parts) == 3 and not any(part != "0" and part.startswith("0") for part in parts) and len(parts[0]) < 4
@@ -135,7 +148,7 @@ def split_tag(tag: str) -> tuple[str, Version] | None:
     for pattern in (_STARTS, _GLUED):
         for start in pattern.finditer(tag):
             version = parse_version(tag[start.end() :])
-            if version is not None:
+            if version is not None and not (pattern is _GLUED and _NUMBERS.match(tag)):
                 return tag[: start.start()], version
     return None
 

@@ -24,6 +24,16 @@ ORDERED = [
     "2025-12-31 2026-01-05 2026-01-05-1 2026-01-05-2 2026-02-01",
     "1.2.3 1.2.3.4 1.2.3.10 1.2.4",
     "20251231 20260105",
+    "20260105 20260105a 20260105b 20260106",
+    "2026-01-05 2026-01-05a 2026-01-05b 2026-01-06",
+    "2025w52 2026-W2 2026.w12 2027W01",
+    "2025Q4 2026-Q1 2026Q2",
+    "20251231T2359 20260105T0900Z 2026-01-05T09-30",
+    # what comes after a version in the words of several projects
+    "1.2.3-rc.1 1.2.3 1.2.3-hotfix 1.2.3-hotfix.2 1.2.4",
+    "9.6rc1 9.6 9.6p1 9.6p2 9.7",
+    "1_9_3 1_9_3_p194 2_0_0",
+    "1-2-3-rc1 1-2-3 1-2-10 1-10-0",
 ]
 
 
@@ -68,6 +78,8 @@ def test_versions_of_pep_440_are_ordered_as_packaging_orders_them() -> None:
         ("pkg-1.2", "pkg-", "1.2"), ("pkg/v1.2", "pkg/", "1.2"), ("@scope/pkg@1.2.3", "@scope/pkg@", "1.2.3"),
         ("pkg2-1.0", "pkg2-", "1.0"), ("py3.11-1.0", "py3.11-", "1.0"), ("pkg-2026-01-05", "pkg-", "2026-01-05"),
         ("pkg-1.0.0-rc.1", "pkg-", "1.0.0-rc.1"), ("v1.0.0-SNAPSHOT", "", "1.0.0-SNAPSHOT"), ("v1", "", "1"),
+        ("2026w12", "", "2026w12"), ("release-1-2-3", "release-", "1-2-3"), ("pkg-2026Q1", "pkg-", "2026Q1"),
+        ("V_9_6_P1", "V_", "9_6_P1"),
     ],
 )  # fmt: skip
 def test_a_tag_is_cut_before_its_version(tag: str, prefix: str, version: str) -> None:
@@ -84,7 +96,8 @@ def test_no_text_makes_the_parser_fail(text: str) -> None:
     name_tags([text, "v" + text, text + "1.0"], text)
 
 
-@pytest.mark.parametrize("tag", ["latest", "list", "1.2.x", "v", "", "v" + "1" * 40, "deadbeef", "1.0.", "\uff11.0"])
+@pytest.mark.parametrize("tag", ["latest", "list", "1.2.x", "v", "", "v" + "1" * 40, "deadbeef", "1.0.", "\uff11.0",
+                                 "1.0x5", "20260105x2"])  # fmt: skip
 def test_what_names_no_version_is_told(tag: str) -> None:
     """A sentence for each."""
     named, diagnostics = name_tags([tag], "project")
@@ -115,7 +128,8 @@ def test_a_package_is_named_without_what_leads_to_the_version() -> None:
 @pytest.mark.acceptance("CHG-A6")
 def test_a_hash_is_no_version() -> None:
     """Builds are tagged so; digits of an id look like numbers, an ``a`` after them like an alpha release."""
-    hashes = ["c-444467d0a", "c-abcdef5", "c-0004ac084", "1234567a", "c-010365002"]
+    hashes = ["c-444467d0a", "c-abcdef5", "c-0004ac084", "1234567a", "c-010365002",
+              "0292cafaa94babab3d481e7efb04f7c160b9f31f1cf0685d7623df23c272cf81"]  # fmt: skip
     versions = ["20240105a", "v20230401b2", "1.0.0+5114f85", "v1.1-abcdef1", "build-1234567", "2024.1", "20240105"]
     named, diagnostics = name_tags([*hashes, *versions], "project")
     assert [one.tag for one in named] == versions
