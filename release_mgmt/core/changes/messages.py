@@ -31,17 +31,28 @@ _LISTED = re.compile(r"\* commit '[0-9a-f]{7,64}':$")
 """Above what Bitbucket Server lists of a merge."""
 _GITLAB = re.compile(r"^See merge request (?:[\w.\-/]+)?!(\d{1,9})\s*$", re.MULTILINE)
 
-_REVERT = re.compile(
-    r'(?:\w+(?:\([^)]*\))?!?: *)?(Revert|Reapply|Reland) "(.+)"\s*(?:\(#\d+\))?\s*$', re.IGNORECASE | re.DOTALL
+_TYPE = r"(?:\w+(?:\([^)]*\))?!?: *)?"  # of Conventional Commits
+QUOTED = re.compile(
+    _TYPE + r"(Revert|Back ?out|Backed out|Roll ?back(?: of)?|Re-?apply|Re-?land):? "
+    r"(?:\"(?=.+\")|'(?=.+')|“(?=.+”))(.+)[\"'”]\s*(?:\(#\d+\))?\s*$",
+    re.IGNORECASE | re.DOTALL,
 )
+"""A title in quotes that is taken back or put back: the verb and the title."""
+_NAMED = re.compile(
+    _TYPE + r"Revert(?:s|ed|ing)? (?:(?:(?:PR|pull request) #?|#)(?P<number>\d{1,9})"
+    r"|(?:commit )?(?P<sha>(?=[a-f]*\d)[0-9a-f]{7,64}))\s*$",
+    re.IGNORECASE,
+)
+_TYPED = re.compile(r"revert(?:\([^)]*\))?!?: *(\w+(?:\([^)]*\))?!?: .+)", re.IGNORECASE)
+_SHAS = r"(?P<shas>[0-9a-f]{7,64}(?:(?:,? and |,\s*)[0-9a-f]{7,64})*)"
 _REVERTS = re.compile(
-    r"^This (?P<part>partially )?reverts (?P<many>commits?) "
-    r"(?P<shas>[0-9a-f]{7,64}(?:(?:,? and |,\s*)[0-9a-f]{7,64})*)",
-    re.MULTILINE | re.IGNORECASE,
+    r"^(?:This )?(?P<part>partially )?reverts (?P<many>commits?) " + _SHAS, re.MULTILINE | re.IGNORECASE
 )
-# What GitLab's and Bitbucket's buttons write instead of a sha.
+_REFS = re.compile(r"^Refs: " + _SHAS + r"\s*$", re.MULTILINE)
+# What the buttons of forges write instead of a sha.
 _REVERTS_REQUEST = re.compile(
-    r"^This reverts (?P<what>merge request (?:[\w.\-/]+)?!|pull request #)(?P<number>\d{1,9})\b",
+    r"^(?:This )?reverts (?:merge request (?:[\w.\-/]+)?(?P<sign>!)|(?P<words>pull request #)"
+    r"|(?:PR )?(?:[\w.\-]+/[\w.\-]+)?#(?=\d+\.?\s*$))(?P<number>\d{1,9})\b",
     re.MULTILINE | re.IGNORECASE,
 )
 _ONTO = re.compile(r"\breversing\s+changes\s+made\s+to\s+([0-9a-f]{7,64})")
@@ -56,7 +67,7 @@ _SHA = re.compile(r"[0-9a-f]{7,64}")
 class Undo(NamedTuple):
     """What a message takes back: shas as written, the quoted title, whether it puts something back instead
     (``again``), whether it says of itself that it does so in part only, the numbers of pull requests, and of a merge
-    the sha of the side that is left (``onto``).
+    the sha of the side that is left (``onto``). With ``guess`` the words may just as well be its own.
     """
 
     shas: tuple[str, ...]
@@ -65,6 +76,7 @@ class Undo(NamedTuple):
     part: bool
     requests: tuple[PrKey, ...] = ()
     onto: str | None = None
+    guess: bool = False
 
 
 class Facts(NamedTuple):
@@ -119,7 +131,7 @@ def _of_subject(subject: str, body: str) -> Facts:
             return found
     number = _TRAILING.search(subject) if subject.endswith(")") else None
     if number is None:
-        return Facts(subject, undo=_undone(subject)) if '"' in subject else Facts(subject)
+        return Facts(subject, undo=_undone(subject)) if '"' in subject or "evert" in subject else Facts(subject)
     title = subject[: number.start()]
     others = []
     earlier = _TRAILING.search(title) if title.endswith(")") else None
@@ -158,12 +170,17 @@ def _first_line(body: str) -> str:
 
 
 def _undone(title: str) -> Undo | None:
-    if '"' not in title:
+    if '"' not in title and "evert" not in title:
         return None
-    found = _REVERT.match(title)
-    if found is None:
-        return None
-    return Undo((), found[2], found[1].lower() != "revert", part=False)
+    found = QUOTED.match(title)
+    if found is not None:
+        return Undo((), found[2], found[1].lower().replace("-", "") in {"reapply", "reland"}, part=False)
+    named = _NAMED.match(title)
+    if named is not None:
+        requests: tuple[PrKey, ...] = (("#", int(named["number"])),) if named["number"] else ()
+        return Undo((named["sha"].lower(),) if named["sha"] else (), None, again=False, part=False, requests=requests)
+    typed = _TYPED.match(title)
+    return Undo((), typed[1], again=False, part=False, guess=True) if typed else None
 
 
 def _with_body(facts: Facts, body: str, *, merge: bool) -> Facts:
@@ -175,11 +192,13 @@ def _with_body(facts: Facts, body: str, *, merge: bool) -> Facts:
             changed |= {"number": ("gitlab", int(request[1])), "provider": "gitlab", "title": title, "others": ()}
             if facts.undo is None:
                 changed["undo"] = _undone(title)
-    if "everts commit" in body or "everts merge request" in body or "everts pull request" in body:
+    refers = "Refs: " in body and facts.title.lower().startswith(("revert:", "revert(", "revert!"))
+    if refers or "everts " in body:
         undo = changed.get("undo") or facts.undo
         assert undo is None or isinstance(undo, Undo)
         numbered = facts.number is not None or "number" in changed
-        changed["undo"] = _named(body if undo or merge or not numbered else _before_steps(body), undo)
+        said = body if undo or merge or not numbered else _before_steps(body)
+        changed["undo"] = _named(said, undo, facts.title, refers=refers)
     if "cherry picked from commit" in body:
         changed["picked"] = tuple(_PICKED.findall(body))
     if "uthored-" in body:
@@ -196,24 +215,24 @@ def _before_steps(body: str) -> str:
     Unless it is made of nothing but reverts.
     """
     steps = list(_STEP.finditer(body))
-    if len(steps) < 2 or all(_REVERT.match(step[1]) for step in steps):
+    if len(steps) < 2 or all(QUOTED.match(step[1]) for step in steps):
         return body
     return body[: steps[0].start()]
 
 
-def _named(body: str, undo: Undo | None) -> Undo | None:
-    shas: list[str] = []
+def _named(body: str, undo: Undo | None, subject: str, *, refers: bool) -> Undo | None:
+    shas: list[str] = [sha for found in _REFS.finditer(body) for sha in _SHA.findall(found["shas"])] if refers else []
     part = False
     for found in _REVERTS.finditer(body):
         named = _SHA.findall(found["shas"])
         shas.extend(named if found["many"].lower() == "commits" else named[:1])
         part = part or bool(found["part"])
-    requests = tuple(
-        [
-            ("gitlab" if found["what"].endswith("!") else "bitbucket", int(found["number"]))
-            for found in _REVERTS_REQUEST.finditer(body)
-        ]
-    )
+    requests: list[PrKey] = []
+    for found in _REVERTS_REQUEST.finditer(body):
+        spaces = ("gitlab",) if found["sign"] else ("bitbucket", "#") if found["words"] else ("#",)
+        if spaces == ("#",) and undo is None and "evert" not in subject:
+            continue  # by hand, of what may be an issue, in a commit that does something else
+        requests += [(space, int(found["number"])) for space in spaces]
     if not shas and not requests:
         return undo
     title, again = (undo.title, undo.again) if undo is not None else (None, False)

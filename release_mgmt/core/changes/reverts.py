@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from release_mgmt.core.changes.groups import Change, ChangeBook
-from release_mgmt.core.changes.messages import Undo, title_key
+from release_mgmt.core.changes.messages import QUOTED, Undo, title_key
 
 _QUOTED_NUMBER = re.compile(r"\s*\((pull request )?#(\d{1,9})\)\s*$")
 _QUOTED_MERGE = re.compile(r"Merge pull request #(\d{1,9}) from \S+$")
-_LAYER = re.compile(r'^(?:\w+(?:\([^)]*\))?!?: *)?(?:Revert|Reapply|Reland) "(.*)"\s*(?:\(#\d+\))?\s*$', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +44,10 @@ class Settled:
 
 def bare_title(title: str) -> str:
     """A title without the layers of ``Revert "..."`` around it."""
-    found = _LAYER.match(title)
+    found = QUOTED.match(title)
     while found is not None:
-        title = found[1]
-        found = _LAYER.match(title)
+        title = found[2]
+        found = QUOTED.match(title)
     return _QUOTED_NUMBER.sub("", title).strip()
 
 
@@ -98,7 +97,7 @@ class Reverts:
                 has_targets.add(change.newest)
             if link is not None:
                 shipped[change.newest] = link
-            elif not inside and not self._of_a_part(undo, by_commit):
+            elif not inside and not undo.guess and not self._of_a_part(undo, by_commit):
                 settled.diagnostics.append(
                     f"{self._book.graph.shas[change.newest]} takes back something that is not in its history: "
                     f"{change.title}"
@@ -275,5 +274,5 @@ class Reverts:
         if place >= 0:
             target = next((change for change in self._shown_at(place) if commit in change.commits), None)
         title = target.title if target is not None else self._book.facts[commit].title
-        again = undo.again or _LAYER.match(self._book.facts[commit].title) is not None
+        again = undo.again or QUOTED.match(self._book.facts[commit].title) is not None
         return Link(target, place if target is not None else None, bare_title(title), again)

@@ -183,3 +183,47 @@ def test_of_a_change_on_two_branches_a_revert_of_one_is_partial(tmp_path: Path, 
     section = read(_twice(tmp_path, tell))["unreleased"]
     assert titles(section) == (["base"] if both else ["Fix it", 'Revert "Fix it"', "base"])
     assert section["accounting"]["cancelled"] == (4 if both else 0)
+
+
+@pytest.mark.acceptance("CHG-B1")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Revert 'fix(io): read it'", "Revert “fix(io): read it” (#9)", 'Revert: "fix(io): read it"',
+        'Back out "fix(io): read it"', 'Backed out "fix(io): read it"', 'Rollback of "fix(io): read it"',
+        "revert: fix(io): read it", "revert(io)!: fix(io): read it (#9)", "revert: that\n\nRefs: SHA",
+        "Revert SHA", "revert commit SHA (#9)", "Revert #8", "reverts PR #8 (#9)", "fix: revert PR 8",
+        "Undo it\n\nReverts commit SHA.", "Revert the fix (#9)\n\nReverts owner/name#8",
+        "Reverting it\n\nreverts PR #8.",
+        "Undo it\n\nThis reverts pull request #8.",
+    ],
+)  # fmt: skip
+def test_a_revert_names_its_target_in_many_words(tmp_path: Path, read: Read, words: str) -> None:
+    """By its sha, its number or its whole title in quotes; by Conventional Commits also by a title with a type."""
+
+    def tell(made: Builder, shas: dict[str, str]) -> None:
+        fix = made.commit("fix(io): read it (#8)", made.commit("base"), mark="fix")
+        made.commit(words.replace("SHA", shas.get("fix", "0" * 40)[:12]), fix, branch="main")
+
+    document = read(_twice(tmp_path, tell))
+    assert titles(document["unreleased"]) == ["base"]
+    assert (len(document["unreleased"]["cancelled"]), document["diagnostics"]) == (1, [])
+
+
+@pytest.mark.acceptance("CHG-B1")
+@pytest.mark.parametrize(
+    "words",
+    ["Revert README", "revert: README", "Revert to abc1234", "Revert deadbee", "revert: fix(io): what never was",
+     "Revert #8 in part", "Better\n\nReverts #8", "Say it\n\nThis reverts PR #8 in part.",
+     "Say it\n\nRefs: SHA", "Revert some of SHA"],
+)  # fmt: skip
+def test_what_only_speaks_of_reverting_takes_nothing_back(tmp_path: Path, read: Read, words: str) -> None:
+    """Nor is it said to have no target."""
+
+    def tell(made: Builder, shas: dict[str, str]) -> None:
+        fix = made.commit("README (#8)", made.commit("base"), mark="fix")
+        made.commit(words.replace("SHA", shas.get("fix", "0" * 40)[:12]), fix, branch="main")
+
+    document = read(_twice(tmp_path, tell))
+    assert titles(document["unreleased"])[1:] == ["README", "base"]
+    assert document["diagnostics"] == []
