@@ -107,7 +107,7 @@ def read_with(
     also: Callable[[Commit], None] | None = None,
 ) -> Found:
     """As :func:`read_all`, through objects that are open already."""
-    head = repository.resolve(request.end) if request.end else found.head.sha
+    head = repository.resolve(request.end) if request.end is not None else found.head.sha
     names = [tag.name for tag in found.tags]
     if request.tag_pattern:
         wanted_names = re.compile(translate(request.tag_pattern))
@@ -124,7 +124,7 @@ def read_with(
     if request.package is not None and request.package not in {one.package for one in named}:
         known = sorted({one.package for one in named if one.package})
         raise InvalidInput.at("package", f"no tags of a package {request.package!r}", ", ".join(known) or "none known")
-    base = repository.resolve(request.start) if request.start else None
+    base = repository.resolve(request.start) if request.start is not None else None
     wanted = [head] if head else []
     if request.end is None:
         wanted += [sha for one in named if (sha := at[one.tag].commit)]
@@ -164,6 +164,10 @@ def _assembled(
     history = to_history(request, reading, named, {one.tag: at[one.tag] for one in named}, head, wanted, diagnostics)
     history = _with_every_tag(history, found)
     options = _options(request, reading, history, base)
+    number = history.graph.number
+    if base and head and base != head and history.graph.contains(number[base], number[head]):
+        told = f"nothing lies between {request.start!r} and {request.end or 'HEAD'!r}: the first contains the second"
+        history = replace(history, diagnostics=(*history.diagnostics, told))
     edits = Edits(objects, reading.heads)
     if own:
         reading.forget()

@@ -117,18 +117,34 @@ def test_refusals_exit_with_2_and_say_what_to_do(project: Builder, tmp_path: Pat
     from tests.support.gitrepo import git
 
     git(tmp_path, "clone", "-q", "--depth=1", f"file://{project.path}", "shallow")
+    git(tmp_path, "clone", "-q", str(project.path), "work")
     for arguments, words in (
         (("--repo", tmp_path / "nowhere"), b"does not exist"),
+        (("--repo", tmp_path / "work" / "folder-that-is-not"), b"does not exist"),
         (("--repo", ""), b"no path"),
         (("--repo", tmp_path / "shallow"), b"fetch --unshallow"),
         (("--repo", project.path, "--to", "nope"), b"no such revision"),
         (("--repo", project.path, "--to", "--output=x"), b"no such revision"),
+        (("--repo", project.path, "--from", ""), b"no such revision"),
+        (("--repo", project.path, "--to", ""), b"no such revision"),
         (("--repo", project.path, "--package", "x"), b"no tags of a package"),
     ):
         done = _run(*arguments)
         assert (done.returncode, done.stdout) == (2, b"")
         assert words in done.stderr
         assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.acceptance("CHG-A4")
+@pytest.mark.parametrize(
+    ("start", "end", "told"), [("v1.1", "v1.0", True), ("v1.0", "v1.1", False), ("v1.0", "v1.0", False)]
+)
+def test_a_range_that_is_given_backwards_is_told(project: Builder, start: str, end: str, told: bool) -> None:
+    """It is empty, as any range of what is contained already."""
+    done = _run("--repo", project.path, "--from", start, "--to", end, "--format", "json", "--no-levels")
+    document = orjson.loads(done.stdout)
+    words = [f"nothing lies between {start!r} and {end!r}: the first contains the second"]
+    assert document["diagnostics"] == (words if told else [])
 
 
 def test_pull_requests_come_from_a_file(project: Builder, tmp_path: Path) -> None:

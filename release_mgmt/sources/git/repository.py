@@ -303,9 +303,10 @@ def open_repository(path: str | Path, *, time_limit: float = TIME_LIMIT) -> Repo
     if not str(path).strip():
         raise RepositoryRefused("no path was given", code="repository_not_found", hint=_HINT)
     try:
-        git_dir = _find(given.resolve())
+        there = given.exists()
+        git_dir = _find(given.resolve()) if there else None
         if git_dir is None:
-            reason = "is not a git repository" if given.exists() else "does not exist"
+            reason = "is not a git repository" if there else "does not exist"
             raise RepositoryRefused(f"{given} {reason}", code="repository_not_found", hint=_HINT)
         common = _common(git_dir)
         (git_dir / "HEAD").read_bytes()
