@@ -140,6 +140,8 @@ def search(
         place = tuple_(IncidentRow.repository_id, IncidentRow.key) < tuple_(home, key)
         query = query.where(or_(IncidentRow.opened_at < at, (IncidentRow.opened_at == at) & place))
     with store.read() as session:
+        if repository is not None:
+            visibility.require_there(session, actor, repository)
         rows = [(_view(row, name), row.repository_id) for row, name in session.execute(query)]
     found = page(rows, size, lambda one: (one[0].opened_at, one[1], one[0].id))
     return Page(tuple(view for view, _ in found.items), found.next)

@@ -15,6 +15,7 @@ from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.windows import periods
 from release_mgmt.services import Store, calendar_rows, room, visibility
 from release_mgmt.services.plan_rows import LANE
+from release_mgmt.store.models.people import Team
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, MoveRow, PlacementRow, WindowRow
 
@@ -186,6 +187,17 @@ def between(
     if team is None:
         return found
     return [each for each in found if any(team in change.teams for change in each.changes)]
+
+
+def require_named(store: Store, actor: Actor, *, calendar: str | None, team: str | None) -> None:
+    """Raise NotFound when the calendar or the team is none, or a calendar that the actor may not see: nothing found
+    would read as nothing planned.
+    """
+    with store.read() as session:
+        if calendar is not None and session.scalar(_visible(select(CalendarRow.id), actor, calendar)) is None:
+            raise NotFound("There is no such calendar.")
+        if team is not None and session.get(Team, team) is None:
+            raise NotFound("There is no such team.")
 
 
 def upcoming(

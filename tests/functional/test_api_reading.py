@@ -72,6 +72,20 @@ def test_a_filter_that_is_not_known_is_refused(root: FlaskClient, path: str, nam
     assert problem(root.get(API + path), 422)["errors"] == [{"path": name, "message": "Unknown field."}]
 
 
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        ("/windows?calendar=relaeses", "There is no such calendar."),
+        ("/windows?team=frued", "There is no such team."),
+        ("/incidents?repository=prcing", "There is no such repository."),
+        ("/changes?repository=prcing", "There is no such repository."),
+    ],
+)
+def test_a_filter_by_what_is_not_there_is_told(root: FlaskClient, path: str, detail: str) -> None:
+    """No window would read as nothing planned."""
+    assert problem(root.get(API + path), 404)["detail"] == detail
+
+
 def test_a_mistyped_dry_run_applies_nothing(root: FlaskClient) -> None:
     assert problem(root.post(f"{API}/calendars?dryrun=true", json=CALENDAR), 422)["errors"][0]["path"] == "dryrun"
     assert got(root, "/calendars")["items"] == []

@@ -51,9 +51,9 @@ class Windows(MethodView):
         """By start; without ``from`` and ``to`` those of the next 90 days."""
         since = query["since"] or context.now
         until = query["until"] or since + min(_AHEAD, _LAST - since)
-        found = windows.between(
-            context.store, context.actor, since, until, calendar=query["calendar"], team=query["team"]
-        )
+        named = {"calendar": query["calendar"], "team": query["team"]}
+        windows.require_named(context.store, context.actor, **named)
+        found = windows.between(context.store, context.actor, since, until, **named)
         return json_answer({"items": found, "next": None})
 
 
