@@ -123,7 +123,9 @@ class Settings:
     trusted_proxies: int = _value(
         0, _number(0, 10), "how many reverse proxies stand in front (X-Forwarded-* is believed)"
     )
-    max_body_bytes: int = _value(2_000_000, _number(1_000, 2_000_000_000), "largest request body that is read")
+    max_body_bytes: int = _value(
+        2_000_000, _number(1_000, 2_000_000_000), "largest request body that is read, in bytes"
+    )
     rate_limit: str = _value(
         "1200/minute", kinds.String(validate=_rate), "requests allowed to one client; empty: no limit"
     )
@@ -135,10 +137,14 @@ class Settings:
         secret=True,
     )
     log_level: str = _value(
-        "info", kinds.String(validate=OneOf(["debug", "info", "warning", "error"])), "least level that is logged"
+        "info",
+        kinds.String(validate=OneOf(["debug", "info", "warning", "error"])),
+        "least level that is logged: debug, info, warning or error",
     )
     log_dir: str = _value("", kinds.String(), "folder for a log file a day, beside standard error; empty: none")
-    log_format: str = _value("json", kinds.String(validate=OneOf(["json", "console"])), "how a log line looks")
+    log_format: str = _value(
+        "json", kinds.String(validate=OneOf(["json", "console"])), "form of the log lines: json or console"
+    )
     traces_endpoint: str = _value(
         "", _text(*_ADDRESS), "OpenTelemetry: where spans are sent (http://HOST:4318/v1/traces); empty: nowhere"
     )
@@ -172,9 +178,9 @@ class Settings:
     )
 
     # Database
-    lock_timeout: int = _value(5, _number(1, 600), "longest wait for a lock of the database")
+    lock_timeout: int = _value(5, _number(1, 600), "longest wait for a lock of the database, in seconds")
     statement_timeout: int = _value(
-        30, _number(1, 3600), "longest statement, longest wait for a connection (PostgreSQL)"
+        30, _number(1, 3600), "longest statement and longest wait for a connection, in seconds (PostgreSQL)"
     )
     pool_size: int = _value(5, _number(1, 100), "connections that each process keeps open (PostgreSQL)")
 
@@ -223,7 +229,9 @@ class Settings:
     smtp_host: str = _value("", kinds.String(), "mail server by which messages leave; empty: no mail is sent")
     smtp_port: int = _value(587, _number(1, 65535), "port of the mail server")
     smtp_security: str = _value(
-        "starttls", kinds.String(validate=OneOf(["starttls", "tls", "none"])), "how the line to the mail server is kept"
+        "starttls",
+        kinds.String(validate=OneOf(["starttls", "tls", "none"])),
+        "protection of the connection to the mail server: starttls, tls or none",
     )
     smtp_user: str = _value("", kinds.String(), "name at the mail server; empty: none is asked")
     smtp_password: str = _secret("password at the mail server")
@@ -231,7 +239,9 @@ class Settings:
         "", kinds.String(), "sender of mails, `Name <address>`; empty: release-mgmt at the host of public_url"
     )
     message_settle: int = _value(
-        120, _number(0, 3600), "how long something must rest before it is told, so that ten moves are one message"
+        120,
+        _number(0, 3600),
+        "how many seconds something must rest before it is told, so that ten moves are one message",
     )
     message_hosts: tuple[str, ...] = _value(
         (), _Words(*_HOSTS), "hosts that outgoing webhooks and chats may reach although they are not public"
@@ -254,14 +264,16 @@ class Settings:
     job_deadline: int = _value(
         360, _number(1, _YEAR_OF_MINUTES), "longest run of one job, in minutes; it is ended and tried again"
     )
-    sync_every: int = _value(300, _number(10, _YEAR_OF_SECONDS), "time between two syncs of a repository")
-    reconcile_every: int = _value(1, _number(1, 86_400), "time between two looks for work that is due")
+    sync_every: int = _value(300, _number(10, _YEAR_OF_SECONDS), "seconds between two syncs of a repository")
+    reconcile_every: int = _value(1, _number(1, 86_400), "seconds between two looks for work that is due")
 
     # Retention
-    keep_jobs_days: int = _value(30, _number(1, _CENTURY_OF_DAYS), "finished jobs")
-    keep_gate_decisions_days: int = _value(400, _number(1, _CENTURY_OF_DAYS), "answers of the gate")
-    keep_logs_days: int = _value(30, _number(1, _CENTURY_OF_DAYS), "files of `log_dir`")
-    keep_deliveries_days: int = _value(30, _number(1, _CENTURY_OF_DAYS), "bodies of webhooks")
+    keep_jobs_days: int = _value(30, _number(1, _CENTURY_OF_DAYS), "days that finished jobs are kept")
+    keep_gate_decisions_days: int = _value(400, _number(1, _CENTURY_OF_DAYS), "days that answers of the gate are kept")
+    keep_logs_days: int = _value(30, _number(1, _CENTURY_OF_DAYS), "days that files of `log_dir` are kept")
+    keep_deliveries_days: int = _value(
+        30, _number(1, _CENTURY_OF_DAYS), "days that bodies of webhooks and sent messages are kept"
+    )
 
     origins: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False, compare=False)
 
