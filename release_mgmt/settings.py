@@ -86,9 +86,21 @@ def _value(default: Any, kind: kinds.Field[Any], doc: str, *, secret: bool = Fal
     return field(default=default, metadata={"kind": kind, "help": doc, "secret": secret})
 
 
+def _choice(default: str, values: tuple[str, ...], doc: str) -> Any:
+    return _value(default, kinds.String(validate=OneOf(values)), f"{doc}: {', '.join(values[:-1])} or {values[-1]}")
+
+
 def _secret(doc: str) -> Any:
     """Any text, empty unless given, and never shown."""
     return _value("", kinds.String(), doc, secret=True)
+
+
+def _token(forge: str) -> Any:
+    return _secret(f"token that reads (and answers on) {forge}")
+
+
+def _webhooks(forge: str) -> Any:
+    return _secret(f"secret shared with the webhooks of {forge}; empty: its webhooks are refused")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +109,7 @@ class Settings:
 
     # Where things are
     data_dir: str = _value(
-        "var",
-        _text(_SOMETHING, "a folder"),
-        "folder of the embedded database, the mirrors, the backups and the secret key",
+        "var", _text(_SOMETHING, "a folder"), "folder of the embedded database, the mirrors and the secret key"
     )
     database_url: str = _secret(
         "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME; empty: an SQLite file in data_dir"
@@ -123,9 +133,7 @@ class Settings:
     trusted_proxies: int = _value(
         0, _number(0, 10), "how many reverse proxies stand in front (X-Forwarded-* is believed)"
     )
-    max_body_bytes: int = _value(
-        2_000_000, _number(1_000, 2_000_000_000), "largest request body that is read, in bytes"
-    )
+    max_body_bytes: int = _value(2_000_000, _number(1_000, 2_000_000_000), "largest request body, in bytes")
     rate_limit: str = _value(
         "1200/minute", kinds.String(validate=_rate), "requests allowed to one client; empty: no limit"
     )
@@ -136,15 +144,9 @@ class Settings:
         "SQLite, database:// with PostgreSQL",
         secret=True,
     )
-    log_level: str = _value(
-        "info",
-        kinds.String(validate=OneOf(["debug", "info", "warning", "error"])),
-        "least level that is logged: debug, info, warning or error",
-    )
+    log_level: str = _choice("info", ("debug", "info", "warning", "error"), "least level that is logged")
     log_dir: str = _value("", kinds.String(), "folder for a log file a day, beside standard error; empty: none")
-    log_format: str = _value(
-        "json", kinds.String(validate=OneOf(["json", "console"])), "form of the log lines: json or console"
-    )
+    log_format: str = _choice("json", ("json", "console"), "form of the log lines")
     traces_endpoint: str = _value(
         "", _text(*_ADDRESS), "OpenTelemetry: where spans are sent (http://HOST:4318/v1/traces); empty: nowhere"
     )
@@ -171,16 +173,14 @@ class Settings:
         "what a group gives: GROUP=reader, GROUP=engineer, GROUP=administrator, GROUP=release_manager:CALENDAR (or *), "
         "GROUP=team:SLUG",
     )
-    oidc_default_role: str = _value(
-        "reader",
-        kinds.String(validate=OneOf(["reader", "engineer", "none"])),
-        "role of whoever signs in; none: only groups",
+    oidc_default_role: str = _choice(
+        "reader", ("reader", "engineer", "none"), "role of whoever signs in (none: only groups)"
     )
 
     # Database
     lock_timeout: int = _value(5, _number(1, 600), "longest wait for a lock of the database, in seconds")
     statement_timeout: int = _value(
-        30, _number(1, 3600), "longest statement and longest wait for a connection, in seconds (PostgreSQL)"
+        30, _number(1, 3600), "longest statement or wait for a connection, in seconds (PostgreSQL)"
     )
     pool_size: int = _value(5, _number(1, 100), "connections that each process keeps open (PostgreSQL)")
 
@@ -201,26 +201,18 @@ class Settings:
     )
 
     # Forges
-    github_token: str = _secret("token that reads (and answers on) GitHub")
-    github_webhook_secret: str = _secret("secret shared with the webhooks of GitHub; empty: its webhooks are refused")
-    gitlab_token: str = _secret("token that reads (and answers on) GitLab")
-    gitlab_webhook_secret: str = _secret("secret shared with the webhooks of GitLab; empty: its webhooks are refused")
-    gitea_token: str = _secret("token that reads (and answers on) Gitea or Forgejo")
-    gitea_webhook_secret: str = _secret(
-        "secret shared with the webhooks of Gitea or Forgejo; empty: its webhooks are refused"
-    )
-    bitbucket_token: str = _secret("token that reads (and answers on) Bitbucket Cloud")
-    bitbucket_webhook_secret: str = _secret(
-        "secret shared with the webhooks of Bitbucket Cloud; empty: its webhooks are refused"
-    )
-    bitbucket_server_token: str = _secret("token that reads (and answers on) Bitbucket Server or Data Center")
-    bitbucket_server_webhook_secret: str = _secret(
-        "secret shared with the webhooks of Bitbucket Server or Data Center; empty: its webhooks are refused"
-    )
-    azure_token: str = _secret("token that reads (and answers on) Azure DevOps")
-    azure_webhook_secret: str = _secret(
-        "secret shared with the webhooks of Azure DevOps; empty: its webhooks are refused"
-    )
+    github_token: str = _token("GitHub")
+    github_webhook_secret: str = _webhooks("GitHub")
+    gitlab_token: str = _token("GitLab")
+    gitlab_webhook_secret: str = _webhooks("GitLab")
+    gitea_token: str = _token("Gitea or Forgejo")
+    gitea_webhook_secret: str = _webhooks("Gitea or Forgejo")
+    bitbucket_token: str = _token("Bitbucket Cloud")
+    bitbucket_webhook_secret: str = _webhooks("Bitbucket Cloud")
+    bitbucket_server_token: str = _token("Bitbucket Server or Data Center")
+    bitbucket_server_webhook_secret: str = _webhooks("Bitbucket Server or Data Center")
+    azure_token: str = _token("Azure DevOps")
+    azure_webhook_secret: str = _webhooks("Azure DevOps")
     gitlab_plain_token: bool = _value(
         False, _switch(), "whether GitLab's old unsigned X-Gitlab-Token is accepted beside signed deliveries"
     )
@@ -228,10 +220,8 @@ class Settings:
     # Messages
     smtp_host: str = _value("", kinds.String(), "mail server by which messages leave; empty: no mail is sent")
     smtp_port: int = _value(587, _number(1, 65535), "port of the mail server")
-    smtp_security: str = _value(
-        "starttls",
-        kinds.String(validate=OneOf(["starttls", "tls", "none"])),
-        "protection of the connection to the mail server: starttls, tls or none",
+    smtp_security: str = _choice(
+        "starttls", ("starttls", "tls", "none"), "protection of the connection to the mail server"
     )
     smtp_user: str = _value("", kinds.String(), "name at the mail server; empty: none is asked")
     smtp_password: str = _secret("password at the mail server")
@@ -239,9 +229,7 @@ class Settings:
         "", kinds.String(), "sender of mails, `Name <address>`; empty: release-mgmt at the host of public_url"
     )
     message_settle: int = _value(
-        120,
-        _number(0, 3600),
-        "how many seconds something must rest before it is told, so that ten moves are one message",
+        120, _number(0, 3600), "seconds that something must rest before it is told, so that ten moves are one message"
     )
     message_hosts: tuple[str, ...] = _value(
         (), _Words(*_HOSTS), "hosts that outgoing webhooks and chats may reach although they are not public"
