@@ -16,7 +16,7 @@ from release_mgmt.core.changes.model import Provider, PullRequest
 from release_mgmt.core.changes.reverts import Reverts, Settled
 from release_mgmt.core.changes.twins import Budget, Joiner, Patches, Twins
 from release_mgmt.core.errors import BrokenInvariant
-from release_mgmt.core.history.graph import Graph
+from release_mgmt.core.history.graph import NEVER, Graph
 from release_mgmt.core.history.releases import Prereleases, Release, Releases, TagAt, assign
 from release_mgmt.core.versions import newest_first
 
@@ -146,11 +146,30 @@ class Assembly:
             part = Part(len(order), None, self.releases.unreleased)
             _keep(part, apart)
             unreleased = self._sections([*self._parts(unreleased_of), part], None)[-1]
+            self.diagnostics.extend(self._waiting())
         assert unreleased is not None
         places = {id(release.version): place for place, release in enumerate(order)}
         named = newest_first([release.named for release in order[0 if self.options.base is None else 1 :]])
         listed = tuple(sections[places[id(one.version)]] for one in named)
         return Changelog(self.history.repository, listed, unreleased, self.told())
+
+    def _waiting(self) -> list[str]:
+        """A sentence for each package of which HEAD holds commits that only releases of other packages contain."""
+        held: dict[str | None, set[int]] = {}
+        for release in self.releases.order:
+            held.setdefault(release.package, set()).update(release.commits)
+        every = set[int]().union(*held.values())
+        told = []
+        for package in sorted(self.options.touched):
+            own = held.get(package, set())
+            left = ((self._touched(package) or set()) & every) - own
+            count = sum(self.graph.introduced(one) < NEVER and len(self.graph.parents[one]) < 2 for one in left)
+            if count and own:
+                told.append(
+                    f"commits of the package {package!r} that only releases of other packages contain are in no "
+                    f"section until it is tagged: {count} (--package {package} shows them as unreleased)"
+                )
+        return told
 
     def _parts(self, package: str | None) -> list[Part]:
         """The releases of one package, on their way."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.history.conftest import Read, titles
-from tests.support.gitrepo import Builder
+from tests.support.gitrepo import Builder, git
 
 
 @pytest.fixture
@@ -72,3 +72,17 @@ def test_paths_that_select_nothing_are_told(two: Builder, read: Read) -> None:
         "no commit touches the paths of the package 'a': aa, ../a",
         "paths are given for a package 'c', but no tags are named after it",
     ]
+
+
+@pytest.mark.acceptance("CHG-B6")
+def test_what_only_a_release_of_another_package_contains_is_told(two: Builder, read: Read) -> None:
+    """It is in no section until its own package is tagged; asked for alone, the package shows it as unreleased."""
+    both = {"a": ("a",), "b": ("b",)}
+    assert read(two, paths=both)["diagnostics"] == []
+    git(two.path, "tag", "b-v3.0", "main")
+    document = read(two, paths=both)
+    assert titles(document["unreleased"]) == []
+    (told,) = document["diagnostics"]
+    assert told.startswith("commits of the package 'a'")
+    assert "until it is tagged: 1 (" in told
+    assert titles(read(two, paths=both, package="a")["unreleased"]) == ["later in a"]
