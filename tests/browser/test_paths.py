@@ -153,6 +153,16 @@ def test_a_release_manager_drags_a_card_and_keeps_it_as_it_is(visitor: Visit) ->
     assert page.url.endswith("/board")
 
 
+def test_a_printed_board_holds_all_its_windows(visitor: Visit) -> None:
+    page = visitor("mia").visit("/board")
+    page.set_viewport_size({"width": 700, "height": 1000})
+    page.emulate_media(media="print")
+    beyond = """() => [...document.querySelectorAll(".board > *")]
+        .filter((one) => one.getBoundingClientRect().right > innerWidth + 1).length"""
+    assert page.locator(".board > *").count() > 3
+    assert page.evaluate(beyond) == 0
+
+
 def test_a_release_manager_freezes_a_day_after_seeing_what_it_hits(visitor: Visit, site: Site) -> None:
     window = visitor("mia")
     page = window.preview_freeze(site.window("Smooth with mgcv"))
