@@ -36,6 +36,8 @@ T = TypeVar("T")
 # SQLSTATEs of PostgreSQL after which the same transaction, run again, may succeed:
 # serialization_failure, deadlock_detected, lock_not_available.
 _AGAIN = {"40001", "40P01", "55P03"}
+# read_only_sql_transaction: what a standby answers.
+_READ_ONLY = "25006"
 # SQLAlchemy's code of the refusal to go on with a connection that was lost.
 _CONNECTION_GONE = "8s2b"
 ATTEMPTS = 5
@@ -135,6 +137,12 @@ def translated(error: Exception) -> Exception:
     if "readonly database" in said or "attempt to write a readonly" in said:
         return Unavailable(
             "The database cannot be written.", hint="Check the owner and the permissions of the file and its folder."
+        )
+    if state == _READ_ONLY or "during recovery" in said:
+        return Unavailable(
+            "The database cannot be written.",
+            hint="It is a standby, or somebody made it read-only.",
+            details={"retry_after": 5},
         )
     if "unable to open database file" in said:
         return Unavailable(

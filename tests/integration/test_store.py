@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -11,9 +12,11 @@ import pytest
 from sqlalchemy import func, select, update
 
 from release_mgmt.core.errors import Conflict, InvalidInput, Unavailable
+from release_mgmt.store import migrate
 from release_mgmt.store import session as module
 from release_mgmt.store.models.jobs import Worker
 from release_mgmt.store.session import Store, make_engine
+from tests.conftest import PostgresCluster
 from tests.support.waiting import LIMIT
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -118,3 +121,30 @@ def test_wrong_addresses_are_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Unavailable, match=r"cannot be made: .*file"):
         make_engine(f"sqlite:///{tmp_path}/file/x.db")
+
+
+@pytest.mark.postgres
+def test_a_database_that_takes_no_writes_is_unavailable() -> None:
+    """A standby after a failover: reads go on, writes and the gate are refused with the time to come again, also on a
+    connection that read before."""
+    cluster = PostgresCluster.make()
+    try:
+        cluster.start()
+        migrate.upgrade(f"{cluster.url}/postgres")
+        cluster.stop("fast")
+        signal = cluster.folder / "data" / "standby.signal"
+        signal.touch()
+        if cluster.user:
+            shutil.chown(signal, cluster.user)
+        cluster.start()
+        for read_before in (False, True):
+            store = Store(f"{cluster.url}/postgres")
+            if read_before:
+                with store.read() as session:
+                    assert session.scalars(select(Worker.id)).all() == []
+            with pytest.raises(Unavailable, match="cannot be written") as refused, store.write() as session:
+                session.add(worker("a"))
+            assert refused.value.details == {"retry_after": 5}
+            store.close()
+    finally:
+        cluster.remove()
