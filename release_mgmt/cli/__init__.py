@@ -99,6 +99,8 @@ def report(error: ReleaseMgmtError) -> int:
 def main() -> None:
     """Run the command line; errors of ours become a sentence and an exit code, never a traceback."""
     clock.use_packaged_zones()
+    if sys.stdout is None:  # closed by who called; what is said goes nowhere, and what is done is done
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     atexit.register(gc.freeze)  # the interpreter's last look for garbage takes a second of processor and frees nothing
     try:
         cli()

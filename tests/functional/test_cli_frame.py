@@ -291,3 +291,18 @@ def test_serve_answers_runs_a_worker_and_leaves_nothing_behind(tmp_path: Path) -
         process.wait(LIMIT)
     assert process.returncode == 0, log.read_text()
     assert "worker stopped" in log.read_text()
+
+
+def test_a_closed_standard_output_is_no_fault_of_the_command(tmp_path: Path, git_repo: GitRepo) -> None:
+    git_repo.commit("Begin.", {"a.txt": "a\n"})
+    for command in ("changelog --no-levels", "maturity"):
+        line = f"{sys.executable} -m release_mgmt {command} --repo {git_repo.path} >&-"
+        done = subprocess.run(
+            ["sh", "-c", line], env=environment(tmp_path), stderr=subprocess.PIPE, text=True, timeout=LIMIT, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_repository_without_commits_is_told_so(run: Run, git_repo: GitRepo) -> None:
+    for command in ("maturity", "classify"):
+        refused(run(command, "--repo", str(git_repo.path)), "HEAD names no commit yet")

@@ -281,6 +281,10 @@ class Repository:
         out = run(self.git_dir, ["cat-file", "--batch-check=%(objectname) %(objecttype)"], self.env, feed=feed)
         sha, _, kind = out.decode("utf-8", "replace").strip().rpartition(" ")
         if kind != "commit" or not _FULL_SHA.fullmatch(sha):
+            if revision == "HEAD":
+                raise NotFound(
+                    "HEAD names no commit yet", hint="commit something, or name a branch, a tag or a commit id"
+                )
             raise NotFound(f"no such revision: {revision!r}", hint="a tag, a branch or a commit id")
         return sha
 
