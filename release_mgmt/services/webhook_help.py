@@ -39,7 +39,7 @@ _HELP: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "bitbucket_server": (
         ("Repository: Repository settings, Webhooks, Create webhook.",),
         ("Repository: Push, Modified", ("Pull request: Opened, Source branch updated, Modified, Approved, Merged,"
-         " Declined, Comment added")),
+         " Declined, Deleted, Comment added")),
     ),
     "azure": (
         ("Project settings, Service hooks, Create subscription, Web Hooks.", ("Azure DevOps signs nothing: enter any"

@@ -284,3 +284,14 @@ def test_a_comment_that_is_edited_at_gitlab_gives_no_command() -> None:
         for action in ("create", "update")
     }
     assert kinds == {"create": "comment", "update": "other"}
+
+
+def test_a_pull_request_that_is_deleted_at_bitbucket_is_open_no_more() -> None:
+    """It is told as it was, in the second of its last update, and never again."""
+    raw = {"id": 7, "title": "Tune", "state": "OPEN", "updatedDate": 1_551_433_034_000}
+    payload = {"pullRequest": raw, "date": "2026-11-20T10:37:14+0100"}
+    deleted = forge("bitbucket_server").event({"X-Event-Key": "pr:deleted"}, payload)
+    assert deleted.pull_request is not None
+    assert deleted.at is not None
+    listed = telling(forge("bitbucket_server").parse(raw), deleted.at - MINUTE)
+    assert join(telling(deleted.pull_request, deleted.at), listed).record.state == "closed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -100,6 +101,8 @@ class BitbucketServer:
             kind = "comment" if comment else "other"
         elif name.startswith("pr:") and isinstance(payload.get("pullRequest"), Mapping):
             kind, pull = "pull_request", self.parse(payload["pullRequest"])
+            if name == "pr:deleted" and pull.state == "open":  # told as it was, and no list tells it again
+                pull = replace(pull, state="closed")
         elif name == "repo:refs_changed":
             tags = tuple(self._tags(payload))
             kind = "tag" if tags else "push"
