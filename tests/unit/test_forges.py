@@ -275,6 +275,20 @@ def test_azures_organisation_is_a_collection_on_a_server_of_ones_own(remote: str
     assert forge("azure").home(told) == Home("7", name)
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://dev.azure.com/acme/_apis/git/repositories/7", "acme/Risk desk/models"),
+        ("https://dev.azure.com/acme/d350c9c0/_apis/git/repositories/7", "acme/Risk desk/models"),
+        ("https://acme.visualstudio.com/_apis/git/repositories/7", "acme/Risk desk/models"),
+        ("https://tfs.example.org/tfs/Finance/d350c9c0/_apis/git/repositories/7", None),
+    ],
+)
+def test_azures_lists_tell_the_name_of_a_project_whose_old_one_still_works(url: str, name: str | None) -> None:
+    told = {"repository": {"id": "7", "name": "models", "project": {"name": "Risk desk"}, "url": url}}
+    assert forge("azure").home(told) == Home("7", name)
+
+
 def test_a_comment_that_is_edited_at_gitlab_gives_no_command() -> None:
     """A maintainer may edit what others wrote, and the delivery names the maintainer."""
     note = {"note": "/release-mgmt minor because it is safe", "created_at": "2026-11-20 08:00:00 UTC"}

@@ -128,15 +128,20 @@ class Azure:
 
     @staticmethod
     def _repository(holder: object) -> str | None:
-        """``organisation/project/repository``, the organisation taken from the remote address."""
+        """``organisation/project/repository``, the organisation taken from the remote address, which lists leave out:
+        then from that of the API where it begins with it, so that the new name of a project whose old one still works
+        is known."""
         project = fields.line(holder, "repository", "project", "name")
         name = fields.line(holder, "repository", "name")
-        remote = _without_user(fields.line(holder, "repository", "remoteUrl") or "")
+        told = fields.line(holder, "repository", "remoteUrl")
+        remote = _without_user(told or fields.line(holder, "repository", "url") or "")
         host, *path = unquote(remote.partition("://")[2].partition("/_git/")[0]).split("/")
         if host.endswith(".visualstudio.com"):
             path = [host.split(".")[0]]
         elif host == "dev.azure.com":
             path = path[:1]
+        elif told is None:
+            path.clear()
         elif len(path) > 1 and path[-1] == project:  # a server of one's own; left out where the repository is called so
             path.pop()
         organisation = path[-1] if path else None
