@@ -41,7 +41,7 @@ def test_a_repository_is_connected_to_its_forge_and_shows_how_it_is_read(
     shown = reader.get(f"/api/v1/sources/{repository}").json
     assert shown is not None
     assert (shown["api_url"], shown["answers"], shown["lag"]) == ("https://api.github.com", True, None)
-    page = reader.get(f"/repositories/{repository}").get_data(as_text=True)
+    page = " ".join(reader.get(f"/repositories/{repository}").get_data(as_text=True).split())
     assert "GitHub, not read yet" in page
     listed = reader.get("/api/v1/sources").json
     assert listed is not None
