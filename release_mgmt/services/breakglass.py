@@ -236,7 +236,8 @@ def search(
     store: Store, actor: Actor, now: datetime, *, change: str | None = None, calendar: str | None = None,
     to_review: bool = False, limit: int = 200,
 ) -> list[BreakGlassView]:  # fmt: skip
-    """The newest permissions, for a change or a calendar, or those whose review is missing."""
+    """The newest permissions, for a change or a calendar, or those whose review is missing. Raises NotFound for a
+    change that is not there or not to be seen, and for a calendar that is not there and has none."""
     require(actor, Action.READ_APPROVALS)
     with store.read() as session:
         seen = (
@@ -250,7 +251,12 @@ def search(
             statement = statement.where(BreakGlassRow.calendar == calendar)
         if to_review:
             statement = statement.where(BreakGlassRow.granted.is_(True), BreakGlassRow.reviewed_at.is_(None))
-        return [_view(row, now) for row in session.scalars(statement)]
+        found = [_view(row, now) for row in session.scalars(statement)]
+        if change is not None and not found and not visibility.seen_of(session, actor, [change]):
+            raise NotFound("There is no such change.")
+        if calendar is not None and not found:
+            calendar_rows.find(session, calendar)
+        return found
 
 
 def for_gate(session: Session, change: str, environment: str) -> tuple[BreakGlass, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from release_mgmt.core import pipeline
@@ -20,7 +20,7 @@ from release_mgmt.core.errors import Conflict, NotFound
 from release_mgmt.core.messages import Kind
 from release_mgmt.core.permissions import Action, Actor, Via, require
 from release_mgmt.core.text import one_line
-from release_mgmt.services import Store, audit, outbox
+from release_mgmt.services import Store, audit, outbox, visibility
 from release_mgmt.services.paging import Page, bounded, page, values
 from release_mgmt.store.models.jobs import Job, Worker
 from release_mgmt.store.models.repositories import Repository
@@ -58,6 +58,11 @@ def _query() -> Any:
     return select(*_COLUMNS).outerjoin(Repository, Repository.id == Job.subject)
 
 
+def _seen(actor: Actor) -> ColumnElement[bool]:
+    """Jobs of repositories that the actor may know of, and of what is no repository."""
+    return or_(Repository.id.is_(None), visibility.repositories(actor))
+
+
 def search(
     store: Store,
     actor: Actor,
@@ -68,10 +73,10 @@ def search(
     cursor: str | None = None,
     limit: int | None = None,
 ) -> Page[JobView]:
-    """Jobs, the newest first."""
+    """Jobs, the newest first. Raises NotFound for a repository that is not there."""
     require(actor, Action.READ_REPOSITORY)
     size = bounded(limit)
-    query = _query().order_by(Job.created_at.desc(), Job.id.desc()).limit(size + 1)
+    query = _query().where(_seen(actor)).order_by(Job.created_at.desc(), Job.id.desc()).limit(size + 1)
     if states:
         query = query.where(Job.state.in_(states))
     if repository is not None:
@@ -82,6 +87,8 @@ def search(
         instant, job = values(cursor, datetime, str)
         query = query.where(or_(Job.created_at < instant, and_(Job.created_at == instant, Job.id < job)))
     with store.read() as session:
+        if repository is not None:
+            visibility.require_there(session, actor, repository)
         rows = [JobView(*row) for row in session.execute(query)]
     return page(rows, size, lambda one: (one.created_at, one.id))
 
@@ -90,11 +97,11 @@ def get(store: Store, actor: Actor, job: str) -> JobView:
     """One job by id."""
     require(actor, Action.READ_REPOSITORY)
     with store.read() as session:
-        return _load(session, job)
+        return _load(session, job, _seen(actor))
 
 
-def _load(session: Session, job: str) -> JobView:
-    row = session.execute(_query().where(Job.id == job)).first()
+def _load(session: Session, job: str, *seen: ColumnElement[bool]) -> JobView:
+    row = session.execute(_query().where(Job.id == job, *seen)).first()
     if row is None:
         raise NotFound("There is no such job.")
     return JobView(*row)

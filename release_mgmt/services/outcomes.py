@@ -245,7 +245,8 @@ def search(
     store: Store, actor: Actor, *, change: str | None = None, open_only: bool = False, cursor: str | None = None,
     limit: int | None = None,
 ) -> Page[RequestView]:  # fmt: skip
-    """Requests, the newest first; ``change``: those that it answers."""
+    """Requests, the newest first; ``change``: those that it answers. Raises NotFound for a change that is not there or
+    not to be seen."""
     require(actor, Action.READ_CHANGE)
     size = bounded(limit)
     query = select(RequestRow).where(_seen(actor)).order_by(RequestRow.made_at.desc(), RequestRow.id.desc())
@@ -259,6 +260,8 @@ def search(
         query = query.where(or_(RequestRow.made_at < at, (RequestRow.made_at == at) & (RequestRow.id < key)))
     with store.read() as session:
         rows = [_view(row) for row in session.scalars(query.limit(size + 1))]
+        if change is not None and not rows and not visibility.seen_of(session, actor, [change]):
+            raise NotFound("There is no such change.")
     return page(rows, size, lambda one: (one.made_at, one.id))
 
 

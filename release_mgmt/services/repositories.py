@@ -221,7 +221,8 @@ def search(
     cursor: str | None = None,
     limit: int | None = None,
 ) -> Page[RepositoryView]:
-    """Repositories by name; ``text`` is a part of the name or the description."""
+    """Repositories by name; ``text`` is a part of the name or the description. Raises NotFound for a calendar that is
+    not there and that no repository names."""
     require(actor, Action.READ_REPOSITORY)
     size = bounded(limit)
     query = select(*_COLUMNS, *_COUNTS).order_by(Repository.name).limit(size + 1)
@@ -237,6 +238,8 @@ def search(
         query = query.where(Repository.name > values(cursor, str)[0])
     with store.read() as session:
         rows = [_view(row) for row in session.execute(query)]
+        if calendar is not None and not rows:  # a repository may name a calendar that comes later
+            calendar_rows.find(session, calendar)
     return page(rows, size, lambda one: (one.name,))
 
 

@@ -79,10 +79,19 @@ def test_a_filter_that_is_not_known_is_refused(root: FlaskClient, path: str, nam
         ("/windows?team=frued", "There is no such team."),
         ("/incidents?repository=prcing", "There is no such repository."),
         ("/changes?repository=prcing", "There is no such repository."),
+        ("/jobs?repository=prcing", "There is no such repository."),
+        ("/repositories?calendar=relaeses", "There is no such calendar."),
+        ("/break-glass?calendar=relaeses", "There is no such calendar."),
+        ("/requests?change=c_none", "There is no such change."),
+        ("/break-glass?change=c_none", "There is no such change."),
+        ("/messages/deliveries?target=t_none", "There is no such place for messages."),
+        ("/calendars/releases/changelog?team=frued", "There is no such team."),
+        ("/calendars/releases/changelog?repository=prcing", "There is no such repository."),
     ],
 )
 def test_a_filter_by_what_is_not_there_is_told(root: FlaskClient, path: str, detail: str) -> None:
     """No window would read as nothing planned."""
+    assert root.post(f"{API}/calendars", json=CALENDAR).status_code == 201
     assert problem(root.get(API + path), 404)["detail"] == detail
 
 

@@ -17,6 +17,7 @@ from release_mgmt.services import (
     breakglass,
     changes,
     gate,
+    jobs,
     plans,
     releases,
     repositories,
@@ -141,6 +142,18 @@ def test_an_edit_by_somebody_who_does_not_know_of_it_keeps_what_is_needed_first(
         terms.put_terms(leaning, stranger, NOW, "open-1", depends_on=["kept-1"])
     assert terms.put_terms(leaning, insider, NOW, "open-1", depends_on=[]).depends_on == ()
     assert terms.needs_of(leaning, insider, "open-1") == ()
+
+
+@pytest.mark.parametrize("actor", [OUTSIDE[1], INSIDE[0]])
+def test_the_jobs_of_a_kept_repository_are_those_of_its_teams(world: Store, actor: Actor) -> None:
+    made = {name: jobs.enqueue(world, OPERATOR, NOW, "refresh", name) for name in ("open", "kept", "nightly")}
+    seen = {"open", "kept", "nightly"} if "secret" in actor.teams else {"open", "nightly"}
+    assert {one.subject for one in jobs.search(world, actor).items} == seen
+    if "kept" not in seen:
+        with pytest.raises(NotFound):
+            jobs.get(world, actor, made["kept"])
+        with pytest.raises(NotFound, match="There is no such repository"):
+            jobs.search(world, actor, repository="kept")
 
 
 @pytest.mark.parametrize("actor", INSIDE)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from release_mgmt.core.errors import Conflict, NotFound
 from release_mgmt.core.permissions import Action, Actor, allows, require
 from release_mgmt.services import Store, audit, secret
+from release_mgmt.services.messages import targets
 from release_mgmt.services.messages.assembly import Office
 from release_mgmt.services.messages.delivery import OPEN
 from release_mgmt.services.paging import Page, bounded, page, values
@@ -78,7 +79,8 @@ def search(
     store: Store, actor: Actor, *, state: str | None = None, target: str | None = None, cursor: str | None = None,
     limit: int | None = None,
 ) -> Page[DeliveryView]:  # fmt: skip
-    """Deliveries, the newest first: one's own, or all for administrators."""
+    """Deliveries, the newest first: one's own, or all for administrators. Raises NotFound for a target that is not
+    there or not to be seen."""
     require(actor, Action.MANAGE_SELF)
     size = bounded(limit)
     query = _query(actor).order_by(MessageDelivery.created_at.desc(), MessageDelivery.id.desc()).limit(size + 1)
@@ -92,6 +94,8 @@ def search(
             or_(MessageDelivery.created_at < at, and_(MessageDelivery.created_at == at, MessageDelivery.id < key))
         )
     with store.read() as session:
+        if target is not None:
+            targets.require_there(session, actor, target)
         rows = [DeliveryView(*row) for row in session.execute(query)]
     return page(rows, size, lambda one: (one.created_at, one.id))
 

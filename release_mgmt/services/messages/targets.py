@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import FieldError, InvalidInput, NotFound, StaleVersion
 from release_mgmt.core.messages import KINDS, MODES, Kind
-from release_mgmt.core.permissions import Action, Actor, require
+from release_mgmt.core.permissions import Action, Actor, allows, require
 from release_mgmt.core.text import one_line
 from release_mgmt.core.windows import zone
 from release_mgmt.formats.words import languages
@@ -110,6 +110,15 @@ def _find(session: Session, actor: Actor, key: str) -> MessageTarget:
     if row is None:
         raise NotFound("There is no such place for messages.")
     return row
+
+
+def require_there(session: Session, actor: Actor, key: str) -> None:
+    """Raise NotFound for a target that is not there, and alike for one that is not the actor's own, unless they manage
+    all. One's mail is there from the start."""
+    row = session.get(MessageTarget, key)
+    own = actor.person is not None and (key == mail_target(actor.person) or (row and row.person_id == actor.person))
+    if not own and (row is None or not allows(actor, Action.MANAGE_MESSAGES)):
+        raise NotFound("There is no such place for messages.")
 
 
 def choose(

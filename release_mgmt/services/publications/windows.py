@@ -26,7 +26,7 @@ from release_mgmt.formats import atom, audience_json, markdown
 from release_mgmt.formats import html as pages
 from release_mgmt.formats.html import Style
 from release_mgmt.formats.words import Words
-from release_mgmt.services import calendars, directory, outcomes, publicity, windows
+from release_mgmt.services import calendars, directory, outcomes, publicity, visibility, windows
 from release_mgmt.services.audiences import require_audience
 from release_mgmt.services.publications.notes import notes_of
 from release_mgmt.services.windows import PlacedChange, WindowView
@@ -70,7 +70,7 @@ def of_calendar(
     """The changelog of a calendar in a form: json, markdown, html or atom; newest window first.
 
     Of a public calendar everybody may read what the business does, without what is kept from it.
-    Raises NotFound for an unknown calendar or window, InvalidInput for an unknown form.
+    Raises NotFound for an unknown calendar, window, team or repository, InvalidInput for an unknown form.
     """
     if actor.signed_in or audience is not Audience.BUSINESS:
         require_audience(actor, audience)
@@ -78,6 +78,7 @@ def of_calendar(
     if name is None:
         require(actor, Action.READ_CHANGELOG)  # private or not there: who is not signed in is asked to, either way
         raise NotFound("There is no such calendar.")
+    _require_named(store, actor, scope)
     found = _chosen(store, actor, now, scope)
     record, known, changed = _record(store, actor, now, name, found, audience)
     zones = {one.key: one for one, _ in found}
@@ -91,6 +92,15 @@ def of_calendar(
     if form == "atom":
         return _atom(shown, say, site, scope, changed, page)
     raise InvalidInput.at("format", "is not known", ", ".join(FORMS))
+
+
+def _require_named(store: Store, actor: Actor, scope: Scope) -> None:
+    """Raise NotFound for a team or repository that is not there: no window would read as nothing released."""
+    if actor.signed_in:  # the public knows no teams
+        windows.require_named(store, actor, calendar=None, team=scope.team)
+    if scope.repository is not None:
+        with store.read() as session:
+            visibility.require_there(session, actor, scope.repository)
 
 
 def _chosen(

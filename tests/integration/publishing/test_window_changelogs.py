@@ -106,7 +106,8 @@ def test_one_window_one_team_one_repository(store: Store) -> None:
     assert list(entries(store, window=key)) == [key]
     assert [list(held) for held in entries(store, team="fraud").values()] == [["M1"]]
     assert entries(store, repository="pricing") == entries(store)
-    assert entries(store, repository="another") == {}
+    with pytest.raises(NotFound, match="no such repository"):
+        text(store, repository="another")
     with pytest.raises(NotFound):
         text(store, window="w@2001-01-01T00:00")
     with pytest.raises(InvalidInput):
