@@ -6,9 +6,10 @@ import hashlib
 from typing import Any
 
 import orjson
-from flask import Response, request
+from flask import Response
 
 from release_mgmt.services.paging import Page
+from release_mgmt.web import etags
 
 
 def json_answer(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -23,5 +24,5 @@ def page_answer(page: Page[Any]) -> Response:
     """A page of a list, with an ETag of its bytes, so that asking again for the same costs no transfer."""
     response = json_answer(page)
     response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32])
-    response.make_conditional(request)
+    etags.save_transfer(response)
     return response

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import request
+from flask import Response, request
 
 from release_mgmt.core.errors import StaleVersion
 
@@ -15,12 +15,18 @@ def header(version: int) -> dict[str, str]:
 def expected() -> int | None:
     """The version that the client saw, or None when it does not say or takes any (``*``).
 
-    Raises StaleVersion when the tag is none of ours: then it cannot be what is stored.
+    Of several it is the newest: versions count up, so no older one can be what is stored. Weak tags match nothing.
+    Raises StaleVersion when no tag is one of ours: then none can be what is stored.
     """
-    given = request.headers.get("If-Match")
-    if given is None or given.strip() == "*":
+    if "If-Match" not in request.headers or request.if_match.star_tag:
         return None
-    text = given.strip().removeprefix("W/").strip('"')
-    if not text.isascii() or not text.isdigit() or len(text) > 12:
+    tags = request.if_match.as_set()
+    versions = [int(tag) for tag in tags if tag.isascii() and tag.isdigit() and len(tag) <= 12]
+    if not versions:
         raise StaleVersion("If-Match names no version of this.", hint="Send the ETag that came with it.")
-    return int(text)
+    return max(versions)
+
+
+def save_transfer(response: Response) -> None:
+    """Answer a client that has the same bytes already with 304. If-Match is for edits: reading passes it over."""
+    response.make_conditional({name: value for name, value in request.environ.items() if name != "HTTP_IF_MATCH"})

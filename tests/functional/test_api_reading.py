@@ -95,6 +95,46 @@ def test_a_filter_by_what_is_not_there_is_told(root: FlaskClient, path: str, det
     assert problem(root.get(API + path), 404)["detail"] == detail
 
 
+@pytest.mark.parametrize(
+    ("tags", "status"),
+    [
+        ('"1"', 200),
+        ("*", 200),
+        ('"0", "1"', 200),
+        ('W/"9","none of ours" , "1"', 200),
+        ('W/"1"', 412),
+        ('"0", W/"1"', 412),
+        ('"2"', 412),
+        ('"none of ours"', 412),
+        ("", 412),
+    ],
+)
+def test_an_edit_goes_when_one_of_its_strong_tags_is_the_stored_one(root: FlaskClient, tags: str, status: int) -> None:
+    """RFC 9110, 13.1.1: If-Match is a list, compared strongly."""
+    seen = root.post(f"{API}/teams", json={"slug": "fraud", "name": "Fraud"})
+    assert seen.headers["ETag"] == '"1"'
+    answer = root.patch(f"{API}/teams/fraud", json={"name": "Other"}, headers={"If-Match": tags})
+    assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize("path", ["/repositories", "/jobs", "/calendars", "/calendars/releases"])
+@pytest.mark.parametrize("tag", ['"7"', 'W/"1"'])
+def test_reading_is_no_edit_that_could_be_too_late(root: FlaskClient, path: str, tag: str) -> None:
+    """It was answered by 412 with the whole list; ``If-None-Match`` still saves the transfer."""
+    assert root.post(f"{API}/calendars", json=CALENDAR).status_code == 201
+    answer = root.get(API + path, headers={"If-Match": tag})
+    assert answer.status_code == 200, answer.text
+    if path == "/jobs":
+        again = root.get(API + path, headers={"If-Match": tag, "If-None-Match": answer.headers["ETag"]})
+        assert (again.status_code, again.data) == (304, b"")
+
+
+def test_a_changelog_is_read_whatever_tag_is_to_match(root: FlaskClient) -> None:
+    assert root.post(f"{API}/calendars", json=CALENDAR).status_code == 201
+    answer = root.get(f"{API}/calendars/releases/changelog", headers={"If-Match": '"7"'})
+    assert answer.status_code == 200, answer.text
+
+
 def test_a_mistyped_dry_run_applies_nothing(root: FlaskClient) -> None:
     assert problem(root.post(f"{API}/calendars?dryrun=true", json=CALENDAR), 422)["errors"][0]["path"] == "dryrun"
     assert got(root, "/calendars")["items"] == []

@@ -87,7 +87,7 @@ def _answer(content: bytes, form: str, say: Words, changed: datetime | None = No
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.last_modified = changed
     response.add_etag()
-    response.make_conditional(request)
+    etags.save_transfer(response)
     return response
 
 
