@@ -117,8 +117,9 @@ def _sentences(verdict: Classification) -> list[str]:
     found = []
     for one in verdict.evidence:
         place = one.path + (f":{one.line}" if one.line else "")
-        moved = f" {one.old or '(none)'} -> {one.new or '(none)'}" if one.old or one.new else ""
-        found.append(one_line(f"{one.level} by rule {one.rule}: {one.subject}{moved} ({place})", 400))
+        moved = f"{one.old or '(none)'} -> {one.new or '(none)'} " if one.old or one.new else ""
+        subject = "" if (one.new or "").startswith(one.subject) else f"{one.subject} "  # a statement is its own
+        found.append(one_line(f"{one.level} by rule {one.rule}: {subject}{moved}({place})", 400))
     return found
 
 

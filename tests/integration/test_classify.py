@@ -347,7 +347,7 @@ PROSE = "---\ntitle: a\nparams:\n  n: {n}\n---\n" + "text\n" * 20
          '{"cells": [\n{"cell_type": "code", "source": [\n"import shap\\n",\n"n = 1"]}]}', ("shap", 3)),
         ("a.ipynb", '{"cells": [{"cell_type": "code", "source": "n = 1\\nm = 1"}]}',
          '{"cells": [{"cell_type": "code", "source": "n = 1\\nm = 2"}]}', ("m", None)),
-        ("a.py", "x = f(1)\n\ny = g(x)\n", "x = f(1)\n\ny = h(x)\n", ("y = h ( x )", 3)),
+        ("a.py", "x = f(1)\n\ny = g(x)\n", "x = f(1)\n\ny = h(x)\n", ("y = h(x)", 3)),
     ],
 )  # fmt: skip
 def test_the_line_is_that_of_the_file_whatever_holds_the_code(

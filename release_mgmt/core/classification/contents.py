@@ -276,7 +276,7 @@ def _document(old: str, new: str) -> Edit:
 
 
 def _heavier(a: Edit, b: Edit) -> Edit:
-    return Edit(max(a.weight, b.weight), a.parameters + b.parameters, a.added + b.added, a.removed + b.removed,
+    return Edit(max(a.weight, b.weight), a.parameters + b.parameters, a.added or b.added, a.removed or b.removed,
                 a.line if a.added else b.line)  # fmt: skip
 
 
@@ -288,10 +288,9 @@ def _told(one: ChangedFile, edit: Edit) -> Iterator[Fact]:
     if edit.weight is Weight.NONE:
         yield Fact("outputs" if path.endswith(".ipynb") else "documentation", path, None, path, kind="file")
     if edit.weight in _FACT_OF:
-        subject = edit.added[0] if edit.added and edit.weight is not Weight.DOCUMENTATION else path
+        subject = edit.added if edit.added and edit.weight is not Weight.DOCUMENTATION else path
         yield Fact(
-            _FACT_OF[edit.weight], path, edit.line, subject[:120], edit.removed[0] if edit.removed else None,
-            edit.added[0] if edit.added else None, "code",
+            _FACT_OF[edit.weight], path, edit.line, subject[:120], edit.removed, edit.added, "code",
         )  # fmt: skip
     version = [item for item in edit.parameters if _is_version(item, path)]
     for item in edit.parameters[:SHOWN]:

@@ -128,3 +128,19 @@ def test_lines_of_hostile_configuration_cost_bounded_time(path: str) -> None:
     for text in ('{"a": 1, "b": "' + "/*" * 200_000 + '"}', "{" + "/*" * 300_000, "a = 1\n" + "[" * 5_000):
         with contextlib.suppress(Unreadable):
             configuration_changes(path, b"", text.encode())
+
+
+@pytest.mark.parametrize(
+    ("language", "old", "new", "removed", "added"),
+    [
+        ("python", "a = 1\ndf = df.sort(x)", "a = 1\ndf = df.sort(x == 2)", "df = df.sort(x)", "df = df.sort(x == 2)"),
+        ("python", "", "x = f(  # why\n    a,\n    b,  # and\n)\ny = 1", None, "x = f(a, b,)"),
+        ("r", "a <- b\n", "a <- stats::median(b,\n  na.rm = TRUE)\n", "a <- b", "a <- stats::median(b, na.rm = TRUE)"),
+    ],
+)
+def test_what_differs_is_told_as_it_is_written(
+    language: str, old: str, new: str, removed: str | None, added: str
+) -> None:
+    """On one line, without comments, spaced as its author did."""
+    edit = compare(old, new, language)
+    assert (edit.removed, edit.added) == (removed, added)

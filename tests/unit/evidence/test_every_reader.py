@@ -22,6 +22,7 @@ import pytest
 from release_mgmt.core import classification, evidence
 from release_mgmt.core.evidence.bounded import Unreadable
 from release_mgmt.core.evidence.dependencies import Group, manifest_kind
+from release_mgmt.core.evidence.edits import Statement
 
 SECONDS = 40
 """A hang, not a speed: what takes longest takes about two seconds of the processor."""
@@ -85,6 +86,7 @@ TEXTS = ("text", "command", "message", "source", "module")
 OURS = {"dependencies.model.word_set", "schemas.model.bounded", "rules.load_rules"}
 GIVEN: dict[str, Any] = {
     "group": Group.RUNTIME, "language": "python", "line": 1, "ecosystem": "pypi", "subject": "a", "added": [(1, "a")],
+    "statement": Statement((), 1, 0, LONG),
 }  # fmt: skip
 
 

@@ -7,9 +7,10 @@ read. Everything else is logic.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from difflib import SequenceMatcher
 
-from release_mgmt.core.evidence.edits.lexing import Statement, statements
+from release_mgmt.core.evidence.edits.lexing import Statement, statements, written
 from release_mgmt.core.evidence.edits.model import Edit, Weight
 from release_mgmt.core.evidence.edits.pairs import block
 from release_mgmt.core.evidence.edits.regions import blocks, middle, shared
@@ -30,8 +31,8 @@ def compare(old: str, new: str, language: str) -> Edit:
     return Edit(
         max((one.weight for one in edits), default=Weight.DOCUMENTATION),
         tuple(item for one in edits for item in one.parameters),
-        tuple(item for one in edits for item in one.added)[:500],
-        tuple(item for one in edits for item in one.removed)[:500],
+        next((one.added for one in edits if one.added), None),
+        next((one.removed for one in edits if one.removed), None),
         next((one.line for one in edits if one.added), None),
     )
 
@@ -47,10 +48,19 @@ def _compared(old: str, new: str, language: str, skipped: int) -> Edit:
     before, after = before[first : len(before) - last], after[first : len(after) - last]
     if not before and not after:
         return Edit(Weight.DOCUMENTATION)
-    return _compare(before, after, skipped)
+    edit, olds, news = _paired(before, after, skipped)
+    return replace(
+        edit,
+        added=written(news[0], new, language) if news else None,
+        removed=written(olds[0], old, language) if olds else None,
+        line=news[0].line + skipped if news else None,
+    )
 
 
-def _compare(before: list[Statement], after: list[Statement], skipped: int) -> Edit:
+def _paired(
+    before: list[Statement], after: list[Statement], skipped: int
+) -> tuple[Edit, list[Statement], list[Statement]]:
+    """The edit, and the statements that differ."""
     if max(len(before), len(after)) > STATEMENTS:
         pairs = (
             [(before, after)] if len(before) != len(after) else [([a], [b]) for a, b in zip(before, after, strict=True)]
@@ -60,19 +70,12 @@ def _compare(before: list[Statement], after: list[Statement], skipped: int) -> E
         pairs = [(before[a:b], after[c:d]) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal"]
     weight = Weight.DOCUMENTATION
     parameters: list[ParameterChange] = []
-    added: list[str] = []
-    removed: list[str] = []
-    line: int | None = None
+    removed: list[Statement] = []
+    added: list[Statement] = []
     for olds, news in pairs:
         found, moved = block(olds, news, skipped)
         weight = max(weight, found)
         parameters.extend(moved)
-        if line is None and news:
-            line = news[0].line + skipped
-        added.extend(_words(one) for one in news[:50])
-        removed.extend(_words(one) for one in olds[:50])
-    return Edit(weight, tuple(parameters), tuple(added[:500]), tuple(removed[:500]), line)
-
-
-def _words(statement: Statement) -> str:
-    return " ".join(value for _, value in statement.tokens[:80])[:400]
+        removed.extend(olds)
+        added.extend(news)
+    return Edit(weight, tuple(parameters)), removed, added

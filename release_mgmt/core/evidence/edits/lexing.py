@@ -10,10 +10,12 @@ Token = tuple[str, str]  # (kind: n number, s string, w word, o sign, the text)
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One logical line: its tokens and the line it starts on."""
+    """One logical line: its tokens, the line it starts on, and from where to where it stands in its source."""
 
     tokens: tuple[Token, ...]
     line: int
+    start: int
+    end: int
 
 
 _STRING = (
@@ -47,14 +49,14 @@ def statements(text: str, language: str, most: int | None = None) -> list[Statem
     """The logical lines of source code (the first ``most``), comments and lone strings (docstrings) left out."""
     found: list[Statement] = []
     tokens: list[Token] = []
-    depth, line, begin, counted = 0, 1, 1, 0
+    depth, line, begin, counted = 0, 1, 1, 0  # counted: up to where lines are counted, the start of the statement
     for match in _LEXERS[language].finditer(text):
         kind = match.lastgroup
         if kind in ("c", "k"):
             continue
         if kind == "l":
             if tokens and depth <= 0 and not (language == "r" and tokens[-1][1] in _R_CONTINUES):
-                _keep(found, tokens, begin, language)
+                _keep(found, tokens, begin, (counted, match.start()), language)
                 if most is not None and len(found) >= most:
                     return found
                 tokens, depth = [], 0
@@ -74,8 +76,26 @@ def statements(text: str, language: str, most: int | None = None) -> list[Statem
         if len(tokens) > TOKENS:
             break
     if tokens:
-        _keep(found, tokens, begin, language)
+        _keep(found, tokens, begin, (counted, len(text)), language)
     return found
+
+
+def written(statement: Statement, text: str, language: str) -> str:
+    """A statement of ``text`` on one line, spaced as it is there, without comments; at most 400 characters."""
+    parts: list[str] = []
+    end = statement.start
+    for match in _LEXERS[language].finditer(text, statement.start, statement.end):
+        if match.lastgroup in ("c", "k", "l"):
+            continue
+        value, gap = match.group(), text[end : match.start()]
+        broken = "\n" in gap and (value in CLOSE or (parts and parts[-1] in OPEN))
+        if gap and parts and not broken:
+            parts.append(" ")
+        parts.append(value)
+        end = match.end()
+        if len(parts) >= 200:
+            break
+    return "".join(parts)[:400]
 
 
 _CONSTANT_WORDS = """
@@ -85,14 +105,14 @@ _CONSTANTS = frozenset(_CONSTANT_WORDS.split())
 _R_CONTINUES = frozenset(("+", "-", "*", "/", "%", ">", "<", "=", "|", "&", "~", ",", "!"))
 
 
-def _keep(found: list[Statement], tokens: list[Token], line: int, language: str) -> None:
+def _keep(found: list[Statement], tokens: list[Token], line: int, span: tuple[int, int], language: str) -> None:
     if tokens[0][0] == "s" and language == "python" and all(kind == "s" for kind, _ in tokens):
         return
     while len(tokens) > 1 and tokens[-1][1] == ";" and language in ("python", "r"):
         tokens.pop()  # the list is this statement's alone
     if tokens[0][1] == "from" and tokens[-1][1] == ")" and language == "python":
         _bare_names(tokens)
-    found.append(Statement(tuple(tokens), line))
+    found.append(Statement(tuple(tokens), line, *span))
 
 
 BACK = 2_000

@@ -20,11 +20,11 @@ class Weight(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """The weight of an edit and the parameters it moves; ``added`` and ``removed`` are the statements that
-    differ, ``line`` is that of the first added one."""
+    """The weight of an edit and the parameters it moves; ``added`` and ``removed`` are the first statements that
+    differ, as they are written, ``line`` is that of the added one."""
 
     weight: Weight
     parameters: tuple[ParameterChange, ...] = ()
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
+    added: str | None = None
+    removed: str | None = None
     line: int | None = None
