@@ -101,6 +101,8 @@ def import_(config: Path | None, slug: str, source: str, *, soft: bool, dry_run:
         )  # fmt: skip
     told = f"{len(found.added)} new, {len(found.changed)} changed, {len(found.cancelled)} called off"
     click.echo(f"{slug}: {told}, {found.unchanged} as before{' (nothing was written)' * dry_run}")
+    for one in found.left_out:
+        click.echo(f"left out: {one.path}: {one.message}")
     print_effects(found.effects)
 
 

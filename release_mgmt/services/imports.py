@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from release_mgmt.core.errors import FieldError
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import one_line
 from release_mgmt.services import Store, calendar_rows, calendars, plans
@@ -27,7 +28,10 @@ BACK, AHEAD = timedelta(days=31), timedelta(days=731)
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did, or (``dry_run``) would do; the names are ids of freezes (or dates of days off)."""
+    """What an import did, or (``dry_run``) would do; the names are ids of freezes (or dates of days off).
+
+    ``left_out`` are events of the file that no freeze can be made of, by their place.
+    """
 
     source: str
     dry_run: bool
@@ -36,6 +40,7 @@ class Imported:
     cancelled: tuple[str, ...]
     unchanged: int
     effects: Difference
+    left_out: tuple[FieldError, ...] = ()
 
 
 def import_ics(
@@ -58,7 +63,8 @@ def import_ics(
     label = one_line(source, 200)
     with store.read() as session:
         time_zone = calendar_rows.find(session, slug).time_zone
-    events = {each.key: each for each in read_ics(content, now - BACK, now + AHEAD, time_zone)}
+    read, left_out = read_ics(content, now - BACK, now + AHEAD, time_zone)
+    events = {each.key: each for each in read}
     names = {key: _name(label, key) for key in events}
     with store.write(lock=plans.LOCK) as session:
         row = calendar_rows.find(session, slug)
@@ -92,7 +98,7 @@ def import_ics(
             _keep(session, now, identity, label, events, names, gone)
     return Imported(
         label, dry_run, tuple(names[key] for key in added), tuple(names[key] for key in changed),
-        tuple(gone.values()), len(events) - len(added) - len(changed), effects,
+        tuple(gone.values()), len(events) - len(added) - len(changed), effects, left_out,
     )  # fmt: skip
 
 

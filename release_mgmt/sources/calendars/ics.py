@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from release_mgmt.core.errors import FieldError, InvalidInput, TooLarge
@@ -17,6 +18,7 @@ MOST_EVENTS = 2_000
 MOST_A_DAY = 24
 _DAILY = {"HOURLY": 24, "MINUTELY": 1440, "SECONDLY": 86_400}
 _DAY = timedelta(days=1)
+_TWICE = "has the UID of another event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,11 @@ class ImportedEvent:
         return hashlib.sha256(repr((self.title, self.days, self.start, self.end)).encode()).hexdigest()
 
 
-def read_ics(content: bytes, since: datetime, until: datetime, zone_name: str) -> list[ImportedEvent]:
-    """The occurrences that touch [since, until), cancelled ones left out, by start.
+def read_ics(
+    content: bytes, since: datetime, until: datetime, zone_name: str
+) -> tuple[list[ImportedEvent], tuple[FieldError, ...]]:
+    """The occurrences that touch [since, until), cancelled ones left out, by start; and what else was left out, by its
+    place: events without length, that end before they begin, or with the UID of another.
 
     Times without a zone are wall time of ``zone_name``. Raises InvalidInput for what is no calendar, and for a zone
     that nobody knows, naming the event; TooLarge over the bounds.
@@ -56,15 +61,86 @@ def read_ics(content: bytes, since: datetime, until: datetime, zone_name: str) -
     if len(events) > MOST_EVENTS:
         raise TooLarge(f"A calendar file to import has at most {MOST_EVENTS} events.")
     _check(calendar, events)
-    try:
-        found = _expanded(recurring_ical_events.of(calendar), since, until)
-    except (ValueError, TypeError, OverflowError, KeyError) as error:
-        raise InvalidInput.at("file", f"holds an event that cannot be expanded: {one_line(str(error), 120)}") from error
     rules = zone(zone_name)
-    exact = _exact(events)
-    read = [_event(each, rules, exact) for each in found if str(each.get("STATUS", "")).upper() != "CANCELLED"]
+    try:
+        faults = _faults(events, rules)
+        kept = [event for index, event in enumerate(events) if faults.get(index) != _TWICE]
+        calendar.subcomponents = [one for one in calendar.subcomponents if one.name != "VEVENT"] + kept
+        _until_whole_days(kept)
+        found = _expanded(recurring_ical_events.of(calendar), since, until)
+    except (ValueError, TypeError, OverflowError, KeyError, AttributeError) as error:
+        raise InvalidInput.at("file", f"holds an event that cannot be expanded: {one_line(str(error), 120)}") from error
+    exact = _exact(kept)
+    named = {_identity(event): str(index) for index, event in enumerate(events) if faults.get(index) != _TWICE}
+    wrong = {_identity(events[index]) for index, fault in faults.items() if fault != _TWICE}
+    read = [
+        _event(each, rules, exact) for each in found if not _is_cancelled(each) and _source(each, named) not in wrong
+    ]
     unique = {each.key: each for each in read if each is not None}
-    return sorted(unique.values(), key=lambda each: (str(each.start or each.days), each.key))
+    left_out = [
+        FieldError(f"events[{index}]", f"the event “{_called(events[index], index)}” {fault}")
+        for index, fault in sorted(faults.items())
+        if not _is_cancelled(events[index])
+    ]
+    return sorted(unique.values(), key=lambda each: (str(each.start or each.days), each.key)), tuple(left_out)
+
+
+def _is_cancelled(event: Any) -> bool:
+    return str(event.get("STATUS", "")).upper() == "CANCELLED"
+
+
+def _called(event: Any, index: int) -> str:
+    return one_line(str(event.get("SUMMARY") or event.get("UID") or index), 80)
+
+
+def _identity(event: Any) -> tuple[str, str]:
+    return _name(event), _recurrence(event)
+
+
+def _source(event: Any, named: Mapping[tuple[str, str], str]) -> tuple[str, str]:
+    """The identity of the event of the file that an occurrence comes from: one of its own, or that of the series."""
+    own = _identity(event)
+    return own if own in named else (own[0], "")
+
+
+def _faults(events: list[Any], rules: tzinfo) -> dict[int, str]:
+    """Why events are left out, by their place. Of those with one UID the last version (SEQUENCE) stays, else the first
+    (RFC 5545 section 3.8.4.7: a UID names one)."""
+    found = {index: fault for index, event in enumerate(events) if (fault := _fault(event, rules)) is not None}
+    stay: dict[tuple[str, str], int] = {}
+    for index, event in enumerate(events):
+        other = stay.setdefault(_identity(event), index)
+        if other == index or not event.get("UID"):
+            continue
+        newer = int(event.get("SEQUENCE", 0)) > int(events[other].get("SEQUENCE", 0))
+        found[other if newer else index] = _TWICE
+        stay[_identity(event)] = index if newer else other
+    return found
+
+
+def _fault(event: Any, rules: tzinfo) -> str | None:
+    start, end, length = event["DTSTART"].dt, event.get("DTEND"), event.get("DURATION")
+    timed = isinstance(start, datetime)
+    if end is None:
+        span = length.dt if length is not None else timedelta(days=not timed)
+    elif isinstance(end.dt, datetime) != timed:
+        return None
+    else:
+        span = _instant(end.dt, rules, late=True) - _instant(start, rules, late=False) if timed else end.dt - start
+    if span < timedelta():
+        return "ends before it begins"
+    return "has no length" if timed and not span else None
+
+
+def _until_whole_days(events: list[Any]) -> None:
+    """A day as the end of a rule of times is meant whole (RFC 5545 section 3.3.10 has it for events of whole days)."""
+    for event in events:
+        start, given = event["DTSTART"].dt, event.get("RRULE", [])
+        for rule in given if isinstance(given, list) else [given]:
+            day = (rule.get("UNTIL") or [None])[0]
+            if isinstance(start, datetime) and isinstance(day, date) and not isinstance(day, datetime):
+                last = datetime.combine(day, time(23, 59, 59), start.tzinfo)
+                rule["UNTIL"] = [last.astimezone(UTC) if start.tzinfo is not None else last]
 
 
 def _expanded(calendar: Any, since: datetime, until: datetime) -> list[Any]:
@@ -107,7 +183,7 @@ def _check(calendar: Any, events: list[Any]) -> None:
     own = {str(each.get("TZID")) for each in calendar.walk("VTIMEZONE")}
     faults = []
     for index, event in enumerate(events):
-        name = one_line(str(event.get("SUMMARY") or event.get("UID") or index), 80)
+        name = _called(event, index)
         if _often(event) > MOST_A_DAY:
             message = f"the event “{name}” repeats more than {MOST_A_DAY} times a day"
             faults.append(FieldError(f"events[{index}].RRULE", message, "once an hour at most"))

@@ -177,6 +177,14 @@ class CalendarImportSchema(Schema):
             raise ValidationError("Give either the content or the address.", "content")
 
 
+class LeftOutSchema(Schema):
+    """An event that was left out: its place in the file, and why."""
+
+    path = text(null=False)
+    message = text(null=False)
+    allowed = text()
+
+
 class CalendarImportedSchema(Schema):
     """What an import did, or would do; ids are those of freezes."""
 
@@ -187,3 +195,4 @@ class CalendarImportedSchema(Schema):
     cancelled = fields.List(fields.String(), required=True)
     unchanged = fields.Integer(required=True)
     effects = fields.Nested(PlanDifferenceSchema, required=True)
+    left_out = fields.List(fields.Nested(LeftOutSchema), required=True)

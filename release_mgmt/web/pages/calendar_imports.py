@@ -16,9 +16,11 @@ from release_mgmt.web.context import context
 from release_mgmt.web.pages import forms, preview
 from release_mgmt.web.pages.language import many, say
 from release_mgmt.web.pages.parts import Problem
+from release_mgmt.web.pages.sentences import again
 from release_mgmt.web.pages.site import blueprint, draw
 
 MOST_BYTES = 4 * 1024 * 1024  # of an upload; the reader of calendars refuses less
+_MOST_LEFT_OUT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,11 @@ def _told(done: Imported) -> str:
         many("{count} freeze is lifted", "{count} freezes are lifted", len(done.cancelled)),
         many("{count} is as before", "{count} are as before", done.unchanged),
     )
-    return ", ".join(counts) + "."
+    told = ", ".join(counts) + "."
+    if done.left_out:
+        told += " " + many("{count} event is left out:", "{count} events are left out:", len(done.left_out))
+        told += " " + "; ".join(again(one.message) for one in done.left_out[:_MOST_LEFT_OUT]) + "."
+    return told
 
 
 def _page(

@@ -95,6 +95,10 @@ FORMS = (
     mark("There is no such move."),
     mark("This link is not whole."),
     mark("Open it from the mail again."),
+    # imports
+    mark("the event “{event}” ends before it begins"),
+    mark("the event “{event}” has no length"),
+    mark("the event “{event}” has the UID of another event"),
     # forms
     mark("must not be empty"),
     mark("this is not a day"),

@@ -42,7 +42,12 @@ DTEND;VALUE=DATE:20270102
 
 
 def read(*events: str):
-    return read_ics(ics(*events), at("2026-11-01"), at("2028-01-01"), "Europe/Berlin")
+    return read_ics(ics(*events), at("2026-11-01"), at("2028-01-01"), "Europe/Berlin")[0]
+
+
+def left_out(*events: str) -> list[tuple[str, str]]:
+    told = read_ics(ics(*events), at("2026-11-01"), at("2028-01-01"), "Europe/Berlin")[1]
+    return [(one.path, one.message) for one in told]
 
 
 @pytest.mark.acceptance("SCH-F11")
@@ -71,6 +76,57 @@ def test_an_unknown_zone_is_refused_by_the_name_of_its_event():
 def test_what_is_no_calendar_is_refused(content: bytes):
     with pytest.raises(InvalidInput):
         read_ics(content, at("2026-11-01"), at("2027-11-01"), "UTC")
+
+
+TIMES = "SUMMARY:Close\nDTSTART:20261201T090000Z\n"
+
+
+@pytest.mark.parametrize("newest", [0, 1])
+def test_of_two_events_with_one_uid_one_stays_and_the_other_is_told(newest: int):
+    events = [f"UID:a\nSEQUENCE:{int(newest == place)}\nSUMMARY:{'AB'[place]}\nDTSTART;VALUE=DATE:202612{place}1"
+              for place in range(2)]  # fmt: skip
+    other = 1 - newest
+    assert [each.title for each in read(*events)] == ["AB"[newest]]
+    assert left_out(*events) == [(f"events[{other}]", f"the event “{'AB'[other]}” has the UID of another event")]
+    assert left_out(WEEKLY, MOVED, CLOSING) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        ("DURATION:-PT1H", "ends before it begins"),
+        ("DTEND:20261201T080000Z", "ends before it begins"),
+        ("DTEND:20261201T090000Z", "has no length"),
+        ("DURATION:PT0S", "has no length"),
+        ("TRANSP:OPAQUE", "has no length"),
+    ],
+)
+def test_an_event_that_takes_no_time_is_left_out_and_told(part: str, why: str):
+    """One that ended before it began was turned round, one without length was left out without a word."""
+    events = (WEEKLY, f"UID:a\n{TIMES}{part}")
+    assert {each.title for each in read(*events)} == {"Backup"}
+    assert left_out(*events) == [("events[1]", f"the event “Close” {why}")]
+    assert left_out(f"UID:a\nSTATUS:CANCELLED\n{TIMES}{part}") == []
+
+
+def test_an_occurrence_that_takes_no_time_is_left_out_and_its_series_stays():
+    moved = MOVED.replace("DTEND;TZID=Europe/Berlin:20261215T070000", "DURATION:-PT2H")
+    assert [each.start for each in read(WEEKLY, moved)] == [at("2026-11-30T00:00"), at("2026-12-21T00:00")]
+    assert left_out(WEEKLY, moved) == [("events[1]", "the event “Backup, later” ends before it begins")]
+
+
+@pytest.mark.parametrize("start", [";TZID=America/New_York:20261201T210000", ":20261201T210000Z", ":20261201T210000"])
+def test_a_day_that_ends_a_rule_of_times_is_meant_whole_as_in_adopt(start: str):
+    found = read(f"UID:a\nSUMMARY:x\nDTSTART{start}\nDURATION:PT1H\nRRULE:FREQ=DAILY;UNTIL=20261203")
+    assert len(found) == 3
+
+
+def test_an_import_tells_what_it_left_out(store: Store):
+    seed(store)
+    apply(store)
+    content = ics(WEEKLY, f"UID:a\n{TIMES}")
+    done = imports.import_ics(store, OPERATOR, NOW, "releases", content, source="a.ics", dry_run=True)
+    assert [one.path for one in done.left_out] == ["events[1]"]
 
 
 def test_a_flood_of_occurrences_is_refused():
