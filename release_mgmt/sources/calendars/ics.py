@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
@@ -71,7 +70,7 @@ def read_ics(
     except (ValueError, TypeError, OverflowError, KeyError, AttributeError) as error:
         raise InvalidInput.at("file", f"holds an event that cannot be expanded: {one_line(str(error), 120)}") from error
     exact = _exact(kept)
-    named = {_identity(event): str(index) for index, event in enumerate(events) if faults.get(index) != _TWICE}
+    named = {_identity(event) for event in kept}
     wrong = {_identity(events[index]) for index, fault in faults.items() if fault != _TWICE}
     read = [
         _event(each, rules, exact) for each in found if not _is_cancelled(each) and _source(each, named) not in wrong
@@ -97,7 +96,7 @@ def _identity(event: Any) -> tuple[str, str]:
     return _name(event), _recurrence(event)
 
 
-def _source(event: Any, named: Mapping[tuple[str, str], str]) -> tuple[str, str]:
+def _source(event: Any, named: set[tuple[str, str]]) -> tuple[str, str]:
     """The identity of the event of the file that an occurrence comes from: one of its own, or that of the series."""
     own = _identity(event)
     return own if own in named else (own[0], "")

@@ -95,7 +95,7 @@ FORMS = (
     mark("There is no such move."),
     mark("This link is not whole."),
     mark("Open it from the mail again."),
-    # imports
+    # files that are imported
     mark("the event “{event}” ends before it begins"),
     mark("the event “{event}” has no length"),
     mark("the event “{event}” has the UID of another event"),
