@@ -192,3 +192,25 @@ def test_a_plan_is_as_it_is_described(root: FlaskClient) -> None:
     assert plan["windows"]
     jsonschema.Draft202012Validator(schema).validate(plan)
     assert set(described["components"]["schemas"]["Plan"]["required"]) >= {"windows", "placements", "deferrals"}
+
+
+def test_answers_are_described_as_open_and_bodies_as_closed(root: FlaskClient) -> None:
+    """A program that validates must not break on a member that comes later (docs/api.md, "Versions")."""
+    document = got(root, "/openapi.json")
+    paths = document["paths"]
+
+    def accepts(place: Any, value: dict[str, Any]) -> bool:
+        schema = {**place["content"]["application/json"]["schema"], "components": document["components"]}
+        return jsonschema.Draft202012Validator(schema).is_valid(value)
+
+    made = root.post(f"{API}/teams", json={"slug": "fraud", "name": "Fraud"}).json
+    rule = {"repository": "*", "path": "x/**"}
+    body = {"name": "Risk", "rules": [rule]}
+    one = paths[f"{API}/teams/{{team}}"]["patch"]
+    answer = one["responses"]["200"]
+    assert accepts(answer, made)
+    assert accepts(answer, {**made, "later": 1})
+    assert accepts(answer, {**made, "rules": [{**rule, "later": 1}]})
+    assert accepts(one["requestBody"], body)
+    assert not accepts(one["requestBody"], {**body, "later": 1})
+    assert not accepts(one["requestBody"], {**body, "rules": [{**rule, "later": 1}]}), "a part of both"

@@ -6,6 +6,8 @@ from importlib import import_module
 
 from flask_smorest import Api
 
+from release_mgmt.web.api.spec import leave_answers_open
+
 RESOURCES: tuple[str, ...] = (
     "repositories",
     "changes",
@@ -37,3 +39,4 @@ def register(api: Api) -> None:
     """Serve and describe every resource."""
     for name in RESOURCES:
         api.register_blueprint(import_module(f"release_mgmt.web.api.{name}").blueprint)
+    leave_answers_open(api.spec)

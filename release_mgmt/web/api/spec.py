@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from apispec import APISpec
 from flask import Flask
 from flask_smorest import Api
 
@@ -56,3 +58,49 @@ def make_api(app: Flask) -> Api:
         "session", {"type": "apiKey", "in": "cookie", "name": "session", "description": "Signed in on the web."}
     )
     return api
+
+
+def leave_answers_open(spec: APISpec) -> None:
+    """Say that answers may get more members, while a body that is sent has those described and no others.
+
+    A part of both is closed where a request refers to it.
+    """
+    schemas: dict[str, dict[str, Any]] = spec.components.schemas
+    operations = [one for path in spec.to_dict()["paths"].values() for one in path.values() if isinstance(one, dict)]
+    sent = _within([one.get("requestBody") for one in operations], schemas)
+    told = {_name(one) for one in _within([one.get("responses") for one in operations], schemas)}
+    for reference in sent:
+        if _name(reference) in told:
+            reference["unevaluatedProperties"] = False
+    closed = {_name(one) for one in sent} - told
+    for name, schema in schemas.items():
+        if name not in closed and schema.get("additionalProperties") is False:
+            del schema["additionalProperties"]
+
+
+def _within(parts: object, schemas: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every reference to a schema in these parts, and in the schemas that they refer to."""
+    found, seen, waiting = [], set(), [parts]
+    while waiting:
+        for reference in _references(waiting.pop()):
+            found.append(reference)
+            name = _name(reference)
+            if name not in seen and name in schemas:
+                seen.add(name)
+                waiting.append(schemas[name])
+    return found
+
+
+def _references(part: object) -> Iterator[dict[str, Any]]:
+    if isinstance(part, dict):
+        if "$ref" in part:
+            yield part
+        for value in part.values():
+            yield from _references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _references(value)
+
+
+def _name(reference: dict[str, Any]) -> str:
+    return str(reference["$ref"]).rpartition("/")[2]
