@@ -76,11 +76,13 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """A request from the question to production: its changes, and what was measured, newest first."""
+    """A request from the question to production: its changes, and what was observed, newest first. ``measured`` is the
+    newest value of after the first release; one of before it is where it began."""
 
     request: RequestView
     steps: tuple[Step, ...]
     effects: tuple[Effect, ...]
+    measured: str | None
 
 
 def _seen(actor: Actor) -> ColumnElement[bool]:
@@ -293,8 +295,9 @@ def _journey(session: Session, actor: Actor, row: RequestRow) -> Journey:
         steps.append(
             Step(change.id, change.title, repository, change.state, window, stage, deployed.get(change.id), release)
         )
-    effects = _effects(session, row, [change for change, _, _ in linked], deployed)
-    return Journey(_view(row), tuple(steps), effects)
+    changes = [change for change, _, _ in linked]
+    effects = _effects(session, row, changes, deployed)
+    return Journey(_view(row), tuple(steps), effects, _measured(session, changes, effects))
 
 
 def _effects(
@@ -321,6 +324,26 @@ def _effects(
     return tuple(found)
 
 
+def _measured(session: Session, changes: Collection[Change], effects: Collection[Effect]) -> str | None:
+    """The newest effect of after the first release: its deployment, else its tag. A released change of which neither
+    is known counts as released before all."""
+    released = [one.id for one in changes if one.state == "released"]
+    if not released:
+        return None
+    deploys = (StageRow.change_id.in_(released), StageRow.stage == "deploy", StageRow.state == "done")
+    deployed: dict[str, datetime] = {}
+    for change, at in session.execute(select(StageRow.change_id, StageRow.at).where(*deploys)):
+        deployed[change] = min(at, deployed.get(change, at))
+    tags = select(Change.id, Release.released_at).join(Release, Release.id == Change.release_id)
+    tagged = {change: at for change, at in session.execute(tags.where(Change.id.in_(released)))}  # noqa: C416 - rows
+    moments = [deployed.get(one) or tagged.get(one) for one in released]
+    since = None if None in moments else min(at for at in moments if at is not None)
+    for one in effects:
+        if since is None or one.change is not None or (one.at is not None and one.at >= since):
+            return one.value
+    return None
+
+
 def _same(asked: str, subject: str) -> bool:
     """Whether a metrics file's entry (``test.rmse``) is the metric asked for (``RMSE``)."""
     wanted, told = asked.casefold(), subject.casefold()
@@ -343,7 +366,7 @@ def promises(session: Session, changes: Collection[str]) -> dict[str, tuple[Prom
         if change is None or row.metric is None:
             continue
         effects = _effects(session, row, [change], {}) if change.state == "released" else ()
-        measured = effects[0].value if effects else None
+        measured = _measured(session, [change], effects)
         promise = Promise(row.title, row.metric, row.expected_from, row.expected_to, measured)
         found[change_id] = (*found.get(change_id, ()), promise)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -124,6 +125,25 @@ def test_the_business_changelog_shows_promised_and_measured(api: Api, one_store:
     text = api.call("f1", "GET", "/calendars/pricing/changelog?format=markdown").text
     assert "recall from 0.80 to 0.90" in text
     assert "Measured: recall 0.88" in text
+
+
+def test_what_was_observed_before_the_release_is_not_called_measured(api: Api, one_store: Store) -> None:
+    """It was shown as the effect of a change that was not out yet."""
+    key = asked(api)
+    api.call("author", "PUT", f"/requests/{key}/changes/c1")
+    early = {"value": "0.80", "at": (clock.now() - timedelta(days=7)).isoformat()}
+    assert api.call("author", "PUT", f"/requests/{key}/observations/baseline", early).status_code == 200
+    assert journey(api, key)["measured"] is None
+    api.call("author", "POST", "/changes/c1/stages", {"stage": "deploy", "state": "done"})
+
+    def promised() -> str | None:
+        with one_store.read() as session:
+            return outcomes.promises(session, {"c1"})["c1"][0].measured
+
+    assert [one["value"] for one in journey(api, key)["effects"]] == ["0.80"]
+    assert (journey(api, key)["measured"], promised()) == (None, None)
+    assert api.call("author", "PUT", f"/requests/{key}/observations/w4", {"value": "0.91"}).status_code == 200
+    assert (journey(api, key)["measured"], promised()) == ("0.91", "0.91")
 
 
 def test_a_promise_is_never_part_of_a_stored_text() -> None:

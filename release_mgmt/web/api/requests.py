@@ -97,6 +97,7 @@ class JourneySchema(Schema):
     request = fields.Nested(RequestSchema, required=True)
     steps = fields.List(fields.Nested(StepSchema), required=True)
     effects = fields.List(fields.Nested(EffectSchema), required=True)
+    measured = said("The newest value observed after the first release; what was observed before it is a baseline.")
 
 
 class ObservedSchema(Schema):

@@ -86,10 +86,10 @@ def _page(journey: Journey, problem: Problem | None = None, error: ReleaseMgmtEr
 def _sentence(journey: Journey) -> str:
     steps, asked = journey.steps, journey.request
     shipped = sum(one.state == "released" for one in steps)
-    if journey.effects and asked.metric:
+    if journey.measured and asked.metric:
         return say(
             "Promised: {metric} from {old} to {new}. Measured: {value}.", metric=asked.metric,
-            old=asked.expected_from or "?", new=asked.expected_to or "?", value=journey.effects[0].value,
+            old=asked.expected_from or "?", new=asked.expected_to or "?", value=journey.measured,
         )  # fmt: skip
     if not steps:
         return say("No change answers it yet.")
