@@ -163,7 +163,7 @@ def test_it_is_served_in_every_form_with_a_tag_to_ask_again_by(site: Site) -> No
         )
         assert again.status_code == 304
     page = client.get(f"/windows/releases/{windows['m1']}", headers=headers).get_data(as_text=True)
-    link = re.search(r'href="([^"]+)">Changelog of this window', page)
+    link = re.search(r'href="([^"]+)">\s*Changelog of this window', page)
     assert link is not None
     assert b"Change m1" in client.get(unescape(link[1]), headers=headers).data
 
