@@ -6,6 +6,7 @@ import pytest
 
 from release_mgmt.core.evidence.dependencies import DependencyChanges, Group, diff, read
 from release_mgmt.core.evidence.dependencies.versions import bound, crosses_major
+from tests.support.dependencies import bumped, newly_needed
 
 
 def changes(old: dict[str, str], new: dict[str, str]) -> DependencyChanges:
@@ -23,7 +24,7 @@ def test_added_and_removed() -> None:
     """A library only the new tree names is added, one only the old names is removed."""
     found = changes({"requirements.txt": "numpy\npandas==1.0\n"}, {"requirements.txt": "numpy\nscikit_learn>=1\n"})
     assert names(found) == [("removed", "pandas"), ("added", "scikit_learn")]
-    assert [one.name for one in found.new_runtime] == ["scikit_learn"]
+    assert newly_needed(found) == ["scikit_learn"]
     assert found.changes[1].line == 2
 
 
@@ -51,7 +52,7 @@ def test_moved_between_files_is_no_change() -> None:
 def test_major_bump(old: str, new: str, major: bool) -> None:
     """A pin or lower bound that moves to a higher first number crosses; caps, years and steps down do not."""
     found = changes({"requirements.txt": old}, {"requirements.txt": new})
-    assert bool(found.major_bumps) is major
+    assert bool(bumped(found)) is major
 
 
 def test_development_is_told_apart() -> None:
@@ -69,7 +70,7 @@ def test_development_is_told_apart() -> None:
         "d": Group.DEVELOPMENT,
         "e": Group.BUILD,
     }
-    assert changes({}, {"docs/requirements.txt": "sphinx", "requirements-dev.txt": "pytest"}).new_runtime == ()
+    assert newly_needed(changes({}, {"docs/requirements.txt": "sphinx", "requirements-dev.txt": "pytest"})) == []
 
 
 def test_promotion() -> None:
@@ -116,9 +117,9 @@ def test_images_follow_the_manifests() -> None:
     description = "Package: a\nImports: dplyr\nSuggests: stars\n"
     image = "FROM r-base:4.3.0\nRUN install2.r stars units\n"
     found = changes({"DESCRIPTION": description}, {"DESCRIPTION": description, "Dockerfile": image})
-    assert [one.name for one in found.new_runtime] == ["units"]
+    assert newly_needed(found) == ["units"]
     inst = changes({"DESCRIPTION": description}, {"DESCRIPTION": description, "inst/docker/Dockerfile": image})
-    assert inst.new_runtime == ()
+    assert newly_needed(inst) == []
 
 
 THIN = {
@@ -177,7 +178,7 @@ THIN = {
 @pytest.mark.parametrize("name", THIN)
 def test_where_data_science_seldom_looks(name: str) -> None:
     """Vendored copies, images, markers, Pipfile, PEP 735 groups and npm: what is new, what crosses a major version."""
-    old, new, added, bumped = THIN[name]
+    old, new, added, crossed = THIN[name]
     found = changes(old, new)
-    assert [one.name for one in found.new_runtime] == added
-    assert [one.name for one in found.major_bumps] == bumped
+    assert newly_needed(found) == added
+    assert bumped(found) == crossed

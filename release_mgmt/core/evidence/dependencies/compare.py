@@ -44,20 +44,6 @@ class DependencyChanges:
     changes: tuple[DependencyChange, ...] = ()
     unreadable: tuple[tuple[str, str], ...] = ()
 
-    @property
-    def new_runtime(self) -> tuple[DependencyChange, ...]:
-        """What the manifests need at run time and did not need before."""
-        return tuple(
-            one
-            for one in self.changes
-            if one.status in ("added", "promoted") and one.group in NEEDED and one.ecosystem in LIBRARIES
-        )
-
-    @property
-    def major_bumps(self) -> tuple[DependencyChange, ...]:
-        """Direct run-time libraries whose pin or lower bound crosses a major version."""
-        return tuple(one for one in self.changes if one.major)
-
 
 def diff(
     old: Iterable[Manifest],
