@@ -39,6 +39,7 @@ def shots(found: Demo) -> list[tuple[str, str, str, int, int, str]]:
     major = f"/changes/{change_id(found, 'Fraud model on LightGBM')}"
     window = window_of(found, "Fraud model on LightGBM")
     return [
+        ("calendar.png", "ana", f"/calendar?on={window.rpartition('@')[2][:10]}", 1200, 1050, "light"),
         ("business.png", "cem", "/", 1200, 1100, "light"),
         ("business-phone.png", "cem", "/", 390, 844, "dark"),
         ("engineer.png", "ana", major, 1200, 1000, "light"),
