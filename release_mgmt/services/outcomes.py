@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.audience import Promise
@@ -251,10 +251,7 @@ def search(
     not to be seen."""
     require(actor, Action.READ_CHANGE)
     size = bounded(limit)
-    query = select(RequestRow).where(_seen(actor)).order_by(RequestRow.made_at.desc(), RequestRow.id.desc())
-    if change is not None:
-        answered = select(RequestChangeRow.request_id).where(RequestChangeRow.change_id == change)
-        query = query.where(RequestRow.id.in_(answered))
+    query = _listed(actor, change)
     if open_only:
         query = query.where(RequestRow.closed_at.is_(None))
     if cursor is not None:
@@ -265,6 +262,20 @@ def search(
         if change is not None and not rows and not visibility.seen_of(session, actor, [change]):
             raise NotFound("There is no such change.")
     return page(rows, size, lambda one: (one.made_at, one.id))
+
+
+def answered_by(store: Store, actor: Actor, change: str) -> list[RequestView]:
+    """The requests that a change answers, the newest first; for who was shown the change already."""
+    require(actor, Action.READ_CHANGE)
+    with store.read() as session:
+        return [_view(row) for row in session.scalars(_listed(actor, change))]
+
+
+def _listed(actor: Actor, change: str | None) -> Select[RequestRow]:
+    """The requests to be seen, the newest first; with a ``change`` those that it answers."""
+    answered = select(RequestChangeRow.request_id).where(RequestChangeRow.change_id == change)
+    wanted = (_seen(actor), true() if change is None else RequestRow.id.in_(answered))
+    return select(RequestRow).where(*wanted).order_by(RequestRow.made_at.desc(), RequestRow.id.desc())
 
 
 def _journey(session: Session, actor: Actor, row: RequestRow) -> Journey:

@@ -192,8 +192,8 @@ def change_page(detail: ChangeDetail, problem: Problem | None = None) -> ChangeP
 
 def _answers(change_id: str) -> tuple[tuple[str, str], ...]:
     """The business requests that the change answers: address and title."""
-    found = outcomes.search(context.store, context.actor, change=change_id)
-    return tuple((url_for("pages.request", key=one.id), one.title) for one in found.items)
+    found = outcomes.answered_by(context.store, context.actor, change_id)
+    return tuple((url_for("pages.request", key=one.id), one.title) for one in found)
 
 
 def _moves(found: ChangeView, names: Directory) -> tuple[PlanMove, ...]:
