@@ -7,7 +7,6 @@ read. Everything else is logic.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from difflib import SequenceMatcher
 
 from release_mgmt.core.evidence.edits.lexing import Statement, statements, written
@@ -48,34 +47,29 @@ def _compared(old: str, new: str, language: str, skipped: int) -> Edit:
     before, after = before[first : len(before) - last], after[first : len(after) - last]
     if not before and not after:
         return Edit(Weight.DOCUMENTATION)
-    edit, olds, news = _paired(before, after, skipped)
-    return replace(
-        edit,
-        added=written(news[0], new, language) if news else None,
-        removed=written(olds[0], old, language) if olds else None,
-        line=news[0].line + skipped if news else None,
-    )
-
-
-def _paired(
-    before: list[Statement], after: list[Statement], skipped: int
-) -> tuple[Edit, list[Statement], list[Statement]]:
-    """The edit, and the statements that differ."""
-    if max(len(before), len(after)) > STATEMENTS:
-        pairs = (
-            [(before, after)] if len(before) != len(after) else [([a], [b]) for a, b in zip(before, after, strict=True)]
-        )
-    else:
-        matcher = SequenceMatcher(None, [one.tokens for one in before], [one.tokens for one in after], autojunk=False)
-        pairs = [(before[a:b], after[c:d]) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal"]
+    pairs = _paired(before, after)
     weight = Weight.DOCUMENTATION
     parameters: list[ParameterChange] = []
-    removed: list[Statement] = []
-    added: list[Statement] = []
     for olds, news in pairs:
         found, moved = block(olds, news, skipped)
         weight = max(weight, found)
         parameters.extend(moved)
-        removed.extend(olds)
-        added.extend(news)
-    return Edit(weight, tuple(parameters)), removed, added
+    removed = next((olds[0] for olds, _ in pairs if olds), None)
+    added = next((news[0] for _, news in pairs if news), None)
+    return Edit(
+        weight,
+        tuple(parameters),
+        written(added, new, language) if added else None,
+        written(removed, old, language) if removed else None,
+        added.line + skipped if added else None,
+    )
+
+
+def _paired(before: list[Statement], after: list[Statement]) -> list[tuple[list[Statement], list[Statement]]]:
+    """The statements that differ, each stretch of old ones with the new ones in its place."""
+    if max(len(before), len(after)) <= STATEMENTS:
+        matcher = SequenceMatcher(None, [one.tokens for one in before], [one.tokens for one in after], autojunk=False)
+        return [(before[a:b], after[c:d]) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal"]
+    if len(before) != len(after):
+        return [(before, after)]
+    return [([a], [b]) for a, b in zip(before, after, strict=True)]
