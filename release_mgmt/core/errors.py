@@ -21,7 +21,7 @@ that turns them into exit codes. ``code`` is a stable word for machines; ``hint`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -32,6 +32,14 @@ class FieldError:
     path: str
     message: str
     allowed: str | None = None
+
+
+def did_you_mean(given: str, known: Iterable[str], otherwise: str) -> str:
+    """What is allowed instead of a name that is not known: the nearest one, or ``otherwise`` where none is near."""
+    from difflib import get_close_matches  # only when something is wrong: commands shall start quickly
+
+    near = get_close_matches(given, known, n=1)
+    return f"did you mean {near[0]}?" if near else otherwise
 
 
 class ReleaseMgmtError(Exception):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, get_args
@@ -11,7 +10,7 @@ from typing import Any, get_args
 import orjson
 
 from release_mgmt.core.changes import Labelling, Provider, PullRequest, Review, Step, WorkItem
-from release_mgmt.core.errors import FieldError, InvalidInput
+from release_mgmt.core.errors import FieldError, InvalidInput, did_you_mean
 from release_mgmt.sources.forge import fields
 
 FIELDS = {item.name for item in dataclasses.fields(PullRequest)}
@@ -67,8 +66,7 @@ def from_json(raw: object, where: str = "") -> PullRequest:
 
     for name in raw:
         if name not in FIELDS:
-            near = difflib.get_close_matches(str(name), FIELDS, n=1)
-            fault(str(name)[:100], "there is no such field", f"did you mean {near[0]}?" if near else None)
+            fault(str(name)[:100], "there is no such field", did_you_mean(str(name), FIELDS, "") or None)
     provider, number = raw.get("provider", "unknown"), raw.get("number")
     state = raw.get("state")
     if provider not in get_args(Provider):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -13,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from release_mgmt.core.audience import Audience
 from release_mgmt.core.calendar import KEEP_CANCELLED, Shown
-from release_mgmt.core.errors import FieldError, InvalidInput, NotFound, StaleVersion
+from release_mgmt.core.errors import FieldError, InvalidInput, NotFound, StaleVersion, did_you_mean
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import one_line
 from release_mgmt.formats.words import languages
@@ -293,8 +292,7 @@ def _require_known(
         for one in sorted(wanted - known):
             if name == "environments" and not known:  # no calendar says which there are
                 continue
-            near = get_close_matches(one, sorted(known), n=1, cutoff=0.6)
-            allowed = f"did you mean {near[0]}?" if near else ", ".join(sorted(known)[:20]) or None
+            allowed = did_you_mean(one, sorted(known), ", ".join(sorted(known)[:20])) or None
             faults.append(FieldError(f"filters.{name}", f"{one[:60]!r} is not known", allowed))
     if faults:
         raise InvalidInput("Some values are wrong.", faults)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
-from difflib import get_close_matches
 from math import isfinite
 
-from release_mgmt.core.errors import FieldError, InvalidInput
+from release_mgmt.core.errors import FieldError, InvalidInput, did_you_mean
 from release_mgmt.core.text import one_line
 
 _DURATION = re.compile(r"P(?:(\d{1,4})W)?(?:(\d{1,5})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,7})M)?(?:(\d{1,9})S)?)?")
@@ -68,9 +67,7 @@ class Fields:
         self.data = {str(key): value for key, value in data.items()}
         for key in self.data:
             if key not in allowed:
-                near = get_close_matches(key, allowed, n=1, cutoff=0.6)
-                hint = f"did you mean {near[0]}?" if near else "one of " + ", ".join(allowed)
-                self.fault(one_line(key, 60), "unknown key", hint)
+                self.fault(one_line(key, 60), "unknown key", _meant(key, allowed))
 
     def at(self, key: str) -> str:
         """The path of a field."""
@@ -111,7 +108,7 @@ class Fields:
         """One of a few words."""
         found = self.text(key, default)
         if found not in allowed:
-            self.fault(key, f"{found[:40]!r} is not taken", _meant(found, allowed))
+            self.fault(key, f"{found[:40]!r} is not taken", _meant(found.lower(), allowed))
             return default
         return found
 
@@ -232,5 +229,4 @@ def _kind(value: object) -> str:
 
 
 def _meant(found: str, allowed: tuple[str, ...]) -> str:
-    near = get_close_matches(found.lower(), allowed, n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else "one of " + ", ".join(allowed)
+    return did_you_mean(found, allowed, "one of " + ", ".join(allowed))

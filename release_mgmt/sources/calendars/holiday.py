@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from difflib import get_close_matches
 from functools import lru_cache
 
-from release_mgmt.core.errors import InvalidInput
+from release_mgmt.core.errors import InvalidInput, did_you_mean
 
 
 class HolidaySource:
@@ -33,8 +32,7 @@ def _load(code: str, subdivision: str | None, years: tuple[int, ...], language: 
     countries = holidays.list_supported_countries()
     markets = holidays.list_supported_financial()
     if code not in countries and code not in markets:
-        near = get_close_matches(code, [*countries, *markets], n=1, cutoff=0.6)
-        hint = f"did you mean {near[0]}?" if near else "an ISO 3166 code such as DE, or a market such as XNYS"
+        hint = did_you_mean(code, [*countries, *markets], "an ISO 3166 code such as DE, or a market such as XNYS")
         raise InvalidInput.at("holidays", f"no holidays are known for {code[:20]!r}", hint)
     if code in countries and subdivision is not None and subdivision not in countries[code]:
         hint = "one of " + ", ".join(countries[code]) if countries[code] else "no subdivision"

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
 
-from release_mgmt.core.errors import FieldError
+from release_mgmt.core.errors import FieldError, did_you_mean
 from release_mgmt.core.text import one_line
 from release_mgmt.core.windows import Freeze, ReleaseCalendar, WindowSeries
 from release_mgmt.sources.calendars.policies import CALENDAR_WIDE, POLICY_KEYS
@@ -51,8 +50,7 @@ def _business_days(path: str, days: Mapping[str, Any]) -> Iterator[FieldError]:
     for index, day in enumerate(_listed(days.get("days_off"))):
         for key in day if isinstance(day, Mapping) else ():
             if key not in {"date", "name"}:
-                near = get_close_matches(str(key), ("date", "name"), n=1)
-                allowed = f"did you mean {near[0]}?" if near else "one of date, name"
+                allowed = did_you_mean(str(key), ("date", "name"), "one of date, name")
                 yield FieldError(f"{path}.days_off[{index}].{one_line(str(key), 60)}", "unknown key", allowed)
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
-from difflib import get_close_matches
 from typing import Literal
 
 from release_mgmt.core.classification import Level
-from release_mgmt.core.errors import InvalidInput
+from release_mgmt.core.errors import InvalidInput, did_you_mean
 from release_mgmt.core.windows import Exceptions, Freeze, Rule, Scope, matches, parse, zone
 from release_mgmt.sources.calendars.fields import Fields, local_day
 
@@ -170,11 +169,6 @@ def _known(
 
 def unknown(name: str, known: frozenset[str]) -> tuple[str, str]:
     """What is wrong with a name that is not known, and what is allowed instead."""
-    near = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
-    if near:
-        allowed = f"did you mean {near[0]}?"
-    elif known:
-        allowed = "one of " + ", ".join(sorted(known)[:20])
-    else:
-        allowed = "none is known yet: add it before the calendar that names it"
-    return f"{name[:60]!r} is not known", allowed
+    none = "none is known yet: add it before the calendar that names it"
+    otherwise = "one of " + ", ".join(sorted(known)[:20]) if known else none
+    return f"{name[:60]!r} is not known", did_you_mean(name, sorted(known), otherwise)
