@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,20 +11,19 @@ from typing import Literal
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from release_mgmt.core.audience.model import TITLE_LIMIT
 from release_mgmt.core.changelog import Accounting, Entry, Section
 from release_mgmt.core.errors import InvalidInput, NotFound
 from release_mgmt.core.permissions import EVERYWHERE, Action, Actor, require
 from release_mgmt.services import audit
 from release_mgmt.services.publications import add_imported
 from release_mgmt.sources.adoption import OldRelease, forge_releases, keep_a_changelog
+from release_mgmt.sources.adoption.texts import in_words, says_nothing
 from release_mgmt.store.models.publishing import PublicationRow
 from release_mgmt.store.models.repositories import Repository
 from release_mgmt.store.session import Store
 
 Form = Literal["keep-a-changelog", "github", "gitlab"]
-_SAYS_NOTHING = frozenset(
-    ("", "changed", "changes", "what's changed", "what's new", "changelog", "other changes", "other")
-)
 FORMS = ("keep-a-changelog", "github", "gitlab")
 
 
@@ -106,8 +104,8 @@ def _section(repository: str, release: OldRelease) -> Section:
     entries = tuple(
         Entry(
             id=_id(repository, release.version, at, text),
-            title=_title(kind, text),
-            details=(),
+            title=title,
+            details=tuple(rest),
             level=None,
             kind=None,
             state="released",
@@ -117,6 +115,7 @@ def _section(repository: str, release: OldRelease) -> Section:
             authors=(),
         )
         for at, (kind, text) in enumerate(release.changes)
+        for title, *rest in [_parted(_title(kind, text))]
     )
     nothing = Accounting(0, 0, 0, 0, 0, 0)
     day = f"{release.date.isoformat()}T00:00:00+00:00" if release.date else None
@@ -128,10 +127,18 @@ def _section(repository: str, release: OldRelease) -> Section:
 
 def _title(kind: str, text: str) -> str:
     """A change as it was told below its heading: "Removed" turns the meaning of a line, "Changed" says nothing."""
-    words = re.sub(r"[^\w' ]+", "", kind.replace("\u2019", "'")).strip().casefold()
-    if words in _SAYS_NOTHING or text.casefold().startswith(words):
+    if says_nothing(kind) or text.casefold().startswith(in_words(kind)):
         return text
     return f"{kind}: {text}"
+
+
+def _parted(text: str) -> list[str]:
+    """What a title has room for, and the rest of the text, if any."""
+    if len(text) <= TITLE_LIMIT:
+        return [text]
+    end = text.rfind(" ", TITLE_LIMIT // 2, TITLE_LIMIT)
+    end = end if end > 0 else TITLE_LIMIT - 1
+    return [f"{text[:end]}…", f"…{text[end:].lstrip()}"]
 
 
 def _id(repository: str, version: str, at: int, text: str) -> str:

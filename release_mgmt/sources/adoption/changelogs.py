@@ -135,7 +135,7 @@ class _Reader:
         ):
             self._open.date = told.day
         else:
-            self._open.changes.head(found.text)
+            self._open.changes.head(found.text, found.level)
         return True
 
     def _is_kind(self, found: Heading) -> bool:

@@ -9,14 +9,16 @@ from release_mgmt.core.errors import TooLarge
 from release_mgmt.core.text import one_line
 from release_mgmt.sources.adoption.headings import day
 from release_mgmt.sources.adoption.lines import Line
-from release_mgmt.sources.adoption.texts import LONGEST_CHANGE, LONGEST_LINE, Notes, plain, whole
+from release_mgmt.sources.adoption.texts import LONGEST_CHANGE, LONGEST_LINE, Notes, plain, says_nothing, whole
 
 MOST_CHANGES = 20_000
 LONGEST_LEAD = 100
+_HEADINGS, _BOLD_LINE, _COLON = 6, 7, 8
+"""The deepest level of a heading; those of a bold line and of a line that ends in a colon."""
 
 _BULLET = re.compile(r"^(?P<indent>\s*)(?:[-*+•]|\d{1,9}[.)])\s+(?:\[[ xX]\]\s+)?(?P<text>.+)$")
-_REFERENCE = re.compile(r"^ {0,3}\[[^\]]+\]:\s")
-_BOLD = re.compile(r"^\s*(\*\*|__)(?P<text>[^*_]{1,100})\1:?\s*$")
+_REFERENCE = re.compile(r"^ {0,3}(?:\[[^\]]+\]:\s|\.\. _[^:]+:)")  # an address or a place, named for links
+_BOLD = re.compile(r"^\s*(\*\*|__)(?P<text>[^*_]{1,100})(?<![.!])\1:?\s*$")
 _WHEN = re.compile(
     r"^[\s>*_]*(?:release[ds]?(?: (?:on|date))?|date|veröffentlicht)?[:\s*_]*(?P<day>[^:]{6,40}?)[\s*_.]*$",
     re.IGNORECASE,
@@ -38,16 +40,18 @@ class Changes:
         self.coming = False
         self._notes = notes
         self._found: list[tuple[str, str, int]] = []
+        self._heads: list[tuple[int, str]] = []
         self._indent: int | None = None
         self._prose = self._near = self._led = False
-        self._cut = 0
+        self._cut = self._told = 0
 
     def __bool__(self) -> bool:
         return bool(self._found)
 
-    def head(self, text: str) -> None:
-        """A heading below the release's own."""
-        self.kind, self._indent, self._near, self._prose = plain(text)[:80].rstrip(": "), None, False, False
+    def head(self, text: str, level: int) -> None:
+        """A heading below the release's own: what it says holds for all that stands below it."""
+        self._say(plain(text), level)
+        self._indent, self._near, self._prose = None, False, False
 
     def take(self, line: Line) -> None:
         """Any other line. One of an example belongs to the change before it, whatever it looks like."""
@@ -84,7 +88,7 @@ class Changes:
     def _paragraph(self, text: str, number: int) -> None:
         bold = _BOLD.match(text)
         if bold:
-            self.head(bold["text"])
+            self.head(bold["text"], _BOLD_LINE)
             return
         if not self._found and self.day is None and len(text) <= LONGEST_LEAD:
             self.coming = self.coming or _COMING.match(text) is not None
@@ -100,8 +104,17 @@ class Changes:
     def _lead(self) -> None:
         """A short line that ends in a colon says of what kind the points below it are."""
         if self._led and self._found and self._found[-1][1].endswith(":") and len(self._found[-1][1]) <= LONGEST_LEAD:
-            self.kind = self._found.pop()[1].rstrip(": ")
+            self._say(self._found.pop()[1], _COLON)
         self._led = False
+
+    def _say(self, text: str, level: int) -> None:
+        above = [(at, head) for at, head in self._heads if at < level]
+        if level > _HEADINGS and above == self._heads and len(self._found) > self._told:
+            above = []  # a line that is no heading stands beside one that has its own list
+        self._told = len(self._found)
+        self._heads = [*above, (level, text.rstrip(": "))]
+        told = [head for at, head in self._heads if at == level or not says_nothing(head)]
+        self.kind = ": ".join(told)
 
     def _new(self, text: str, number: int) -> bool:
         if len(self._found) >= MOST_CHANGES:

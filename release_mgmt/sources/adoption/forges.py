@@ -76,7 +76,7 @@ def _release(item: dict[str, Any], notes: Notes) -> OldRelease:
         if at < read_on:
             continue
         if found:
-            changes.head(found.text)
+            changes.head(found.text, found.level)
             read_on = at + found.lines
         else:
             changes.take(line)

@@ -17,7 +17,7 @@ _CODE = re.compile(r"(?<!`)(`++)(?:.*?)(?<!`)\1(?!`)|<!--")
 _HASHES = re.compile(r"^ {0,3}(?P<level>#{1,6})\s+(?P<text>.*?)(?:\s+#+)?\s*$")
 _UNDERLINE = re.compile(r"^ {0,3}(=+|-{3,}|~{3,}|\^{3,}|\"{3,})\s*$")
 _RULE = re.compile(r"^\s*([-=*_~]\s*){3,}$")
-_LEVELS = {"=": 1, "-": 2}
+_LEVELS = {"=": 1, "-": 2, "~": 3, "^": 4, '"': 5}  # as most reStructuredText has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def heading(lines: list[Line], at: int) -> Heading | None:
     mark = _UNDERLINE.match(below.text) if below and not below.code and not below.fence else None
     if not text or mark is None or line.is_rule or line.text[0] in " \t-*+|>" or (at and not _divides(lines[at - 1])):
         return None
-    return Heading(_LEVELS.get(mark[1][0], 3), text, 2, under=True)
+    return Heading(_LEVELS[mark[1][0]], text, 2, under=True)
 
 
 def underlines(lines: list[Line], at: int) -> bool:

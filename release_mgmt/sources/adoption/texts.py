@@ -16,9 +16,17 @@ LONGEST_LINE = 10_000
 
 # Every run is bounded, so that no text makes a search long.
 _LINK = re.compile(r"!?\[([^\[\]]{0,500})\](?:\((?:[^()]|\([^()]{0,500}\)){0,2000}\)|\[[^\[\]]{0,500}\])")
-_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>")
+_TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9-]*(?:[\s/][^<>]{0,500})?>")  # `range=<min,max>` and `<my_type>` are none
+_ADDRESS = re.compile(r"<((?:https?|mailto):[^\s<>]{1,2000})>")
+_RST_LINK = re.compile(r"`([^`<>]{1,500}?)\s*<[^`<>\s]{1,2000}>`__?")
 _KEPT = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|<>~@&:$=])|(?<!`)(`++)(.+?)(?<!`)\2(?!`)")
-_MARK = re.compile(r"\*\*|__|`")
+_MARK = re.compile(r"\*\*|(?<!\w)__|__(?!\w)|`")
+_EMPHASIS = re.compile(
+    r"(?<![\w*])\*(?=[^\s*])([^*]{1,500})(?<!\s)\*(?![\w*])|(?<!\w)_(?=[^\s_])([^_]{1,500})(?<!\s)_(?!\w)"
+)
+_SAYS_NOTHING = frozenset(
+    ("", "changed", "changes", "what's changed", "what's new", "changelog", "other changes", "other")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +83,9 @@ def whole(markdown: str) -> str:
         kept.append(found[1] or found[3].strip())
         return f"\0{len(kept) - 1}\0"
 
-    text = _KEPT.sub(keep, markdown[:LONGEST_LINE].replace("\0", ""))
-    text = _MARK.sub("", _TAG.sub("", _LINK.sub(r"\1", text)))
+    text = _RST_LINK.sub(r"\1", markdown[:LONGEST_LINE].replace("\0", ""))
+    text = _ADDRESS.sub(r"\1", _LINK.sub(r"\1", _KEPT.sub(keep, text)))
+    text = _EMPHASIS.sub(r"\1\2", _MARK.sub("", _TAG.sub("", text)))
     return one_line(re.sub("\0(\\d+)\0", lambda found: kept[int(found[1])], text))
 
 
@@ -90,3 +99,13 @@ def bounded(text: str) -> None:
     """Raises TooLarge for a text beyond the limit."""
     if len(text) > MOST_BYTES:
         raise TooLarge(f"The file has {len(text):,} characters; {MOST_BYTES:,} are allowed.")
+
+
+def in_words(kind: str) -> str:
+    """A heading of changes without pictures and marks, to compare it."""
+    return re.sub(r"[^\w' ]+", "", kind.replace("\u2019", "'")).strip().casefold()
+
+
+def says_nothing(kind: str) -> bool:
+    """Whether a heading tells no more of the changes below it than that they are changes."""
+    return in_words(kind) in _SAYS_NOTHING

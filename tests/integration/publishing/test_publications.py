@@ -275,6 +275,18 @@ def test_old_release_texts_are_taken_in_once_and_never_over_what_tags_tell(store
         adopt_changelog(store, OPERATOR, NOW, "other", text=OLD, form="keep-a-changelog")
 
 
+def test_what_a_title_of_an_old_release_has_no_room_for_is_told_below_it(store: Store) -> None:
+    register(store)
+    long = f"begins {'words ' * 100}ends"
+    adopt_changelog(
+        store, OPERATOR, NOW, "risk-models", text=f"## 0.9\n- {long}\n", form="keep-a-changelog", apply=True
+    )
+    first, second = body(store, audience=Audience.ENGINEERING).split("- begins ")[1].split("\n")[:2]
+    assert "words… <!--" in first
+    assert second.startswith("  - …words")
+    assert second.endswith("ends")
+
+
 def _store_change(store: Store, state: str, labels: list[str], at: datetime = NOW) -> None:
     with store.write() as session:
         session.add(

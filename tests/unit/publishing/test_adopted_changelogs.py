@@ -223,6 +223,47 @@ def test_what_of_a_changelog_is_not_kept_is_told_with_its_line(
     assert list(found.notes) == notes
 
 
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("worked around <https://x.org/a_b/340> (#1)", "worked around https://x.org/a_b/340 (#1)"),
+        ("`a=<b,c>`, break=<min,max>, <my_type>, <br/>, <i>x</i>", "a=<b,c>, break=<min,max>, <my_type>, , x"),
+        ("_internal_ *as is*, a__b, f(*args, *kwargs), _private", "internal as is, a__b, f(*args, *kwargs), _private"),
+        ("`#788 <https://x.org/788>`__ and `the docs <https://x.org>`_", "#788 and the docs"),
+    ],
+)  # fmt: skip
+def test_marks_of_a_text_are_taken_off_and_nothing_else(told: str, kept: str) -> None:
+    assert keep_a_changelog(f"## 1.2\n- {told}\n").releases[0].changes == (("", kept),)
+
+
+@pytest.mark.parametrize(
+    ("told", "kinds"),
+    [
+        ("### Breaking changes\n#### A\n- x\n#### B\n- y\n### Fixed\n- z\n",
+         ["Breaking changes: A", "Breaking changes: B", "Fixed"]),
+        ("### What's Changed\n#### Features\n- x\n", ["Features"]),
+        ("### New\n\n**Forecasts**\n\n- x\n\n**Others**\n\n- y\n", ["New: Forecasts", "New: Others"]),
+        ("### New\n- x\n\n**Fixes**\n\n- y\n\nHighlights:\n\n- z\n", ["New", "Fixes", "Highlights"]),
+        ("### " + "Long " * 20 + "\n- x\n", [("Long " * 20).strip()]),
+        ("**A sentence is a change.**\n\n### Fixed\n- x\n", ["", "Fixed"]),
+        ("### Fixed\n\n.. _fixed-1:\n\n- x\n", ["Fixed"]),
+    ],
+)  # fmt: skip
+def test_no_heading_above_a_change_is_lost(told: str, kinds: list[str]) -> None:
+    found = keep_a_changelog(f"## 1.2.0\n{told}")
+    assert [kind for kind, _ in found.releases[0].changes] == kinds
+    assert found.notes == ()
+
+
+def test_underlined_headings_have_the_levels_of_their_marks() -> None:
+    text = "p 1.2\n-----\n\np 1.2.1\n~~~~~~~\n\nWhy\n^^^\n\n- a\n\np 1.1\n-----\n\n- b\n"
+    found = keep_a_changelog(text)
+    assert [(one.version, one.changes) for one in found.releases] == [
+        ("1.2.1", (("Why", "a"),)),
+        ("1.1", (("", "b"),)),
+    ]
+
+
 def test_a_file_without_releases_is_refused_with_the_headings_it_has() -> None:
     with pytest.raises(InvalidInput, match="no releases were found; its headings: line 1 'Steps', line 3 'Old way'"):
         keep_a_changelog("# Steps\n\n## Old way\n- x\n")
