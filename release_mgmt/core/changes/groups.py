@@ -245,7 +245,7 @@ class ChangeBook:
         if self._kinds is None:
             self._kinds = Kinds(self.graph, self.facts, self.owner, self.adds_own)
             self._alone_at = [None] * len(self.facts)
-            for commit in self._counted().parallel:
+            for commit in self.parallel:
                 self._kinds.regroup(commit)
         return self._kinds
 
@@ -382,6 +382,11 @@ class ChangeBook:
         title = self.title_keys[self.facts[commit].title]
         text = "\0".join((self.authors[commit], title, str(self._counted().of(commit))))
         return "c-" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+    @property
+    def parallel(self) -> Mapping[int, Sequence[int]]:
+        """For each commit that stands beside others of its author and title, not one on the other, all of these."""
+        return self._counted().parallel
 
     def _counted(self) -> Ordinals:
         if self._ordinals is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from release_mgmt.core.history.graph import Graph
@@ -20,12 +19,13 @@ class Ordinals:
     def __init__(self, graph: Graph, authors: Sequence[str], titled: Iterable[Sequence[int]]) -> None:
         """``titled`` are the commits of each title, oldest first.
 
-        ``parallel`` are those that share author, title and number with another: they stand side by side.
+        ``parallel`` has for each commit that shares author, title and number with others all of these, itself among
+        them: they stand side by side.
         """
         self._graph = graph
         self._authors = authors
         self._of: dict[int, int] = {}
-        self.parallel: list[int] = []
+        self.parallel: dict[int, list[int]] = {}
         for commits in titled:
             if len(commits) == 1:
                 continue  # nearly all
@@ -49,7 +49,10 @@ class Ordinals:
         if not own or len(parents[commit]) > 1:
             return []
         number = self._of[commit] = self._count(own, commit, max(self.of(one) for one in own))
-        return [one for one in own if self.of(one) == number]
+        found = [one for one in own if self.of(one) == number]
+        if found:
+            self._stand_beside([*found, commit])
+        return found
 
     def _count_all(self, own: Sequence[int]) -> None:
         highest = 0
@@ -57,8 +60,15 @@ class Ordinals:
             self._of[commit] = self._count(own[:place], commit, highest)
             highest = max(highest, self._of[commit])
         if highest < len(own) - 1:  # on one line each has a number of its own
-            shared = Counter([self._of[commit] for commit in own])
-            self.parallel += [commit for commit in own if shared[self._of[commit]] > 1]
+            numbered: dict[int, list[int]] = {}
+            for commit in own:
+                numbered.setdefault(self._of[commit], []).append(commit)
+            for same in numbered.values():
+                if len(same) > 1:
+                    self._stand_beside(same)
+
+    def _stand_beside(self, same: list[int]) -> None:
+        self.parallel.update(dict.fromkeys(same, same))
 
     def _count(self, earlier: Sequence[int], commit: int, highest: int) -> int:
         best, asked = -1, 0

@@ -7,10 +7,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from release_mgmt.core.changes.beside import Beside, Classes, Item
 from release_mgmt.core.changes.groups import Change, ChangeBook, TitleKeys
 from release_mgmt.core.changes.messages import PrKey, title_key
-
-Item = tuple[int, Change]
 
 
 class Patches(Protocol):
@@ -111,7 +110,8 @@ class Joiner:
         self._elsewhere: tuple[set[PrKey], set[str]] | None = None
         self._beside_open: list[Item] = []  # compared by content with what is unreleased
         self._cut = False  # whether some of what is unreleased was not
-        self._class: dict[tuple[int, int], list[Item]] = {}
+        self._classes = Classes(book, linear)
+        self._told_apart: AbstractSet[tuple[int, int]] = frozenset()
         self._by_commit: dict[int, dict[int, Change]] = {}
 
     def _item(self, commit: int) -> Item | None:
@@ -130,16 +130,21 @@ class Joiner:
         picked = self._book.picked
         found = Twins()
         self._side = side
-        if not side and not picked:
-            return found
         if side:
             self._numbers()
         self._trailers(picked)
         if side:
             self._titles(side)
-            if patches is not None:
+        beside = Beside(self._book, self._inside, self._item, self._classes)
+        if patches is not None:
+            told = beside.join(self._linear, patches)
+            found.diagnostics += [told] if told else []
+            if side:
                 self._patches(side, patches, budget, found)
         self._tell(found)
+        joined = found.same.copy()
+        beside.tell_apart(found.same)
+        self._told_apart = found.same.keys() - joined.keys()
         return found
 
     def _numbers(self) -> None:
@@ -156,13 +161,13 @@ class Joiner:
                 continue  # nearly all
             for at, item in enumerate(items[1:], 1):
                 for earlier in items[:at]:
-                    self._unite(earlier, item, apart=True)
+                    self._classes.unite(earlier, item, apart=True)
         for commit in sorted(self._book.renumbered):
             found = self._item(commit)
             for number in self._book.facts[commit].others:
                 for original in by_number.get(("#", number), ()):
                     if found is not None and title_key(original[1].title) == title_key(found[1].title):
-                        self._unite(original, found, apart=True)
+                        self._classes.unite(original, found, apart=True)
 
     def _trailers(self, picked: Sequence[int]) -> None:
         from_same: dict[str, Item] = {}
@@ -174,9 +179,9 @@ class Joiner:
                 source = self._book.find(sha)
                 original = self._item(source) if source is not None else None
                 if original is not None:
-                    self._unite(original, item)
+                    self._classes.unite(original, item)
                 elif sha in from_same:
-                    self._unite(from_same[sha], item)
+                    self._classes.unite(from_same[sha], item)
                 else:
                     from_same[sha] = item
 
@@ -196,15 +201,16 @@ class Joiner:
                 if item[0] not in side:
                     continue
                 for other in items:
-                    if other[0] == item[0] or self._joined(other, item) or self._taken(other, item[0]):
+                    if other[0] == item[0] or self._classes.joined(other, item) or self._taken(other, item[0]):
                         continue
-                    if set(other[1].authors) & set(item[1].authors) and self._unite(other, item, apart=True):
+                    if set(other[1].authors) & set(item[1].authors) and self._classes.unite(other, item, apart=True):
                         break
 
     def _taken(self, item: Item, place: int) -> bool:
         """Whether a change has its twin on the line of a place already."""
         return any(
-            other is not item and (other[0] == place or self._linear(other[0], place)) for other in self._members(item)
+            other is not item and (other[0] == place or self._linear(other[0], place))
+            for other in self._classes.members(item)
         )
 
     def _patches(self, side: frozenset[int], patches: Patches, budget: Budget, found: Twins) -> None:
@@ -262,7 +268,7 @@ class Joiner:
         for same in self._alike(others, alone, patches):
             for at, item in enumerate(same[1:], 1):
                 for other in same[:at]:
-                    self._unite(other, item)
+                    self._classes.unite(other, item)
 
     def _alike(self, others: Sequence[Item], alone: Sequence[Item], patches: Patches) -> list[list[Item]]:
         """Those of one patch, where there are several; only of commits that changed the same files on both sides."""
@@ -299,8 +305,17 @@ class Joiner:
         old, new = set(before), set(shown)
         gone = [change for change in before if change not in new]
         fresh = [change for change in shown if change not in old]
-        if any((place, change.newest) in self._class for change in gone):
+        if any(
+            (place, change.newest) in self._classes.of or (place, change.newest) in self._told_apart for change in gone
+        ):
             return False
+        if any(
+            self._inside[twin] != place
+            for change in fresh
+            for one in change.commits
+            for twin in book.parallel.get(one, ())
+        ):
+            return False  # one change with something released, or another under its key
         if any(book.facts[commit].picked for change in fresh for commit in change.commits):
             return False
         self._shown[place] = shown
@@ -322,7 +337,7 @@ class Joiner:
             return False
         assert self._open is not None
         single = self._single(self._open)
-        joined = sum(1 for place, _ in self._class if place == self._open)
+        joined = sum(1 for place, _ in self._classes.of if place == self._open)
         if len(single) <= PATCH_LIMIT if self._cut else len(single) + joined > PATCH_LIMIT:
             return False  # that some were left out may have to be told now, or no more
         known = {change.newest for change in fresh}
@@ -336,7 +351,7 @@ class Joiner:
         return [
             (place, change)
             for change in self._shown.get(place, ())
-            if len(change.commits) == 1 and (place, change.commits[0]) not in self._class
+            if len(change.commits) == 1 and (place, change.commits[0]) not in self._classes.of
         ]
 
     def _neighbours(self, place: int, side: frozenset[int]) -> list[int]:
@@ -344,31 +359,8 @@ class Joiner:
         main = sorted(other for other in self._shown if other not in side)
         return [other for other in main if not self._linear(place, other)][:1]
 
-    def _members(self, item: Item) -> list[Item]:
-        return self._class.get((item[0], item[1].newest), [item])
-
-    def _joined(self, one: Item, other: Item) -> bool:
-        return any(member[0] == other[0] and member[1] is other[1] for member in self._members(one))
-
-    def _unite(self, one: Item, other: Item, *, apart: bool = False) -> bool:
-        """Join two classes unless that joined a change with one it was built on; ``apart``: nor linear places."""
-        first, second = self._members(one), self._members(other)
-        if self._joined(one, other):
-            return False
-        for place, change in first:
-            for other_place, other_change in second:
-                if place == other_place or (apart and self._linear(place, other_place)):
-                    return False
-                newer, older = sorted((change.newest, other_change.newest), reverse=True)
-                if self._book.graph.contains(newer, older):
-                    return False
-        united = [*first, *second]
-        for place, change in united:
-            self._class[place, change.newest] = united
-        return True
-
     def _tell(self, found: Twins) -> None:
-        for members in {id(members): members for members in self._class.values()}.values():
+        for members in {id(members): members for members in self._classes.of.values()}.values():
             places = {place for place, _ in members}
             same = min(members, key=self._originality)[1].key
             for place, change in members:
