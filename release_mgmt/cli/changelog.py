@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import click
 
+from release_mgmt.cli.notes import tell
 from release_mgmt.core.changelog import Changelog
 from release_mgmt.core.changes import PullRequest
 from release_mgmt.core.errors import InvalidInput
@@ -89,6 +90,8 @@ def changelog(
             record, verdicts = with_levels(repository, record)
     pieces = _rendered(record, form, audience, language, origin, verdicts, pulls)
     _give(pieces, form, target)
+    if form != "json":  # which has them itself
+        tell(record.diagnostics)
 
 
 def _paths(given: Iterable[str]) -> dict[str, tuple[str, ...]] | None:

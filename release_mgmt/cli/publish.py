@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from release_mgmt.cli import notes
 from release_mgmt.core.changes import PullRequest
 from release_mgmt.core.classification import Classification
 from release_mgmt.core.errors import InvalidInput
@@ -83,6 +84,7 @@ def publish(
             upcoming, known = site.coming(record, calendars, known, now)
         made = site.Site(record, known, upcoming, origin, language, base, site.read_state(out, site.STATE))
         count = site.write(out, site.build(made), progress=lambda file: tell(f"Writing {file}"))
+    notes.tell(record.diagnostics)
     click.echo(f"{counted(count, 'file')} in {out}: open {out / 'index.html'}", err=True)
 
 

@@ -77,6 +77,21 @@ def test_every_format_lists_the_same_changes(project: Builder) -> None:
         assert b"<b>Third</b>" not in done.stdout
 
 
+@pytest.mark.parametrize(("form", "told"), [("markdown", 11), ("html", 11), ("atom", 11), ("json", 0)])
+def test_what_was_noticed_is_told_beside_documents_without_a_place_for_it(tmp_path: Path, form: str, told: int) -> None:
+    """On standard error, the first ten and how many more there are; JSON has them itself."""
+    made = Builder(tmp_path / "project.git")
+    one = made.commit("First", branch="main")
+    for name in "abcdefghijkl":
+        made.tag(f"no-version-{name}", one)
+    made.build()
+    done = _run("--repo", made.path, "--all", "--format", form, "--no-levels")
+    lines = done.stderr.decode().splitlines()
+    assert (done.returncode, len(lines)) == (0, told)
+    assert not told or lines[0] == "release-mgmt: note: tag 'no-version-a' names no version and was left out"
+    assert not told or "and 2 more" in lines[10]
+
+
 def test_a_file_is_written_between_the_marks_only(project: Builder, tmp_path: Path) -> None:
     """What people wrote around them stays; without marks the file is left alone and the exit code is 2."""
     target = tmp_path / "CHANGELOG.md"
