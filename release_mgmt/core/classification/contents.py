@@ -12,7 +12,7 @@ from release_mgmt.core.classification.change import ChangedFile, ChangeInput
 from release_mgmt.core.classification.fact import Fact
 from release_mgmt.core.classification.facts import language_in, language_of
 from release_mgmt.core.classification.scope import Purpose, is_prose, purpose
-from release_mgmt.core.evidence import artefacts, edits, metrics, notebooks, r
+from release_mgmt.core.evidence import artefacts, cells, edits, metrics, notebooks, r
 from release_mgmt.core.evidence.bounded import Unreadable, decode
 from release_mgmt.core.evidence.dependencies import docker, glue, manifest_kind, read
 from release_mgmt.core.evidence.edits import Edit, Weight
@@ -87,7 +87,7 @@ def facts(one: ChangedFile) -> Iterator[Fact]:
         yield Fact("household", path, None, path, kind="file")
     elif one.link:
         yield Fact("logic", path, None, path, kind="file")
-    elif _is_documentation(path, found):
+    elif _is_documentation(one, found):
         yield Fact("documentation", path, None, path, kind="file")
     elif manifest_kind(path) and _bears_requirements(one):
         yield from _manifest(one)
@@ -117,7 +117,8 @@ _HOUSEHOLD = re.compile(
 )
 
 
-def _is_documentation(path: str, found: Purpose) -> bool:
+def _is_documentation(one: ChangedFile, found: Purpose) -> bool:
+    path = one.path
     if found is Purpose.DOCUMENTATION:
         # What Sphinx builds pages with is a part of the pages.
         return (
@@ -126,7 +127,7 @@ def _is_documentation(path: str, found: Purpose) -> bool:
             or "/man/" in path
             or path.startswith("man/")
         )
-    return is_prose(path) and language_of(path) is None and not manifest_kind(path)
+    return is_prose(path) and language_in(path, one.new, one.old) is None and not manifest_kind(path)
 
 
 _VERSION = re.compile(
@@ -173,8 +174,8 @@ def _content(one: ChangedFile) -> Iterator[Fact]:
     try:
         if language == "notebook":
             yield from _told(one, _notebook(one))
-        elif language == "document":
-            yield from _told(one, _document(_text(one.old), _text(one.new)))
+        elif language == "cells":
+            yield from _told(one, _cells(_text(one.old), _text(one.new), language_of(path) or ""))
         elif language is not None:
             yield from _told(one, _source(one, language))
         elif form := configuration_format(path):
@@ -252,19 +253,22 @@ _RUNNING = re.compile(
 )
 
 
-def _document(old: str, new: str) -> Edit:
+def _cells(old: str, new: str, written: str) -> Edit:
     if not old or not new:
         return Edit(Weight.LOGIC)
     edit = Edit(Weight.DOCUMENTATION)
     front_old, front_new = _FRONT.match(old), _FRONT.match(new)
-    if front_old and front_new and front_old.group(1) != front_new.group(1):
+    if written == "document" and front_old and front_new and front_old.group(1) != front_new.group(1):
         moved = configuration_changes(
             "front.yaml", front_old.group(1).encode("utf-8", "replace"), front_new.group(1).encode("utf-8", "replace")
         )
         kept = tuple(replace(one, line=one.line and one.line + 1) for one in moved if _RUNNING.match(one.key))
         if kept:
             edit = Edit(Weight.PARAMETERS, kept)
-    olds, news = r.chunks(old), r.chunks(new)
+    olds, news = cells.cells(old, written), cells.cells(new, written)
+    beside = [[(one.language, one.code.strip()) for one in side if one.language in cells.RUN] for side in (olds, news)]
+    if beside[0] != beside[1]:
+        edit = _heavier(edit, Edit(Weight.LOGIC))
     for language in ("r", "python"):
         edit = _heavier(edit, edits.compare(r.in_place(olds, language), r.in_place(news, language), language))
     if len(olds) == len(news):

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from posixpath import basename
 
+from release_mgmt.core.classification.scope import Purpose, purpose
 from release_mgmt.core.evidence import distributions, notebooks, r
 from release_mgmt.core.evidence.bounded import PATHS, Unreadable, decode
-from release_mgmt.core.evidence.dependencies import glue
+from release_mgmt.core.evidence.called_installs import called_installs
+from release_mgmt.core.evidence.cells import cells, is_databricks, is_notebook
+from release_mgmt.core.evidence.dependencies import glue, manifest_kind, r_installs
+from release_mgmt.core.evidence.dependencies.docker import instructions
 from release_mgmt.core.evidence.imports import Guard, Import, find_calls, find_imports
 
 CODE_BYTES = 4_000_000
@@ -65,7 +69,7 @@ NOTHING = FileFacts()
 
 _ENDINGS = {
     "py": "python", "pyw": "python", "pyx": "python", "smk": "python", "ipynb": "notebook", "r": "r", "rmd": "document",
-    "qmd": "document", "rnw": "document", "rmarkdown": "document", "wsgi": "python", "xpy": "python",
+    "qmd": "document", "rnw": "document", "rmarkdown": "document", "wsgi": "python", "xpy": "python", "md": "markdown",
 }  # fmt: skip
 _NAMES = {"Snakefile": "python", "SConstruct": "python", "SConscript": "python", "wscript": "python", ".Rprofile": "r"}
 
@@ -76,26 +80,28 @@ _SHEBANG = re.compile(rb"#![^\n]{0,200}?\b(?:(python|pypy)[\d.]*|(Rscript|little
 
 @lru_cache(maxsize=PATHS)
 def language_of(path: str) -> str | None:
-    """python, notebook, r or document where code that asks for libraries may stand in ``path``; script where its first
-    line tells (`language_in`)."""
+    """python, notebook, r or document where code that asks for libraries may stand in ``path``; script and markdown
+    where what it holds tells (`language_in`)."""
     name = basename(path)
     if "." in name:
-        return _NAMES.get(name) or _ENDINGS.get(name.rpartition(".")[2].lower())
+        found = _NAMES.get(name) or _ENDINGS.get(name.rpartition(".")[2].lower())
+        return None if found == "markdown" and purpose(path) is Purpose.DOCUMENTATION else found
     return _NAMES.get(name) or ("script" if _SCRIPT.search(path) else None)
 
 
 def language_in(path: str, data: bytes | None, before: bytes | None = None) -> str | None:
-    """The language of a file, of a script without an ending the one that its first line calls for (where it is gone,
-    the line that it had ``before``).
-    """
+    """The language of a file: of a script without an ending the one that its first line calls for (where it is gone,
+    the line that it had ``before``), and ``cells`` of Markdown that is a notebook and of scripts of Databricks."""
     language = language_of(path)
-    if language != "script":
-        return language
-    for content in (data, before):
-        called = _SHEBANG.match(content) if content else None
-        if called:
-            return "python" if called.group(1) else "r"
-    return None
+    contents = [content for content in (data, before) if content]
+    if language == "markdown":
+        return "cells" if any(map(is_notebook, contents)) else None
+    if language == "document" or (language in ("python", "r") and any(map(is_databricks, contents))):
+        return "cells"
+    if language == "script":
+        called = next((found for content in contents if (found := _SHEBANG.match(content))), None)
+        return None if called is None else "python" if called.group(1) else "r"
+    return language
 
 
 def file_facts(path: str, data: bytes) -> FileFacts:
@@ -110,17 +116,16 @@ def file_facts(path: str, data: bytes) -> FileFacts:
         if language == "python":
             imports = (*find_imports(data), *find_calls(data))
             familiar = _familiar(imports)
-            found = _python(imports)
-            if b"MAGIC" in data:
-                found.extend(_databricks(data))
+            found = [*_python(imports), *_called(data)]
             if glue.ARGUMENT.encode() in data:
                 found.extend(_glue(decode(data)))
         elif language == "notebook":
             found = _notebook(data)
         elif language == "r":
-            found = _r(decode(data))
+            found = _r(decode(data), installing=manifest_kind(path) is None)
         else:
-            found = _document(decode(data))
+            found = _cells(decode(data), language_of(path) or "")
+            familiar = _familiar(find_imports(data)) if language_of(path) == "python" else ()
     except Unreadable as error:
         return FileFacts(unreadable=error.message)
     return FileFacts(tuple(dict.fromkeys(found)), familiar)
@@ -161,15 +166,8 @@ def _python(imports: tuple[Import, ...]) -> list[Asked]:
     return found
 
 
-def _databricks(data: bytes) -> list[Asked]:
-    lines: list[str] = []
-    goes_on = False
-    for line in data.decode("utf-8", "replace").splitlines():
-        if line.startswith("# MAGIC") and ("install" in line or goes_on):
-            lines.append(line.partition("MAGIC")[2].strip().lstrip("%"))
-            goes_on = line.endswith("\\")
-    found = notebooks.shell_installs("\n".join(lines))
-    return [Asked(one.ecosystem, one.name, None, Guard.NONE) for one in found]
+def _called(data: bytes) -> list[Asked]:
+    return [Asked(one.ecosystem, one.name, line, guard) for one, line, guard in called_installs(data)]
 
 
 def _glue(text: str) -> list[Asked]:
@@ -182,7 +180,7 @@ def _notebook(data: bytes) -> list[Asked]:
     for language in ("python", "r"):
         text = notebooks.code(notebook, language)
         code = text.encode("utf-8", "replace")
-        asked = _r(text) if language == "r" else _python((*find_imports(code), *find_calls(code)))
+        asked = _r(text) if language == "r" else [*_python((*find_imports(code), *find_calls(code))), *_called(code)]
         places = notebooks.Places(data, text)
         found.extend(Asked(one.how, one.name, places.line(one.line), one.guard) for one in asked)
     found.extend(Asked(one.ecosystem, one.name, None, Guard.NONE) for one in notebooks.installs(notebook))
@@ -192,24 +190,48 @@ def _notebook(data: bytes) -> list[Asked]:
     return found
 
 
-def _r(text: str) -> list[Asked]:
+# What only installs others is none of what the code needs.
+_INSTALLERS = frozenset(("BiocManager", "devtools", "packrat", "pacman", "pak", "remotes", "renv"))
+
+
+def _r(text: str, *, installing: bool = True) -> list[Asked]:
+    """What R code asks for, where it is ``installing`` also what it installs outside of functions: that is needed,
+    though it be asked first whether it is there."""
     found = [Asked("r", use.package, use.line, use.guard) for use in r.find_uses(text)]
     found.extend(
         Asked("python", use.package, use.line, use.guard)
         for use in r.python_uses(text)
         if use.package.partition(".")[0] not in STANDARD
     )
+    if installing and ("install" in text or "biocLite" in text):
+        calls = r_installs(text, masked=r.without_functions(r.masked_code(text)))
+        found.extend(Asked("r", one.name, one.line, Guard.NONE) for one in calls if one.name not in _INSTALLERS)
     return found
 
 
-def _document(text: str) -> list[Asked]:
+def _cells(text: str, written: str) -> list[Asked]:
     found: list[Asked] = []
-    for chunk in r.chunks(text):
+    for cell in cells(text, written):
         asked: list[Asked] = []
-        if chunk.language == "r":
-            asked = _r(chunk.code)
-        elif chunk.language == "python":
-            source = re.sub(r"(?m)^[ \t]*[%!][^\n]*", "", chunk.code)
-            asked = _python(find_imports(source.encode("utf-8", "replace")))
-        found.extend(Asked(one.how, one.name, (one.line or 1) + chunk.line - 1, one.guard) for one in asked)
+        if cell.language == "r":
+            asked = _r(cell.code, installing=written != "document")
+        elif cell.language == "python":
+            code = notebooks.without_commands(cell.code).encode("utf-8", "replace")
+            asked = [*_python((*find_imports(code), *find_calls(code))), *_called(code)]
+        if "install" in cell.code and not _NOT_RUN.search(cell.header + cell.code[:500]):
+            asked += _installed(cell.language, cell.code)
+        found.extend(Asked(one.how, one.name, (one.line or 1) + cell.line - 1, one.guard) for one in asked)
     return found
+
+
+_NOT_RUN = re.compile(r"eval\s*[=:]\s*(?:FALSE|F\b|false)")
+
+
+def _installed(language: str, code: str) -> list[Asked]:
+    """What the shell lines of a cell install."""
+    lines = instructions(code) if language == "shell" else notebooks.commands_of(code) if language == "python" else ()
+    return [
+        Asked(one.ecosystem, one.name, line, Guard.NONE)
+        for line, command in lines
+        for one in notebooks.shell_installs(command)
+    ]

@@ -99,7 +99,7 @@ def find_imports(data: bytes) -> tuple[Import, ...]:
     """The imports of a Python file in the order they are written; any bytes are taken."""
     if b"import" not in data:
         return ()
-    data = _plain(data)
+    data = plain(data)
     spans = long_strings(data)
     starts = [start for start, _ in spans]
     blocks: _Blocks | None = None
@@ -142,20 +142,30 @@ def find_calls(data: bytes) -> tuple[Import, ...]:
     ``ast`` would give these as calls, so they stand apart from the import statements."""
     if b"import_module" not in data and b"__import__" not in data:
         return ()
-    data = _plain(data)
+    data = plain(data)
+    return tuple(
+        Import(_text(call.group(1) or call.group(2)), 0, (), line, guard)
+        for call, line, guard in calls_in_code(data, _CALLED)
+    )
+
+
+def calls_in_code(
+    data: bytes, pattern: re.Pattern[bytes], *, ensuring: bool = False
+) -> Iterator[tuple[re.Match[bytes], int, Guard]]:
+    """Where ``pattern`` stands in the code of a `plain` source, neither in a string nor in a comment: the match, its
+    line, and under what condition it runs. For what is ``ensuring`` that a library is there, to ask first or to catch
+    an error is no condition, save in a function."""
     spans = long_strings(data)
     starts = [start for start, _ in spans]
     blocks = _Blocks(data, spans, starts)
-    found = []
     line, counted = 1, 0
-    for call in islice(_CALLED.finditer(data), HITS):
+    for call in islice(pattern.finditer(data), HITS):
         at = call.start()
         if _code_before(data, at, spans, starts) is not None:
             line += data.count(b"\n", counted, at)
             counted = at
-            guard = blocks.guard(at) if _indented(data, at) else Guard.NONE
-            found.append(Import(_text(call.group(1) or call.group(2)), 0, (), line, guard))
-    return tuple(found)
+            bound = not _indented(data, at) or (ensuring and not blocks.deferred(at))
+            yield call, line, Guard.NONE if bound else blocks.guard(at)
 
 
 def import_set(data: bytes) -> frozenset[tuple[int, str, str | None]]:
@@ -165,7 +175,8 @@ def import_set(data: bytes) -> frozenset[tuple[int, str, str | None]]:
     return frozenset(plain | {(item.level, item.module, name) for item in found for name in item.names})
 
 
-def _plain(data: bytes) -> bytes:
+def plain(data: bytes) -> bytes:
+    """A source as UTF-8 without a byte order mark, its lines ended by line feeds."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         data = data.decode("utf-16", "replace").encode("utf-8", "replace")
     if data.startswith(b"\xef\xbb\xbf"):
@@ -316,27 +327,37 @@ class _Blocks:
 
     def guard(self, at: int) -> Guard:
         """The least binding of the conditions around the statement at ``at``."""
+        result, asked = Guard.NONE, False
+        for index, word, rest in self._around(at):
+            found = self._kind(index, word, rest)
+            asked = asked or (word == b"try" and self._caught(index, going_on=False))
+            if found is Guard.TYPING:
+                return found
+            if found is Guard.OPTIONAL or result is Guard.NONE:
+                result = found
+        begin = self.data.rfind(b"\n", 0, at) + 1
+        if result is Guard.LAZY and (asked or _ENSURES.search(self.data, max(0, begin - 200), begin)):
+            return Guard.OPTIONAL  # who calls without it is told, or the line before installs it when it is missing
+        return result
+
+    def deferred(self, at: int) -> bool:
+        """Whether the statement at ``at`` runs only when a function is called."""
+        return any(word == b"def" for _, word, _ in self._around(at))
+
+    def _around(self, at: int) -> Iterator[tuple[int, bytes, bytes]]:
+        """The headers of the blocks that hold the statement at ``at``, the innermost first."""
         begin = self.data.rfind(b"\n", 0, at) + 1
         line = self.data[begin:at]
         indent = len(line.expandtabs()) - len(line.expandtabs().lstrip())
         index = bisect_right(self.positions, begin) - 1
-        result, asked = Guard.NONE, False
         if index >= 0 and self.positions[index] == begin:
             indent += 1  # `try: import x` on one line
         while index >= 0 and indent > 0:
             _, inner, word, rest, _ = self.headers[index]
             if inner < indent:
                 indent = inner
-                found = self._kind(index, word, rest)
-                asked = asked or (word == b"try" and self._caught(index, going_on=False))
-                if found is Guard.TYPING:
-                    return found
-                if found is Guard.OPTIONAL or result is Guard.NONE:
-                    result = found
+                yield index, word, rest
             index -= 1
-        if result is Guard.LAZY and (asked or _ENSURES.search(self.data, max(0, begin - 200), begin)):
-            return Guard.OPTIONAL  # who calls without it is told, or the line before installs it when it is missing
-        return result
 
     def _kind(self, index: int, word: bytes, rest: bytes) -> Guard:
         if word == b"def":

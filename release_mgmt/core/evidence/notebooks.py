@@ -129,9 +129,7 @@ def code(notebook: Notebook, language: str = "python") -> str:
     parts = (cell.source for cell in notebook.cells if cell.kind == "code" and cell.language == language)
     if language != "python":
         return "\n\n".join(_MAGIC.sub("", part, count=1) if part.lstrip().startswith("%%") else part for part in parts)
-    return "\n\n".join(
-        _LINE_MAGIC.sub(r"\1pass", part) if "%" in part or "!" in part or "?" in part else part for part in parts
-    )
+    return "\n\n".join(map(without_commands, parts))
 
 
 class Places:
@@ -185,11 +183,19 @@ def installs(notebook: Notebook) -> tuple[Install, ...]:
     found: dict[Install, None] = {}
     for cell in notebook.cells:
         if cell.kind == "code" and "install" in cell.source:
-            lines = cell.source if cell.language == "shell" else "\n".join(_commands(cell.source))
+            lines = cell.source if cell.language == "shell" else "\n".join(text for _, text in commands_of(cell.source))
             found.update(dict.fromkeys(shell_installs(lines)))
     return tuple(found)
 
 
-def _commands(source: str) -> Iterator[str]:
+def commands_of(source: str) -> Iterator[tuple[int, str]]:
+    """The magics and shell lines of a cell, each with its line."""
     for match in _LINE_MAGIC.finditer(source):
-        yield match.group().strip().lstrip("%!")
+        yield source.count("\n", 0, match.start()) + 1, match.group().strip().lstrip("%!")
+
+
+def without_commands(source: str) -> str:
+    """The Python of a cell on the same lines, its magics and shell lines left out."""
+    if "%" not in source and "!" not in source and "?" not in source:
+        return source
+    return _LINE_MAGIC.sub(lambda match: match.group(1) + "pass" + "\n" * match.group().count("\n"), source)

@@ -62,7 +62,7 @@ def find_uses(text: str, first_line: int = 1) -> tuple[Use, ...]:
     """The packages that R source uses, in the order they are written, each use once a line."""
     if not any(hint in text for hint in _HINTS):
         return ()
-    masked = _OPAQUE.sub(_blank, text)
+    masked = masked_code(text)
     found: list[tuple[int, str, Guard]] = []
     for count, match in enumerate(_ATTACH.finditer(masked)):
         if count < CALLS:
@@ -90,7 +90,7 @@ def python_uses(text: str) -> tuple[Use, ...]:
     and rio, whose ``import`` reads a file, is not."""
     if "reticulate" not in text or "import" not in text:
         return ()
-    masked = _OPAQUE.sub(_blank, text)
+    masked = masked_code(text)
     attached = "rio" not in masked and re.search(r"\b(?:library|require)\s*\(\s*[\"']?reticulate\b", text) is not None
     found = []
     line, counted = 1, 0
@@ -101,6 +101,36 @@ def python_uses(text: str) -> tuple[Use, ...]:
             counted = call.start()
             found.append(Use(module.group(1) or module.group(2), line, Guard.NONE))
     return tuple(dict.fromkeys(found))
+
+
+def masked_code(text: str) -> str:
+    """R source of the same length with its strings and comments blanked."""
+    return _OPAQUE.sub(_blank, text)
+
+
+_FUNCTION = re.compile(r"(?:\bfunction|\\)\s*\((?:[^(){}]|\([^(){}]*\)){0,2000}+\)\s*\{")
+
+
+def without_functions(masked: str) -> str:
+    """`masked_code` with the bodies of its functions blanked: what is left runs when the script does."""
+    parts: list[str] = []
+    at = 0
+    for opened in _FUNCTION.finditer(masked):
+        if opened.start() >= at:
+            end = _closed(masked, opened.end())
+            parts += (masked[at : opened.end()], re.sub(r"[^\n]", " ", masked[opened.end() : end]))
+            at = end
+    return "".join((*parts, masked[at:]))
+
+
+def _closed(masked: str, start: int) -> int:
+    """Where the brace closes that opens before ``start``."""
+    depth = 1
+    for brace in re.compile(r"[{}]").finditer(masked, start):
+        depth += 1 if brace.group() == "{" else -1
+        if not depth:
+            return brace.start()
+    return len(masked)
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -114,7 +144,7 @@ def _attached(text: str, masked: str, match: re.Match[str]) -> Iterator[tuple[st
     call = match.group(1)
     qualified = masked[max(0, match.start() - 30) : match.start()]
     alone = call in _SINGLE or call in _ASKING
-    arguments = list(_arguments(text, masked, match.end(), 500 if alone else 5_000))
+    arguments = list(arguments_of(text, masked, match.end(), 500 if alone else 5_000))
     if alone:
         yield from _single(call, arguments)
     elif call in _MANY:
@@ -166,8 +196,9 @@ def _named(name: str, guard: Guard = Guard.NONE) -> Iterator[tuple[str, Guard]]:
         yield name, guard
 
 
-def _arguments(text: str, masked: str, start: int, limit: int = 5_000) -> Iterator[tuple[str | None, str]]:
-    """(name or None, text) of each argument of the call whose bracket opens before ``start``."""
+def arguments_of(text: str, masked: str, start: int, limit: int = 5_000) -> Iterator[tuple[str | None, str]]:
+    """(name or None, text) of each argument of the call whose bracket opens before ``start``; ``masked`` is ``text``
+    with its strings and comments blanked."""
     depth, begin = 0, start
     for match in re.compile(r"[()\[\]{},]").finditer(masked, start, min(len(masked), start + limit)):
         sign = match.group()
@@ -214,7 +245,7 @@ def _vectors(text: str, masked: str) -> Iterator[tuple[int, str, Guard]]:
 
 def _quoted(text: str, masked: str, opened: re.Match[str]) -> Iterator[tuple[int, str, Guard]]:
     """The names quoted in the list that ``opened`` opens."""
-    for _, value in _arguments(text, masked, opened.end()):
+    for _, value in arguments_of(text, masked, opened.end()):
         quoted = _STRING.fullmatch(value)
         if quoted:
             for package, guard in _named(quoted.group(1) or quoted.group(2) or ""):

@@ -11,6 +11,7 @@ import importlib
 import inspect
 import pkgutil
 import random
+import re
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -43,6 +44,12 @@ SQL = b"CREATE TABLE t (a int, b text); ALTER TABLE t DROP b;\n"
 SHELL = b"pip install -q 'torch==2' && conda install gdal; Rscript -e \"install.packages('sf')\"\n"
 R = b"library(dplyr)\nx <- data.table::fread('a')\nreticulate::import('os')\n"
 MARKDOWN = b"# 2.0\n\n## Breaking changes\n\n* `f` is gone\n\n```{r}\nlibrary(a)\n```\n"
+CALLS = (
+    b"import os\nos.system('pip install a')\n# MAGIC %pip install b\nsubprocess.run(['pip', 'install', f'{c}==1'])\n"
+)
+CELLS = (
+    b"---\njupytext: {}\n---\n\n```{code-cell} ipython3\n:tags: [x]\nimport a\n```\n\n```python\n!pip install b\n```\n"
+)
 # Module -> (path, a good file); modules of manifests have theirs in ``tests/cases/manifests``.
 GOOD: dict[str, tuple[str, bytes]] = {
     "advisories": ("a.json", JSON),
@@ -59,6 +66,8 @@ GOOD: dict[str, tuple[str, bytes]] = {
     "dependencies.requirements_txt": ("requirements.txt", b"a==1 \\\n  --hash=sha256:0\n"),
     "dependencies.scope": ("a.txt", b"requirements-dev.txt"),
     "dependencies.setup_py": ("setup.py", b"from setuptools import setup\nsetup(install_requires=['a'])\n"),
+    "called_installs": ("a.py", CALLS),
+    "cells": ("a.md", CELLS),
     "distributions": ("a.txt", b"google.cloud.storage"),
     "edits": ("a.py", PYTHON),
     "edits.lexing": ("a.py", PYTHON),
@@ -85,7 +94,8 @@ TEXTS = ("text", "command", "message", "source", "module")
 # Texts of the product itself, written by nobody else: its tables of words, its rules.
 OURS = {"dependencies.model.word_set", "schemas.model.bounded", "rules.load_rules"}
 GIVEN: dict[str, Any] = {
-    "group": Group.RUNTIME, "language": "python", "line": 1, "ecosystem": "pypi", "subject": "a", "added": [(1, "a")],
+    "group": Group.RUNTIME, "language": "python", "pattern": re.compile(rb"import"), "masked": LONG * " ", "start": 0,
+    "written": "markdown", "line": 1, "ecosystem": "pypi", "subject": "a", "added": [(1, "a")],
     "statement": Statement((), 1, 0, LONG),
 }  # fmt: skip
 

@@ -21,6 +21,11 @@ from release_mgmt.core.evidence.dependencies.pep508 import parse
         ("Rscript -e \"install.packages(c('glue', 'sf'), repos='https://x.example.org', lib='y')\"", ["glue", "sf"]),
         ("python -m pip install --upgrade pip setuptools wheel", []),
         ("echo nothing; pipenv install --dev", []),
+        ('R -e "install.packages(c(\\"glue\\"), dependencies = c(\\"Depends\\", \\"Imports\\"))"', ["glue"]),
+        (
+            'Rscript -e \'pak::pak("r-lib/cli@v3")\' -e \'remotes::install_github("o/parsnip", "main")\'',
+            ["cli", "parsnip"],
+        ),
         ("npm install -g @vue/cli@5 serve", ["@vue/cli", "serve"]),
         ("poetry add httpx", ["httpx"]),
     ],
@@ -39,6 +44,15 @@ def test_r_calls_count_their_lines() -> None:
     """Calls in an R script are found with their line, whatever package they belong to."""
     text = "x <- 1\nremotes::install_github('tidymodels/parsnip')\nrenv::install('yaml@2.3')\n# my_install('no')\n"
     assert [(one.name, one.line) for one in r_installs(text)] == [("parsnip", 2), ("yaml", 3)]
+
+
+def test_r_installs_what_a_variable_holds() -> None:
+    """A vector that is installed whole, or what of it is not there yet; of other arguments nothing."""
+    text = (
+        'pkgs <- c("glue", # not "this"\n  sf = "sf")\nnew <- pkgs[!pkgs %in% installed.packages()]\n'
+        'install.packages(new, dependencies = c("Depends", "Imports"))\ninstall.packages(others)\n'
+    )
+    assert [one.name for one in r_installs(text)] == ["glue", "sf"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from release_mgmt.core.classification.facts import file_facts
 from release_mgmt.core.evidence import words
 from release_mgmt.core.evidence.imports import Guard
 from release_mgmt.core.evidence.notebooks import code, installs, read_notebook
@@ -93,11 +92,6 @@ def test_notebook_code_leaves_out_magics_and_outputs() -> None:
 )
 def test_what_a_cell_installs(cell: str, names: set[str]) -> None:
     assert {one.name for one in installs(read_notebook(notebook(cell)))} == names
-
-
-def test_what_a_databricks_notebook_installs_over_several_lines() -> None:
-    cell = b"# Databricks notebook source\n# MAGIC %pip install \\\n# MAGIC   shap \\\n# MAGIC   optuna\n# MAGIC no\n"
-    assert [one.name for one in file_facts("a.py", cell).asked] == ["shap", "optuna"]
 
 
 def test_old_notebooks_and_r_notebooks() -> None:

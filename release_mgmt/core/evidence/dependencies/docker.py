@@ -17,6 +17,7 @@ from release_mgmt.core.evidence.dependencies.model import (
     requirement,
 )
 from release_mgmt.core.evidence.dependencies.scope import beside, group_of_path
+from release_mgmt.core.evidence.r import masked_code
 
 _FROM = re.compile(r"FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?", re.IGNORECASE)
 _ARG = re.compile(r"(?:ARG|ENV)\s+(\w+)(?:=|\s+)[\"']?([^\s\"']+)", re.IGNORECASE)
@@ -129,8 +130,8 @@ def read_r_script(path: str, data: bytes) -> Manifest:
     nothing."""
     if b"install" not in data:
         raise NotManifest("installs nothing")
-    text = re.sub(r"(?m)^[ \t]*#[^\n]*", "", decode(data, 500_000))
-    found = r_installs(text, group_of_path(path))
+    text = decode(data, 500_000)
+    found = r_installs(text, group_of_path(path), masked=masked_code(text))
     if not found:
         raise NotManifest("installs nothing")
     return Manifest(path, "cran", tuple(found))

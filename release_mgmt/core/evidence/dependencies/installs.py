@@ -10,6 +10,7 @@ from itertools import islice
 from release_mgmt.core.evidence.dependencies.conda import spec
 from release_mgmt.core.evidence.dependencies.model import Group, Include, Requirement, requirement, word_set
 from release_mgmt.core.evidence.dependencies.pep508 import PLATFORM, parse
+from release_mgmt.core.evidence.r import arguments_of
 
 _LIMIT = 200_000
 _TEMPLATE = re.compile(r"\{\{[^{}\n]{0,200}\}\}")
@@ -30,11 +31,12 @@ _APT_PYTHON = re.compile(
 )
 _R_CALL = re.compile(
     r"(?<![\w.])(?:utils::|remotes::|devtools::|pak::|renv::|BiocManager::)?"
-    r"(install\.packages|install_github|install_version|install_cran|pkg_install|install2|BiocManager::install"
-    r"|(?<=renv::)install|(?<=BiocManager::)install)\s*\("
+    r"(install\.packages|install_(?:github|gitlab|bitbucket|bioc|version|cran)|pkg_install|install2|biocLite"
+    r"|(?<=renv::)install|(?<=BiocManager::)install|(?<=pak::)pak)\s*\("
 )
-_QUOTED = re.compile(r"""(?:([\w.]+)\s*=\s*)?["']([^"'\n]{1,200})["']""")
-_R_NAME = re.compile(r"(?:[\w.-]+/)?([A-Za-z][\w.]*[A-Za-z0-9])(?:@([\w.-]+))?\Z")
+_R_PACKAGES = (None, "pkgs", "pkg", "repo", "package", "packages")
+_QUOTED = re.compile(r"""(["'])([^"'\n]{1,200})\1""")
+_R_NAME = re.compile(r"(?:[\w.-]+/)?([A-Za-z][\w.]*[A-Za-z0-9])(?:[@#]([\w.*/-]+))?\Z")
 
 
 def installs(command: str, group: Group = Group.RUNTIME, line: int | None = None) -> list[Requirement]:
@@ -54,7 +56,7 @@ def include_files(command: str, line: int) -> list[Include]:
 
 def _all(command: str, group: Group, line: int | None) -> Iterator[tuple[Requirement | None, str | None]]:
     command = _TEMPLATE.sub("$", command[:_LIMIT].replace("\\\n", " "))
-    for one in r_installs(command, group, line):
+    for one in r_installs(command.replace('\\"', '"'), group, line):
         yield one, None
     for part in _SEPARATOR.split(_protected(command)):
         words = _words(part.replace("\0", ";").replace("\1", "|").replace("\2", "&"))
@@ -177,16 +179,17 @@ def _npm(words: list[str], group: Group, line: int | None) -> Iterator[tuple[Req
             yield requirement(match.group(1), "npm", group, specifier=version or "", version=version, line=line), None
 
 
-def r_installs(text: str, group: Group = Group.RUNTIME, line: int | None = None) -> list[Requirement]:
+def r_installs(
+    text: str, group: Group = Group.RUNTIME, line: int | None = None, masked: str | None = None
+) -> list[Requirement]:
     """The R packages that calls such as ``install.packages(c("a", "b"))`` install; counts lines when ``line`` is
-    None."""
+    None. ``masked`` is R code with its strings and comments blanked: no call of these counts."""
     found: list[Requirement] = []
-    for call in islice(_R_CALL.finditer(text), _CALLS):
-        inside = _arguments_of_call(text, call.end())
+    masked = masked or text
+    for call in islice(_R_CALL.finditer(masked), _CALLS):
         at = line if line is not None else text.count("\n", 0, call.start()) + 1
-        for keyword, value in _QUOTED.findall(inside):
-            if keyword and keyword not in ("pkgs", "pkg", "repo", "package"):
-                continue
+        listed = next((value for key, value in arguments_of(text, masked, call.end()) if key in _R_PACKAGES), "")
+        for _, value in _QUOTED.findall(_vector(text, masked, listed)):
             match = None if "://" in value else _R_NAME.match(value.removeprefix("bioc::").removeprefix("github::"))
             if match:
                 url = value if "/" in value else None
@@ -195,14 +198,18 @@ def r_installs(text: str, group: Group = Group.RUNTIME, line: int | None = None)
     return found
 
 
-def _arguments_of_call(text: str, start: int) -> str:
-    """What stands between the brackets of a call, at most 5,000 characters."""
-    depth = 1
-    for offset, character in enumerate(text[start : start + 5_000]):
-        if character == "(":
-            depth += 1
-        elif character == ")":
-            depth -= 1
-            if not depth:
-                return text[start : start + offset]
-    return ""
+def _vector(text: str, masked: str, listed: str) -> str:
+    """What is installed; of a variable the vector that it holds, also by way of what is left of another one."""
+    for _ in range(3):
+        if not re.fullmatch(r"[A-Za-z.][\w.]{0,100}", listed):
+            break
+        given = re.search(
+            rf"(?<![\w.$@]){re.escape(listed)}\s*(?:<-|=(?!=))\s*(?:(c)\(|(?:setdiff\(\s*)?([A-Za-z.][\w.]*)\s*[\[,])",
+            masked,
+        )
+        if given is None:
+            return ""
+        if given.group(1):
+            return ",".join(value for _, value in arguments_of(text, masked, given.end()))
+        listed = given.group(2)
+    return listed
