@@ -106,7 +106,7 @@ def _bears_requirements(one: ChangedFile) -> bool:
     return any(path and data is not None and read(path, data) is not None for path, data in sides)
 
 
-_MORE = (glue.read, docker.read_r_script)
+_MORE = (glue.read, docker.read_r_script, docker.read_script)
 _PERHAPS = (".yaml", ".yml", ".txt", ".in", "DESCRIPTION")
 
 

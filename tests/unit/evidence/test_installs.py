@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from release_mgmt.core.classification import ChangedFile, ChangeInput, Tree, classify
 from release_mgmt.core.evidence.dependencies import Group, installed_files, installs, r_installs, read
 from release_mgmt.core.evidence.dependencies.pep508 import parse
+from release_mgmt.services.classify import default_rules
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,8 @@ from release_mgmt.core.evidence.dependencies.pep508 import parse
         ),
         ("npm install -g @vue/cli@5 serve", ["@vue/cli", "serve"]),
         ("poetry add httpx", ["httpx"]),
+        ("pixi add 'polars>=1' && pixi add --feature gpu --pypi shap", ["polars", "shap"]),
+        ("pip install https://x.example.org/shap-0.4-py3-none-any.whl dist/own-1.0-py3-none-any.whl", ["shap"]),
     ],
 )
 def test_what_a_command_installs(command: str, expected: list[str]) -> None:
@@ -83,3 +87,44 @@ def test_a_backslash_too_many() -> None:
     )
     assert manifest is not None
     assert [(one.name, one.line) for one in manifest.requirements] == [("python", 1), ("pandas", 2), ("polars", 6)]
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["uv add --dev pytest-x", "poetry add -D pytest-x", "uv add --group=test pytest-x", "pdm add -dG lint pytest-x"],
+)
+def test_what_is_added_for_development_is_not_needed(command: str) -> None:
+    """The option of the command tells it, as the manifest that it writes would."""
+    assert [(one.name, one.group) for one in installs(command)] == [("pytest-x", Group.DEVELOPMENT)]
+
+
+@pytest.mark.parametrize(
+    ("instruction", "names"),
+    [
+        ("RUN <<EOF\npip install a1 \\\n  a2\n# pip install no\nEOF", ["a1", "a2"]),
+        ('RUN --mount=type=cache,target=/c <<-"EOT" bash -ex\n\tconda install -y a1\n\tEOT', ["a1"]),
+        ("RUN R --no-save <<EOF\ninstall.packages('a1')\nEOF", ["a1"]),
+        ("RUN cat <<EOF >/x && pip install a1\npip install no\nEOF", ["a1"]),
+        ("RUN python3 <<PY\nprint('pip install no')\npip install no\nPY", []),
+        ("COPY <<EOF /app/x.py\nfrom no import no\nRUN pip install no\nEOF", []),
+        ("ADD <<A <<B /x/\nRUN pip install no\nA\nFROM no\nB", []),
+        ('RUN bash <<< "./start"', []),
+        ("RUN echo $((1 << 3)) && pip install a1", ["a1"]),
+    ],
+)
+def test_here_documents_of_dockerfiles(instruction: str, names: list[str]) -> None:
+    """What a shell or R is given runs; what goes into a file or to another program is no instruction."""
+    manifest = read("Dockerfile", f"FROM python:3.11\n{instruction}\nRUN pip install last\n".encode())
+    assert manifest is not None
+    assert [one.name for one in manifest.requirements] == ["python", *names, "last"]
+
+
+def test_scripts_that_set_an_environment_up() -> None:
+    """Their names tell; what they do beside is code like any other."""
+    for path in ("scripts/create_hf_env.sh", "conda_dependencies.sh", "setup-machine.sh"):
+        manifest = read(path, b"export A=1\npip install shap\n")
+        assert manifest is not None
+        assert [one.name for one in manifest.requirements] == ["shap"]
+    old, new = b"export A=1\n./run $A\n", b"export A=1\n./start $A\n"
+    change = ChangeInput((ChangedFile("setup.sh", "setup.sh", old, new),))
+    assert classify(change, Tree(), default_rules()).kind == "code_logic"

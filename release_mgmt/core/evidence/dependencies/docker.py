@@ -26,7 +26,11 @@ _VARIABLE = re.compile(r"\$\{?(\w+)(?::-([^}]*))?\}?")
 _INSTRUCTION = re.compile(
     r"(?:FROM|RUN|CMD|LABEL|EXPOSE|ENV|ADD|COPY|ENTRYPOINT|VOLUME|USER|WORKDIR|ARG|ONBUILD|STOPSIGNAL|SHELL)\s"
 )
-_HEREDOC = re.compile(r"<<-?\s*[\"']?(\w+)[\"']?")
+_HEREDOC = re.compile(r"(?<![<\w])\d*<<-?[\"']?([A-Za-z_]\w*)[\"']?")
+# A here-document that is run: it stands alone or is given to a shell or to R, and not to a file or another program.
+_READS_COMMANDS = re.compile(
+    r"RUN\b\s*(?:--\S+\s*)*(?:(?:\S*/)?(?:(?:ba|da|z)?sh|R|Rscript)\b[^;&|>]*)?\Z", re.IGNORECASE
+)
 
 
 def read(path: str, data: bytes) -> Manifest:
@@ -55,16 +59,20 @@ def read(path: str, data: bytes) -> Manifest:
 
 
 def instructions(text: str) -> Iterator[tuple[int, str]]:
-    """(line, instruction) with continuation lines and here-documents joined, comments dropped."""
-    start, until = 0, ""
+    """(line, instruction) with continuation lines joined, also what a here-document runs, and comments dropped."""
+    start = 0
+    until: list[str] = []  # the words that end the here-documents that are open
+    runs = False
     parts: list[str] = []
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.strip()
         if until:
-            if line == until:
-                yield start, "\n".join(parts)
-                parts, until = [], ""
-            else:
+            if line == until[0]:
+                until.pop(0)
+                if not until:
+                    yield start, "\n".join(parts)
+                    parts = []
+            elif runs:
                 parts.append(line)
             continue
         if not line or line.startswith("#"):
@@ -74,14 +82,16 @@ def instructions(text: str) -> Iterator[tuple[int, str]]:
             parts = []
         if not parts:
             start = number
-        document = _HEREDOC.search(line)
-        if document and re.match(r"RUN\b", " ".join([*parts, line]), re.IGNORECASE):
-            until = document.group(1)
-            parts.append(_HEREDOC.sub("", line))
+        documents = _HEREDOC.findall(line)
+        whole = " ".join([*parts, line])
+        if documents and re.match(r"(?:RUN|COPY|ADD)\b", whole, re.IGNORECASE):
+            until = documents
+            parts = [_HEREDOC.sub("", whole).rstrip()]
+            runs = _READS_COMMANDS.match(parts[0]) is not None
         elif line.endswith("\\"):
             parts.append(line[:-1])
         else:
-            yield start, " ".join([*parts, line])
+            yield start, whole
             parts = []
     if parts:
         yield start, " ".join(parts)

@@ -23,8 +23,11 @@ _WITH_VALUE = word_set(
     --progress-bar --log --src --proxy --upgrade-strategy --cert --client-cert --index-strategy -p --python
     --report --config-settings --global-option -n --name -c --channel --group -G --extra --repo --source --user-agent
     --solver --override-channels-with --requirement --constraint -r --index --default-index --python-platform
+    --feature --manifest-path -dG
     """
 )
+# What a project adds for its own development.
+_ASIDE = re.compile(r" (?:--dev|-D|-dG?|(?:--group|-G)[ =]\S*(?:dev|test|lint|doc)\S*)(?= |\Z)")
 # A Debian package of a Python library; the others are the language's own parts.
 _APT_PYTHON = re.compile(
     r"python3?-((?!dev$|pip$|venv$|setuptools$|wheel$|distutils$|minimal$|full$|tk$|gdbm$|lib2to3$).+)"
@@ -88,10 +91,13 @@ def _command(words: list[str], group: Group, line: int | None) -> Iterator[tuple
             yield from _pip(rest[1:], group, line)
             return
         if word in ("poetry", "uv", "pdm", "rye") and following == "add":
-            yield from _pip(rest[1:], group, line)
+            yield from _pip(rest[1:], Group.DEVELOPMENT if _ASIDE.search(" ".join(rest)) else group, line)
             return
         if re.fullmatch(r"[!%]?(?:conda|mamba|micromamba)", word) and following in ("install", "create"):
             yield from _conda(rest[1:], group, line)
+            return
+        if word == "pixi" and following == "add":
+            yield from (_pip if "--pypi" in rest else _conda)(rest[1:], group, line)
             return
         if word in ("apt-get", "apt") and "install" in rest[:4]:
             yield from _apt(rest[rest.index("install") + 1 :], group, line)
@@ -126,7 +132,8 @@ def _pip(words: list[str], group: Group, line: int | None) -> Iterator[tuple[Req
     for option, value in _arguments(words, _WITH_VALUE):
         if option in ("-r", "--requirement"):
             yield None, value
-        if option or value.startswith((".", "/", "$", "~")) or value.endswith((".txt", ".whl")):
+        local = "://" not in value and value.endswith((".txt", ".whl"))
+        if option or local or value.startswith((".", "/", "$", "~")):
             continue
         one = parse(value, group, line=line)
         if one and one.key not in PLATFORM and one.key not in ("wheel", "setuptools"):

@@ -95,6 +95,11 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str, Reader], ...] = tuple(
         ),
         (r"(?:conda|envs?|environments?|conda[-_]envs?)/[^/]+\.ya?ml", "conda", conda.read_environment),
         (r"(?:install|setup|bootstrap|postbuild|post_build|provision)[\w-]*\.(?:sh|bash)", "pypi", docker.read_script),
+        (
+            r"(?:[\w-]*[_-])?(?:deps|dependencies|env|environment|prerequisites)\.(?:sh|bash)",
+            "pypi",
+            docker.read_script,
+        ),
         (r"postbuild", "pypi", docker.read_script),
         (r"(?:install|packages|requirements|dependencies|setup)[\w-]*\.r", "cran", docker.read_r_script),
         (r"(?:conda|spec)[-_]?(?:list|file|packages)?\.txt", "conda", conda.read_list),

@@ -11,8 +11,9 @@ from release_mgmt.core.evidence.dependencies.model import Group, word_set
 _SPLIT = re.compile(r"[-_.\s]+")
 _DEVELOPMENT = word_set(
     """
-    asv bench benchmark benchmarks black check checks ci code-style codestyle contributing contributors coverage demo
-    demos dev devel develop developer development doc docs documentation example examples flake8 format lint linter
+    asv bench benchmark benchmarks black check checks ci code-style codespace codespaces codestyle contributing
+    contributors coverage demo demos dev devcontainer devel develop developer development doc docs documentation
+    example examples flake8 format lint linter
     linting mkdocs mypy notebook-tests nox packaging precommit publish pylint pytest qa quality readthedocs
     release rtd sphinx style test testing tests tooling tools tox types typing unittest
     """
