@@ -60,32 +60,55 @@ def ask(store: Store, actor: Actor, now: datetime, asked: Sequence[Asked], *, at
     require(actor, Action.ASK_GATE)
     if not 1 <= len(asked) <= MOST_TARGETS:
         raise InvalidInput("Ask for 1 to 50 targets.", [FieldError("change", "must be 1 to 50", str(MOST_TARGETS))])
+    with store.read() as session:  # one state of the database decides
+        weighed = _weigh(session, actor, now, asked, at)
     with store.write() as session:
-        return keep(session, actor, now, asked, at=at)
+        _record(session, actor, now, weighed, told=at is None)
+    return weighed.answer
 
 
 def keep(
     session: Session, actor: Actor, now: datetime, asked: Sequence[Asked], *, at: datetime | None = None
 ) -> Answer:
     """As :func:`ask`, in the caller's transaction, for what was done already."""
+    weighed = _weigh(session, actor, now, asked, at)
+    _record(session, actor, now, weighed, told=at is None)
+    return weighed.answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """An answer as the asker sees it, the whole decision behind it, and the calendar that decided on each target."""
+
+    answer: Answer
+    found: Decision
+    calendars: Sequence[CalendarRow]
+
+
+def _weigh(session: Session, actor: Actor, now: datetime, asked: Sequence[Asked], at: datetime | None) -> _Weighed:
     instant = _bounded(at) or now
-    targets = [target for each in asked for target in _resolved(session, each)]
+    targets = tuple(target for each in asked for target in _resolved(session, each))
     loaded = [_question(session, each, instant, now) for each in targets]
     found = decide([question for question, _ in loaded], instant, now)
-    versions = [row.plan_version for _, row in loaded]
-    key = secret.identifier("gd")
-    for target, (_, row), one in zip(targets, loaded, found.answers or (found,), strict=True):
+    rows = [row for _, row in loaded]
+    version = max((row.plan_version for row in rows), default=None)
+    return _Weighed(Answer(_for(session, actor, found), secret.identifier("gd"), version, targets), found, rows)
+
+
+def _record(session: Session, actor: Actor, now: datetime, weighed: _Weighed, *, told: bool) -> None:
+    """Keep the decision on every target; with ``told`` tell the Owner of what is denied."""
+    found, answer = weighed.found, weighed.answer
+    for target, row, one in zip(answer.targets, weighed.calendars, found.answers or (found,), strict=True):
         session.add(
             GateDecisionRow(
-                id=key if len(targets) == 1 else secret.identifier("gd"), calendar_id=row.id,
-                repository=target.repository, change_id=target.change, environment=target.environment, at=instant,
+                id=answer.id if len(answer.targets) == 1 else secret.identifier("gd"), calendar_id=row.id,
+                repository=target.repository, change_id=target.change, environment=target.environment, at=one.at,
                 evaluated_at=now, decision=one.decision, reasons=[_plain(reason) for reason in one.reasons],
                 plan_version=row.plan_version, asked_by=actor.person or actor.name,
             )
         )  # fmt: skip
-        if one.decision == "deny" and target.change is not None and at is None:
+        if told and one.decision == "deny" and target.change is not None:
             _tell_denied(session, actor, now, target, row.slug, one)
-    return Answer(_for(session, actor, found), key, max(versions, default=None), tuple(targets))
 
 
 def _bounded(at: datetime | None) -> datetime | None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from release_mgmt.core.errors import Conflict, InvalidInput, NotFound
 from release_mgmt.core.gate import Decision
 from release_mgmt.core.permissions import Action, Actor, require
-from release_mgmt.services import Store, audit, calendar_rows, gate, secret
+from release_mgmt.services import Store, audit, calendar_rows, gate, plans, secret
 from release_mgmt.services.gate import Asked
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import CalendarRow, LeaseRow, PlacementRow
@@ -62,7 +62,7 @@ def take(store: Store, actor: Actor, now: datetime, *, change: str, environment:
     require(actor, Action.TAKE_LEASE)
     if not 1 <= minutes <= LONGEST.total_seconds() // 60:
         raise InvalidInput.at("minutes", "is out of range", "1 to 240")
-    with store.write() as session:
+    with store.write(lock=plans.LOCK) as session:
         found = gate.decide_in(session, _asked(session, change, environment), now, now)
         if found.decision == "deny":
             raise _refused(found)
@@ -89,7 +89,7 @@ def renew(store: Store, actor: Actor, now: datetime, key: str) -> LeaseView:
     """Renew a lease. When a freeze has closed the gate since, its ``overrun`` says whether the run may go on;
     four hours after it was taken a lease ends in any case."""
     require(actor, Action.TAKE_LEASE)
-    with store.write() as session:
+    with store.write(lock=plans.LOCK) as session:
         row = _find(session, actor, key)
         if row.released_at is not None or now >= row.expires_at:
             raise Conflict("The lease is over; take another one.", code="lease_over")

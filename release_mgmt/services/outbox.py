@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.messages import Kind
@@ -38,14 +39,15 @@ def tell(
         key = f"ev_{micros:014x}{next(_COUNT) % 0x1000000:06x}{secrets.token_hex(3)}"
     else:
         key = f"ev_{hashlib.sha256(once.encode()).hexdigest()[:32]}"
-        if session.get(MessageEvent, key) is not None:
-            return
-    session.add(
-        MessageEvent(
-            id=key, kind=kind.value, fold=fold, calendar=calendar, change_id=change,
-            actor=actor.person if actor is not None else None, facts=dict(facts or {}), at=now,
-        )
-    )  # fmt: skip
+    values = {
+        "id": key, "kind": kind.value, "fold": fold, "calendar": calendar, "change_id": change,
+        "actor": actor.person if actor is not None else None, "facts": dict(facts or {}), "at": now,
+    }  # fmt: skip
+    if once is None:
+        session.add(MessageEvent(**values))
+    else:  # of several who say it at the same moment, one does
+        dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+        session.execute(dialect.insert(MessageEvent).values(values).on_conflict_do_nothing())
 
 
 def iso(at: datetime | None) -> str | None:

@@ -200,13 +200,18 @@ class Store:
             url, lock_timeout=lock_timeout, statement_timeout=statement_timeout, pool_size=pool_size
         )
         self.sqlite = self.engine.dialect.name == "sqlite"
-        reading = self.engine if self.sqlite else self.engine.execution_options(postgresql_readonly=True)
+        # A reader sees one state of everything, as SQLite's do in any case.
+        one_state: dict[str, Any] = {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
+        reading = self.engine if self.sqlite else self.engine.execution_options(**one_state)
         self._read = sessionmaker(reading, expire_on_commit=False)
         self._write = sessionmaker(self.engine.execution_options(writing=True), expire_on_commit=False)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that only reads; nothing it does is kept. Within :meth:`together` it is the one of the block."""
+        """A session that only reads one unchanging state; nothing it does is kept.
+
+        Within :meth:`together` it is the one of the block.
+        """
         store, shared = _TOGETHER.get()
         if store is self and shared is not None:
             with told(self.engine):
@@ -242,17 +247,6 @@ class Store:
             yield
         finally:
             _ALSO.reset(token)
-
-    @contextmanager
-    def snapshot(self) -> Iterator[Session]:
-        """A session that sees one unchanging state of everything, for as long as it lasts, without stopping writers."""
-        with told(self.engine), self._read() as session:
-            try:
-                if not self.sqlite:  # SQLite's readers see one state in any case
-                    session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-                yield session
-            finally:
-                _undo(session)
 
     @contextmanager
     def write(self, lock: str | None = None) -> Iterator[Session]:

@@ -71,7 +71,7 @@ def dump(store: Store) -> Iterator[bytes]:
         digest.update(made)
         return made
 
-    with store.snapshot() as session:
+    with store.read() as session:
         yield line({"format": FORMAT, "revision": migrate.revision_of(session.connection())})
         for table in _tables():
             columns = list(table.columns)

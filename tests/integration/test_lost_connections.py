@@ -70,12 +70,6 @@ def read(store: Store) -> None:
             assert session.scalars(THERE).all() == ["there"]
 
 
-def snapshot(store: Store) -> None:
-    with store.snapshot() as session:
-        assert session.scalars(THERE).all() == ["there"]
-        assert session.scalars(THERE).all() == ["there"]
-
-
 def together(store: Store) -> None:
     with store.together():
         read(store)
@@ -132,7 +126,7 @@ def at_each_moment(store: Store, act: Callable[[int], None]) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("stays_away", [False, True])
-@pytest.mark.parametrize("block", [read, snapshot, together, together_and_going_on, write, write_and_going_on, fail])
+@pytest.mark.parametrize("block", [read, together, together_and_going_on, write, write_and_going_on, fail])
 def test_a_connection_lost_at_any_moment_is_unavailable(
     migrated_postgres_url: str, server: Server, block: Callable[[Store], None], *, stays_away: bool
 ) -> None:
@@ -189,7 +183,7 @@ def test_no_free_connection_is_unavailable(migrated_postgres_url: str) -> None:
     """Who waits too long for a connection is told to come again, whatever it was for."""
     store = Store(migrated_postgres_url, pool_size=1, statement_timeout=1)
     with store.engine.connect(), store.engine.connect():  # as many again as the pool keeps are its most
-        for block in (store.read, store.snapshot, store.write):
+        for block in (store.read, store.write):
             with pytest.raises(Unavailable, match="in use"), block() as session:
                 session.execute(THERE)
         with pytest.raises(Unavailable):

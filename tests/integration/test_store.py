@@ -57,6 +57,17 @@ def test_failure_undoes_everything(store: Store) -> None:
         assert session.scalar(select(func.count()).select_from(Worker)) == 1
 
 
+def test_a_reader_sees_one_state_whatever_is_written_meanwhile(store: Store) -> None:
+    """An answer that takes several statements is made of one moment."""
+    with store.read() as session:
+        assert session.scalar(select(func.count()).select_from(Worker)) == 0
+        with store.write() as other:
+            other.add(worker("a"))
+        assert session.scalar(select(func.count()).select_from(Worker)) == 0
+    with store.read() as session:
+        assert session.scalar(select(func.count()).select_from(Worker)) == 1
+
+
 def test_lost_update_cannot_happen_under_a_lock(store: Store) -> None:
     """Eight threads that read, add one and write back, ten times each: nothing is lost."""
     with store.write() as session:

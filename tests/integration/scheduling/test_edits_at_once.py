@@ -19,17 +19,16 @@ HOLIDAY = (
 )
 
 
-def at_once(*works: Callable[[], object]) -> None:
-    """Do all of them, begun together; raises what one of them raised."""
+def at_once(*works: Callable[[], object]) -> list[object]:
+    """What all of them answer, begun together; raises what one of them raised."""
     ready = Barrier(len(works))
 
-    def begin(work: Callable[[], object]) -> None:
+    def begin(work: Callable[[], object]) -> object:
         ready.wait()
-        work()
+        return work()
 
     with ThreadPoolExecutor(len(works)) as threads:
-        for done in [threads.submit(begin, work) for work in works]:
-            done.result()
+        return [done.result() for done in [threads.submit(begin, work) for work in works]]
 
 
 def freezes(store: Store) -> list[str]:

@@ -9,12 +9,15 @@ from sqlalchemy import func, select
 
 from release_mgmt.core.errors import Conflict, InvalidInput, NotFound
 from release_mgmt.core.gate import Decision
+from release_mgmt.core.messages import Kind
 from release_mgmt.services import calendars, gate, leases, placing, plans, repositories, stages, windows
 from release_mgmt.services.gate import Asked
+from release_mgmt.store.models.messages import MessageEvent
 from release_mgmt.store.models.repositories import Change, Release, Repository
 from release_mgmt.store.models.scheduling import ChangeTerms, DependencyRow, GateDecisionRow, PlanRow
 from release_mgmt.store.session import Store
 from tests.integration.scheduling.builders import NOW, OPERATOR, apply, at, document, freeze, in_conflict, seed, where
+from tests.integration.scheduling.test_edits_at_once import at_once
 
 IN_W1 = at("2026-11-24T18:00")
 SERIES = document()["series"]
@@ -352,3 +355,17 @@ def test_the_next_window_after_a_freeze_of_years_is_known(one_store: Store):
     found = gate.ask(one_store, OPERATOR, NOW, [Asked("pricing", "prod")]).decision
     assert found.next_transition == at("2028-11-13T23:00")
     assert found.next_allow == at("2028-11-14T17:00")
+
+
+@pytest.mark.acceptance("SCH-G8")
+def test_pipelines_that_ask_at_the_same_moment_are_all_answered(store: Store):
+    """The Owner is told once of what is denied; whose message that is decides no answer."""
+    seed(store, "m1")
+    apply(store)
+    asked = [Asked("pricing", "prod", "m1")]
+    answers = at_once(*[lambda: gate.ask(store, OPERATOR, NOW, asked).decision.decision] * 8)
+    assert answers == ["deny"] * 8
+    with store.read() as session:
+        assert session.scalar(select(func.count()).select_from(GateDecisionRow)) == 8
+        denied = select(func.count()).select_from(MessageEvent).where(MessageEvent.kind == Kind.GATE_DENIED.value)
+        assert session.scalar(denied) == 1
