@@ -81,16 +81,9 @@ def _blockers(row: BreakGlassRow) -> tuple[Blocker, ...]:
     return tuple(Blocker(one["code"], one.get("ref")) for one in row.blockers)
 
 
-def _calendar(session: Session, change: str, environment: str) -> CalendarRow:
-    """The calendar that the change goes by: that of its placement, else of its repository."""
-    placement = session.get(PlacementRow, (change, environment))
-    if placement is not None:
-        row = session.get(CalendarRow, placement.calendar_id)
-    else:
-        slug = session.scalar(
-            select(Repository.calendar).where(Repository.id == proposals.find_change(session, change).repository_id)
-        )
-        row = session.scalar(select(CalendarRow).where(CalendarRow.slug == slug)) if slug else None
+def _calendar(session: Session, change: Change, environment: str) -> CalendarRow:
+    repository = session.get_one(Repository, change.repository_id)
+    row = calendar_rows.deciding(session, repository, session.get(PlacementRow, (change.id, environment)))
     if row is None:
         raise Conflict("No calendar decides about this change, so there is nothing to break.", code="no_calendar")
     return row
@@ -107,8 +100,7 @@ def request(
     named = sorted(set(blockers), key=lambda one: (one.code, one.ref or ""))
     check_request(named, reason, ticket, timedelta(minutes=minutes))
     with store.write() as session:
-        proposals.find_change(session, change, actor)
-        calendar = _calendar(session, change, environment)
+        calendar = _calendar(session, proposals.find_change(session, change, actor), environment)
         row = BreakGlassRow(
             id=secret.identifier("b"), change_id=change, environment=environment, calendar=calendar.slug,
             blockers=[{"code": one.code, "ref": one.ref} for one in named], reason=clean(reason, 2000).strip(),

@@ -18,7 +18,7 @@ from release_mgmt.services import audit
 from release_mgmt.sources.calendars import Known, read_document
 from release_mgmt.store.models.people import Team
 from release_mgmt.store.models.repositories import Repository
-from release_mgmt.store.models.scheduling import CalendarRow, CalendarVersion
+from release_mgmt.store.models.scheduling import CalendarRow, CalendarVersion, PlacementRow
 
 
 def known_names(session: Session, row: CalendarRow | None, now: datetime) -> Known:
@@ -42,6 +42,16 @@ def find(session: Session, slug: str) -> CalendarRow:
     if row is None:
         raise NotFound("There is no such calendar.")
     return row
+
+
+def deciding(session: Session, repository: Repository, placement: PlacementRow | None) -> CalendarRow | None:
+    """The calendar that decides about a change: its placement's, its repository's, or the only one there is."""
+    if placement is not None:
+        return session.get(CalendarRow, placement.calendar_id)
+    if repository.calendar is not None:
+        return session.scalar(select(CalendarRow).where(CalendarRow.slug == repository.calendar))
+    every = session.scalars(select(CalendarRow).limit(2)).all()
+    return every[0] if len(every) == 1 else None
 
 
 def named(session: Session, document: Mapping[str, Any]) -> CalendarRow | None:

@@ -237,22 +237,6 @@ def _repository(session: Session, name: str) -> Repository:
     return found
 
 
-def _calendar(session: Session, repository: Repository, placement: PlacementRow | None) -> CalendarRow:
-    """The calendar that decides: the placement's, the repository's, or the only one there is."""
-    if placement is not None:
-        row = session.get(CalendarRow, placement.calendar_id)
-    elif repository.calendar is not None:
-        row = session.scalar(select(CalendarRow).where(CalendarRow.slug == repository.calendar))
-    else:
-        every = session.scalars(select(CalendarRow).limit(2)).all()
-        row = every[0] if len(every) == 1 else None
-    if row is None:
-        raise Conflict(
-            "No calendar decides about this repository.", code="no_calendar", hint="Set the repository's calendar."
-        )
-    return row
-
-
 def _question(
     session: Session, asked: Asked, at: datetime, now: datetime, votes: Status | None = None
 ) -> tuple[Question, CalendarRow]:
@@ -261,7 +245,11 @@ def _question(
     if asked.change is not None and (change is None or change.repository_id != repository.id):
         raise NotFound("There is no such change in this repository.")
     placement = session.get(PlacementRow, (asked.change, asked.environment)) if change is not None else None
-    row = _calendar(session, repository, placement)
+    row = calendar_rows.deciding(session, repository, placement)
+    if row is None:
+        raise Conflict(
+            "No calendar decides about this repository.", code="no_calendar", hint="Set the repository's calendar."
+        )
     calendar = calendar_rows.value(row, now)
     known = calendar.known_environments()
     if known and asked.environment not in known:

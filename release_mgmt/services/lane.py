@@ -30,7 +30,7 @@ _SHOWN = timedelta(minutes=1)
 def ship(session: Session, actor: Actor, now: datetime, change: Change, environment: str) -> None:
     """Keep that a change shipped by the lane, if it did: minor, no hard freeze, and outside its own window."""
     placement = session.get(PlacementRow, (change.id, environment))
-    row = _calendar(session, change, placement)
+    row = calendar_rows.deciding(session, session.get_one(Repository, change.repository_id), placement)
     if row is None or change.level != Level.MINOR.value:
         return
     calendar = calendar_rows.value(row, now)
@@ -43,7 +43,7 @@ def ship(session: Session, actor: Actor, now: datetime, change: Change, environm
 def switch(session: Session, actor: Actor, now: datetime, change: Change, environment: str, at: datetime) -> None:
     """Keep that a feature flag was switched at ``at``; without a calendar it stands nowhere."""
     placement = session.get(PlacementRow, (change.id, environment))
-    row = _calendar(session, change, placement)
+    row = calendar_rows.deciding(session, session.get_one(Repository, change.repository_id), placement)
     if row is not None and not _inside(placement, at):
         _stand(session, actor, now, change, environment, row, placement, at=at, code="flag_switched")
 
@@ -84,17 +84,6 @@ def _stand(
                 reasons=[reason], actor=actor.person or actor.name, at=now,
             )
         )  # fmt: skip
-
-
-def _calendar(session: Session, change: Change, placement: PlacementRow | None) -> CalendarRow | None:
-    """The calendar that the change goes by: its placement's, its repository's, or the only one."""
-    if placement is not None:
-        return session.get(CalendarRow, placement.calendar_id)
-    repository = session.get(Repository, change.repository_id)
-    if repository is not None and repository.calendar is not None:
-        return session.scalar(select(CalendarRow).where(CalendarRow.slug == repository.calendar))
-    every = session.scalars(select(CalendarRow).limit(2)).all()
-    return every[0] if len(every) == 1 else None
 
 
 def _inside(placement: PlacementRow | None, now: datetime) -> bool:

@@ -13,7 +13,7 @@ from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.services import Store, audit, calendar_rows, gate, plans, secret
 from release_mgmt.services.gate import Asked
 from release_mgmt.store.models.repositories import Change, Repository
-from release_mgmt.store.models.scheduling import CalendarRow, LeaseRow, PlacementRow
+from release_mgmt.store.models.scheduling import LeaseRow, PlacementRow
 
 LONGEST = timedelta(hours=4)
 _RENEWED = timedelta(minutes=15)
@@ -112,8 +112,9 @@ def _may_overrun(session: Session, row: LeaseRow, found: Decision, now: datetime
     frozen = [each.ref for each in found.reasons if each.code == "freeze"]
     if not frozen or any(each.code not in _CLOSING | {"soft_freeze"} for each in found.reasons):
         return False
+    repository = session.get_one(Repository, session.get_one(Change, row.change_id).repository_id)
     placement = session.get(PlacementRow, (row.change_id, row.environment))
-    stored = session.get(CalendarRow, placement.calendar_id) if placement is not None else None
+    stored = calendar_rows.deciding(session, repository, placement)
     if stored is None:
         return False
     lenient = {each.id for each in calendar_rows.value(stored, now).freezes if each.overrun == "allow"}

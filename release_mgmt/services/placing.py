@@ -58,13 +58,7 @@ def planned_by(session: Session, key: str) -> tuple[Change, CalendarRow]:
     if change is None:
         raise NotFound("There is no such change.")
     placement = session.scalar(select(PlacementRow).where(PlacementRow.change_id == key).limit(1))
-    if placement is not None:
-        row = session.get(CalendarRow, placement.calendar_id)
-    else:
-        slug = session.scalar(select(Repository.calendar).where(Repository.id == change.repository_id))
-        rows = session.scalars(select(CalendarRow).where(CalendarRow.slug == slug) if slug else select(CalendarRow))
-        found = rows.all()
-        row = found[0] if len(found) == 1 else None
+    row = calendar_rows.deciding(session, session.get_one(Repository, change.repository_id), placement)
     if row is None:
         raise Conflict("No calendar plans this change.", code="no_calendar", hint="Set the repository's calendar.")
     return change, row

@@ -7,10 +7,24 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
+from release_mgmt.core.approvals import Blocker
 from release_mgmt.core.errors import Conflict, InvalidInput, NotFound
 from release_mgmt.core.gate import Decision
 from release_mgmt.core.messages import Kind
-from release_mgmt.services import calendars, gate, leases, placing, plans, repositories, stages, windows
+from release_mgmt.core.permissions import Role, Via
+from release_mgmt.services import (
+    actors,
+    breakglass,
+    calendars,
+    gate,
+    leases,
+    people,
+    placing,
+    plans,
+    repositories,
+    stages,
+    windows,
+)
 from release_mgmt.services.gate import Asked
 from release_mgmt.store.models.messages import MessageEvent
 from release_mgmt.store.models.repositories import Change, Release, Repository
@@ -369,3 +383,25 @@ def test_pipelines_that_ask_at_the_same_moment_are_all_answered(store: Store):
         assert session.scalar(select(func.count()).select_from(GateDecisionRow)) == 8
         denied = select(func.count()).select_from(MessageEvent).where(MessageEvent.kind == Kind.GATE_DENIED.value)
         assert session.scalar(denied) == 1
+
+
+@pytest.mark.acceptance("SCH-A8")
+def test_glass_can_be_broken_wherever_the_gate_denies(planned: Store):
+    """Also where the plan places nothing (staging here), by the only calendar there is: the one that the gate asks."""
+    assert codes(planned, "m1", environment="staging") == ["outside_window"]
+    person = people.add(planned, OPERATOR, NOW, name="E", login="e", grants=(people.Grant(Role.ENGINEER),))
+    asked = breakglass.request(
+        planned, actors.by_login(planned, "e", NOW, via=Via.CLI), NOW, change="m1", environment="staging",
+        blockers=[Blocker("outside_window")], reason="Prices are wrong", ticket="OPS-1",
+    )  # fmt: skip
+    assert (asked.calendar, asked.requested_by) == ("releases", person.id)
+
+
+@pytest.mark.acceptance("SCH-F8")
+def test_a_lease_goes_on_into_a_lenient_freeze_where_the_plan_places_nothing(one_store: Store):
+    seed(one_store, "m1")
+    stop = {"id": "F", "start": "2026-11-24T22:00", "end": "2026-11-26T00:00", "overrun": "allow"}
+    apply(one_store, freezes=[stop], policy=document()["policy"] | {"unscheduled": "open"})
+    lease = leases.take(one_store, OPERATOR, at("2026-11-24T20:50"), change="m1", environment="staging")
+    renewed = leases.renew(one_store, OPERATOR, at("2026-11-24T21:00"), lease.id)
+    assert renewed.expires_at == at("2026-11-24T21:15")
