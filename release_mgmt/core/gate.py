@@ -32,12 +32,20 @@ _RANK = {code: index for index, code in enumerate(_ORDER)}
 
 @dataclass(frozen=True, slots=True)
 class GateReason:
-    """One blocker: ``ref`` names it, ``until`` is when time alone takes it away (None: time does not)."""
+    """One blocker: ``ref`` names it, ``until`` is when time alone takes it away (None: time does not).
+
+    One that is known to come, such as what a vote leaves that expires, has ``since``.
+    """
 
     code: str
     ref: str
     message: str
     until: datetime | None = None
+    since: datetime | None = None
+
+    def stands(self, at: datetime) -> bool:
+        """Whether it is in the way then."""
+        return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +73,7 @@ class BreakGlass:
 class Subject:
     """The change that is asked about. ``window``: where the plan has it; ``cancelled``: that window was called off.
 
-    ``standing`` holds blockers that do not come from the calendar: approvals, dependencies, readiness, a moved tag. One
-    with ``until`` ends by itself.
+    ``standing`` holds blockers that do not come from the calendar: approvals, dependencies, readiness, a moved tag.
     ``break_glass`` are its permissions; several at a time break what each of them names.
     """
 
@@ -185,7 +192,7 @@ def reasons_at(question: Question, at: datetime) -> list[GateReason]:
         if subject.withdrawn:
             found.append(GateReason("withdrawn", subject.id, "The change was withdrawn."))
         found += _slot(question, subject, at)
-        found += [each for each in subject.standing if each.until is None or at < each.until]
+        found += [each for each in subject.standing if each.stands(at)]
         holding = [glass for glass in subject.break_glass if glass.holds(at)]
         over = any(glass.until <= at for glass in subject.break_glass)
         found = [each for each in found if not any(glass.breaks(each) for glass in holding)]
@@ -296,7 +303,7 @@ def _edges(question: Question) -> set[datetime]:
     found |= {edge for each in deciding for edge in (each.start, each.end)}
     if subject is None:
         return found
-    found |= {each.until for each in subject.standing if each.until is not None}
+    found |= {edge for each in subject.standing for edge in (each.since, each.until) if edge is not None}
     for glass in subject.break_glass:
         found |= {glass.until} if glass.since is None else {glass.since, glass.until}
     if subject.duration is not None:

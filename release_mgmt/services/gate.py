@@ -296,8 +296,15 @@ def _subject(
         standing.append(GateReason("stale_approval", change.id, message))
     if placement is not None and window is not None and not lane:
         told = votes or approvals.status(session, change.id, asked.environment, now)
+        since: datetime | None = None
+        while told.given and told.expires_at is not None and placement.ends_at and told.expires_at < placement.ends_at:
+            since = told.expires_at  # a vote that is left may fill the place
+            told = approvals.status(session, change.id, asked.environment, since)
         names = _team_names(session, [one.team for one in told.teams if one.person is None])
-        standing += [GateReason(lack.code, lack.ref, _with_name(lack.message, lack.ref, names)) for lack in told.lacks]
+        standing += [
+            GateReason(lack.code, lack.ref, _with_name(lack.message, lack.ref, names), since=since)
+            for lack in told.lacks
+        ]
     return Subject(
         id=change.id,
         level=level,

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from release_mgmt.core.approvals import Blocker
+from release_mgmt.core.approvals import Blocker, Verdict
 from release_mgmt.core.errors import Conflict, InvalidInput, NotFound
 from release_mgmt.core.gate import Decision
 from release_mgmt.core.messages import Kind
 from release_mgmt.core.permissions import Role, Via
 from release_mgmt.services import (
     actors,
+    approvals,
     breakglass,
     calendars,
     gate,
@@ -405,3 +406,34 @@ def test_a_lease_goes_on_into_a_lenient_freeze_where_the_plan_places_nothing(one
     lease = leases.take(one_store, OPERATOR, at("2026-11-24T20:50"), change="m1", environment="staging")
     renewed = leases.renew(one_store, OPERATOR, at("2026-11-24T21:00"), lease.id)
     assert renewed.expires_at == at("2026-11-24T21:15")
+
+
+@pytest.mark.acceptance("SCH-A5")
+@pytest.mark.acceptance("SCH-G7")
+def test_the_gate_knows_when_votes_will_expire(one_store: Store):
+    """An answer holds no longer than the votes it counts, and a window that they do not reach is no time to go."""
+    seed(one_store, "m1 m2")
+    apply(one_store, policy=document()["policy"] | {"approvals": {"minor": {"release_managers": 1}, "expire_days": 4}})
+    managers = (people.Grant(Role.RELEASE_MANAGER, "releases"),)
+    for login in "abcd":
+        people.add(one_store, OPERATOR, NOW, name=login, login=login, grants=managers)
+
+    def vote(login: str, change: str, when: datetime) -> None:
+        voter = actors.by_login(one_store, login, when, via=Via.CLI)
+        approvals.vote(one_store, voter, when, change, "prod", Verdict.APPROVE)
+
+    def ask(change: str, when: datetime | None) -> Decision:
+        return gate.ask(one_store, OPERATOR, NOW, [Asked("pricing", "prod", change)], at=when).decision
+
+    in_window, over = at("2026-11-24T18:00"), at("2026-11-24T21:00")
+    for login in "ab":  # two: who wrote it is not known
+        vote(login, "m1", in_window - timedelta(days=4))
+        vote(login, "m2", NOW)
+    allowed = ask("m1", at("2026-11-24T17:00"))
+    assert (allowed.decision, allowed.valid_until, allowed.next_transition) == ("allow", in_window, in_window)
+    [reason] = ask("m1", in_window).reasons
+    assert (reason.code, "the vote expired" in reason.message) == ("stale_approval", True)
+    assert (ask("m2", None).next_slot, ask("m2", None).next_allow) == (IN_W1 - timedelta(hours=1), None)
+    for login in "cd":  # votes that are left fill the place
+        vote(login, "m1", in_window - timedelta(days=3))
+    assert ask("m1", in_window).valid_until == over
