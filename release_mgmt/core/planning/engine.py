@@ -23,6 +23,7 @@ from release_mgmt.core.planning.standing import Standing, standing
 from release_mgmt.core.windows import FreezePeriod, Occurrences, ReleaseCalendar, ZoneOf, expand, periods, zone
 
 _PAST = timedelta(days=120)
+_FURTHER = timedelta(days=400)  # behind the horizon; a window may come once a year
 _SECOND = timedelta(seconds=1)
 
 
@@ -45,11 +46,26 @@ def plan(
 ) -> Plan:
     """The plan of a calendar at ``now``. Raises InvalidInput for dependencies in a circle.
 
-    What was announced is held beyond a horizon that became shorter: its windows are still there.
+    What was announced is held beyond a horizon that became shorter: its windows are still there. What must leave the
+    last windows before the horizon goes to the next ones behind it.
     """
     settings = settings or Settings()
     until = settings.until or now + timedelta(days=calendar.horizon_days)
     until = max([until, *(each.announced.start + _SECOND for each in candidates if each.announced is not None)])
+    found = _plan_until(calendar, candidates, now, settings, until)
+    lost = {each.change for each in found.moves if each.to is None}
+    if lost:
+        further = _plan_until(calendar, candidates, now, settings, until + _FURTHER)
+        starts = {each.window.key: each.window.start for each in further.windows}
+        behind = [starts[each.window] + _SECOND for each in further.placements if each.change in lost]
+        if behind:
+            return _plan_until(calendar, candidates, now, settings, max(behind))
+    return found
+
+
+def _plan_until(
+    calendar: ReleaseCalendar, candidates: Sequence[Candidate], now: datetime, settings: Settings, until: datetime
+) -> Plan:
     found = expand(calendar, now - _PAST, until, settings.zones)
     until = max([until, *(each.end for each in found.windows)])  # what begins behind the horizon may meet the last one
     freezes = periods(calendar.freezes, now - _PAST, until, settings.zones)

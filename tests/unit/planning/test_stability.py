@@ -205,3 +205,20 @@ def test_a_shorter_horizon_moves_nothing_that_was_announced_beyond_it():
     made = make([*held, change("m2", 1)], replace(TUESDAYS, horizon_days=30))
     assert where(made) == {"m1": "w@2027-01-26T18:00", "m2": W1}
     assert (made.moves, made.conflicts) == ((), ())
+
+
+@pytest.mark.acceptance("SCH-S6")
+def test_what_leaves_the_last_window_before_the_horizon_goes_to_the_next_one_behind_it():
+    """It neither loses its date nor comes back to an earlier window with the next plan."""
+    short = replace(TUESDAYS, horizon_days=12)  # W1 and W2
+    [announced] = announce(make([change("m1", request=Request(W2, "because", "p"))], short), [change("m1")])
+    called_off = replace(short, series=(replace(short.series[0], cancelled=(local("2026-12-01T18:00"),)),))
+    made = make([announced, change("m2", 1, earliest=at("2026-12-30T00:00"))], called_off, version=2)
+    [moved] = made.moves
+    assert (moved.change, moved.origin, moved.to) == ("m1", W2, W3)
+    assert [each.code for each in moved.reasons] == ["window_cancelled"]
+    assert [each.change for each in made.deferrals] == ["m2"]  # the horizon is the same for everything else
+    assert made.windows[-1].window.key == W3
+    settled = announce(made, [announced])
+    again = make(settled, called_off, version=3)
+    assert (again.moves, where(again)) == ((), {"m1": W3})
