@@ -71,20 +71,22 @@ def load(session: Session, now: datetime, row: CalendarRow, calendar: ReleaseCal
     needs = _dependencies(session, changes)
     terms = {each.change_id: each for each in session.scalars(select(ChangeTerms)) if each.change_id in changes}
     placements = {
-        each.change_id: each
-        for each in session.scalars(
-            select(PlacementRow).where(PlacementRow.calendar_id == row.id, PlacementRow.environment == environment)
-        )
+        each.change_id: each for each in session.scalars(select(PlacementRow).where(PlacementRow.calendar_id == row.id))
     }
     passed, emergencies = _passed(session), _emergencies(session, now, changes)
-    before = calendar.passed_before(environment)
-    candidates = [
-        _candidate(
-            change, repositories, environment, needs.get(change.id, ()), terms.get(change.id),
-            placements.get(change.id), passed, before, emergency=change.id in emergencies,
-        )
-        for change in changes.values()
-    ]  # fmt: skip
+    before = {name: calendar.passed_before(name) for series in calendar.series for name in series.environments}
+    candidates = []
+    for change in changes.values():
+        placement = placements.get(change.id)
+        # What was announced to an environment stays with it while any window serves that one.
+        kept = placement is not None and placement.announced_at is not None and placement.environment in before
+        where = placement.environment if placement is not None and kept else environment
+        candidates.append(
+            _candidate(
+                change, repositories, where, needs.get(change.id, ()), terms.get(change.id), placement, passed,
+                before.get(where, ()), emergency=change.id in emergencies,
+            )
+        )  # fmt: skip
     outside = {need for required in needs.values() for need in required} - set(changes)
     external, gone = _external(session, outside)
     return Loaded(candidates, external, gone, changes, repositories)

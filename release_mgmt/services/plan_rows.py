@@ -150,8 +150,9 @@ def save_placements(
     for change, window, why, reasons in listed:
         found = rows.pop(change, None)
         if found is None:
-            found = PlacementRow(change_id=change, environment=environments[change], calendar_id=row.id)
+            found = PlacementRow(change_id=change, calendar_id=row.id)
             session.add(found)
+        found.environment = environments[change]
         planned = windows.get(window) if window else None
         if planned is not None and planned.state == "cancelled":
             planned = None  # what stays flagged in a window that was called off keeps the date it was told

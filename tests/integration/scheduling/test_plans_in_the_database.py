@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from release_mgmt.core.errors import Conflict, InvalidInput, StaleVersion
-from release_mgmt.services import calendars, overrides, placing, plans, terms, windows
+from release_mgmt.services import calendars, gate, overrides, placing, plans, terms, windows
 from release_mgmt.store.models.publishing import FeedEventRow
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.models.scheduling import DependencyRow, PlacementRow, PlanRow
@@ -290,3 +290,48 @@ def test_a_window_that_is_called_off_and_comes_back_at_another_time_moves_with_a
     [moved] = windows.moves(one_store, OPERATOR)
     assert (moved.from_start, moved.to_start) == (before.start, after.start)
     assert after.start == at("2026-11-24T23:00")
+
+
+STAGING = {"id": "s", "start": "2026-11-25T18:00", "end": "2026-11-25T22:00", "rrule": "FREQ=WEEKLY;BYDAY=WE"}
+
+
+@pytest.mark.acceptance("SCH-S6")
+def test_another_environment_in_the_first_series_takes_no_announced_date_away(one_store: Store):
+    """What was announced to production stays there; what comes new goes to what the calendar releases to now."""
+    seed(one_store, "m1 M1")
+    apply(one_store)
+    before = where(one_store)
+    apply(one_store, series=[STAGING | {"environments": ["staging"]}, *document()["series"]])
+    assert where(one_store) == before
+    assert windows.moves(one_store, OPERATOR) == []
+    seed(one_store, "x1", repository="risk")
+    plans.replan(one_store, OPERATOR, NOW, "releases")
+    assert where(one_store) == before | {"x1": "s@2026-11-25T18:00"}
+    with one_store.read() as session:
+        found = session.execute(select(PlacementRow.change_id, PlacementRow.environment))
+        assert dict(map(tuple, found)) == {"m1": "prod", "M1": "prod", "x1": "staging"}
+
+
+def test_an_environment_that_is_called_otherwise_keeps_the_dates_and_is_what_the_gate_asks(one_store: Store):
+    seed(one_store, "m1")
+    apply(one_store)
+    production = [document()["series"][0] | {"environments": ["production"]}]
+    apply(one_store, series=production, environments=["production"])
+    assert where(one_store) == {"m1": W1}
+    assert windows.moves(one_store, OPERATOR) == []
+    found = gate.ask(one_store, OPERATOR, NOW, [gate.Asked("pricing", "production", "m1")], at=at("2026-11-24T18:00"))
+    assert found.decision.decision == "allow"
+
+
+@pytest.mark.acceptance("SCH-S6")
+def test_a_last_window_that_is_called_off_moves_its_change_behind_the_horizon_with_the_reason(one_store: Store):
+    seed(one_store, "m1")
+    apply(one_store, horizon_days=12)
+    placing.move(one_store, OPERATOR, NOW, "m1", W2, reason="later")
+    apply(one_store, horizon_days=12, series=[document()["series"][0] | {"except": ["2026-12-01T18:00"]}])
+    [newest, _] = sorted(windows.moves(one_store, OPERATOR), key=lambda each: -each.plan_version)
+    assert (newest.from_window, newest.to_window) == (W2, W3)
+    assert [each["code"] for each in newest.reasons] == ["window_cancelled"]
+    plans.replan(one_store, OPERATOR, NOW + timedelta(hours=1), "releases")
+    assert where(one_store) == {"m1": W3}
+    assert len(windows.moves(one_store, OPERATOR)) == 2
