@@ -69,6 +69,5 @@ def _commit_row(repository_id: str, commit: GitCommit, position: int, author: st
         "committed_at": instant(commit.committed_at),
         "subject": clean(subject, SUBJECT),
         "body": clean(body.strip()) or None,
-        "patch_id": None,
         "release_id": None,
     }

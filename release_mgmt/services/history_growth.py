@@ -142,7 +142,8 @@ class GrowthWriter(Writer):
         if row.seen != standing.seen:
             return None
         self.repository, first = row, 0 if row.last is None else row.last + 1
-        ordered = [fresh[sha] for sha in self.graph.shas[len(self.graph) - len(fresh) :]]
+        graph = self.found.made.graph
+        ordered = [fresh[sha] for sha in graph.shas[len(graph) - len(fresh) :]]
         add_commits(self.session, self.id, ordered, first, self.found.made)
         own = standing.kept(self.prefix, section.entries)
         now_open: dict[str, Kept] = {}

@@ -19,7 +19,7 @@ from release_mgmt.services.history import Found
 from release_mgmt.services.stored_history import entries_of, instant, record_of, recorded, release_id, section_of
 from release_mgmt.store.models.repositories import FLAG, Change, ChangeCommit, Commit, Release, Repository, Tag
 
-_WRITTEN = ("title", "summary", "author", "provider", "number", "ready", "base_sha", "head_sha", "merged_at",
+_WRITTEN = ("title", "summary", "author", "provider", "number", "ready", "head_sha", "merged_at",
             "happened_at", "release_id", "rank", "record")  # fmt: skip
 
 
@@ -57,7 +57,6 @@ class Writer:
         self.now = now
         self.repository: Any = None  # its row, or of it what is asked for
         self.found = found
-        self.graph = found.made.graph
         self.id = repository_id
         self.prefix = mirrored.change_prefix(repository_id)
 
@@ -135,14 +134,14 @@ class Writer:
             row = rows.pop(name, None)
             if row is None:
                 self.session.add(
-                    Tag(repository_id=self.id, name=name, sha=sha, object_sha=tag.target, tagged_at=instant(tag.date),
-                        tagger_key=tag.tagger, seen_at=self.now)
+                    Tag(repository_id=self.id, name=name, sha=sha, object_sha=tag.target, tagger_key=tag.tagger,
+                        seen_at=self.now)
                 )  # fmt: skip
             elif row.object_sha != tag.target or row.gone_at is not None:
                 if row.object_sha != tag.target:
                     moved[name] = row.sha
                     row.moved += 1
-                row.sha, row.object_sha, row.tagged_at, row.gone_at = sha, tag.target, instant(tag.date), None
+                row.sha, row.object_sha, row.gone_at = sha, tag.target, None
                 row.seen_at, row.tagger_key = self.now, tag.tagger
         for name, row in rows.items():
             if row.gone_at is None:
@@ -277,9 +276,7 @@ class Writer:
         record: dict[str, Any],
         places: Mapping[str, tuple[datetime | None, int]],
     ) -> dict[str, Any]:
-        graph = self.graph
-        newest, oldest = entry.commits[0], entry.commits[-1]
-        parents = graph.parents[graph.number[oldest]]
+        newest = entry.commits[0]
         committed, position = places[newest]
         merged = committed or self.now
         pull = entry.pull_request
@@ -290,7 +287,6 @@ class Writer:
             "provider": pull.provider if pull else None,
             "number": pull.number if pull else None,
             "ready": True,
-            "base_sha": graph.shas[parents[0]] if parents else None,
             "head_sha": newest,
             "merged_at": merged,
             "happened_at": merged,

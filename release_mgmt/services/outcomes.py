@@ -188,8 +188,7 @@ def link(store: Store, actor: Actor, now: datetime, key: str, change: str, *, li
             held = session.scalars(select(RequestChangeRow.change_id).where(RequestChangeRow.request_id == key)).all()
             if len(held) >= MOST_CHANGES:
                 raise InvalidInput.at("change", "is one too many", f"{MOST_CHANGES} changes a request")
-            by = actor.person or actor.name
-            session.add(RequestChangeRow(request_id=key, change_id=change, linked_by=by, linked_at=now))
+            session.add(RequestChangeRow(request_id=key, change_id=change))
         elif not linked and found is not None:
             session.delete(found)
         if linked == (found is None):

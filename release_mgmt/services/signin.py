@@ -128,7 +128,6 @@ def open_session(
     )  # fmt: skip
     session.add(row)
     session.execute(delete(SessionRow).where(SessionRow.expires_at < now - timedelta(days=30)))
-    person.signed_in_at = now
     session.flush()
     actor = actors.load(session, person, now, via=Via.SESSION, origin=origin)
     audit.record(session, actor, now, action=Action.SIGN_IN, subject=f"session:{row.id}", after={"method": method})

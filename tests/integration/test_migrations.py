@@ -10,12 +10,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
+from release_mgmt import clock
 from release_mgmt.core.errors import Conflict, InvalidInput
+from release_mgmt.services import outcomes, terms
 from release_mgmt.store import migrate
 from release_mgmt.store.models import Base
 from release_mgmt.store.session import Store, TryAgain, make_engine
 from tests.conftest import GitRepo
-from tests.integration.faults.town import settle
+from tests.integration.faults.town import OPERATOR, settle
 from tests.support.served import Installation
 
 
@@ -75,6 +77,24 @@ def test_every_step_goes_down_and_up_with_data_in_the_tables(store: Store, git_r
         assert {table: up[table] for table in down} == down
         migrate.downgrade(store.url, below)
     store.close()
+
+
+def test_a_link_that_goes_back_has_the_author_of_its_request(store: Store, git_repo: GitRepo, tmp_path: Path) -> None:
+    """The columns that nobody reads come back filled where an older version wants a value."""
+    town = settle(store, git_repo, tmp_path / "data")
+    request = outcomes.create(store, OPERATOR, clock.now(), title="Fewer wrong prices").id
+    outcomes.link(store, OPERATOR, clock.now(), request, town.change)
+    terms.put_terms(store, OPERATOR, clock.now(), town.change, minutes=10)
+    store.close()
+    migrate.downgrade(store.url, "0018_forge_ids")
+    with store.engine.connect() as connection:
+        links = connection.execute(text("SELECT linked_by, linked_at IS NOT NULL FROM request_changes")).all()
+        emergencies = connection.execute(text("SELECT emergency FROM change_terms")).scalars().all()
+    assert [(by, bool(at)) for by, at in links] == [("operator", True)]
+    assert [bool(each) for each in emergencies] == [False]
+    store.close()
+    migrate.upgrade(store.url)
+    assert [one.change for one in outcomes.get(store, OPERATOR, request).steps] == [town.change]
 
 
 @pytest.mark.slow

@@ -69,8 +69,6 @@ class RequestChangeRow(Base):
 
     request_id: Mapped[str] = mapped_column(ForeignKey("requests.id", ondelete="CASCADE"), primary_key=True)
     change_id: Mapped[str] = mapped_column(ForeignKey("changes.id", ondelete="CASCADE"), primary_key=True, index=True)
-    linked_by: Mapped[str]
-    linked_at: Mapped[datetime]
 
 
 class ObservationRow(Base):

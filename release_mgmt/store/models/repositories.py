@@ -64,9 +64,7 @@ class Tag(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     sha: Mapped[str]
     object_sha: Mapped[str | None]
-    tagged_at: Mapped[datetime | None]
     tagger_key: Mapped[str | None]
-    message: Mapped[str | None]
     seen_at: Mapped[datetime]
     moved: Mapped[int] = mapped_column(default=0)
     gone_at: Mapped[datetime | None]
@@ -123,7 +121,6 @@ class Commit(Base):
     committed_at: Mapped[datetime | None]
     subject: Mapped[str]
     body: Mapped[str | None]
-    patch_id: Mapped[str | None]
     release_id: Mapped[str | None]
 
     __table_args__ = (Index(None, "repository_id", "position"), Index(None, "repository_id", "release_id"))
@@ -180,7 +177,6 @@ class Change(Base):
     overridden: Mapped[bool] = mapped_column(default=False)
     priority: Mapped[int] = mapped_column(default=0)
     ready: Mapped[bool] = mapped_column(default=False)
-    base_sha: Mapped[str | None]
     head_sha: Mapped[str | None]
     merged_at: Mapped[datetime | None]
     happened_at: Mapped[datetime]

@@ -165,10 +165,7 @@ class DependencyRow(Base):
 
 
 class ChangeTerms(Base):
-    """What people say about when and how a change goes: minutes needed, points, earliest date, deadline.
-
-    ``emergency`` and its reason are read no more and go with the next version: a break-glass says it, while it holds.
-    """
+    """What people say about when and how a change goes: minutes needed, points, earliest date, deadline."""
 
     __tablename__ = "change_terms"
 
@@ -177,8 +174,6 @@ class ChangeTerms(Base):
     minutes: Mapped[int | None]
     earliest: Mapped[datetime | None]
     deadline: Mapped[datetime | None]
-    emergency: Mapped[bool] = mapped_column(default=False)
-    emergency_reason: Mapped[str | None]
     updated_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1)
 
