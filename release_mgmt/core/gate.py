@@ -240,21 +240,20 @@ def _slot(question: Question, subject: Subject, at: datetime) -> list[GateReason
     if subject.cancelled:
         return [GateReason("window_cancelled", subject.window or "", "Its window was cancelled.")]
     default = question.policy.default if question.scheduled else question.policy.unscheduled or question.policy.default
-    if own is None and subject.window is None and default == "open":
+    if subject.window is None and default == "open":
         return []
     if own is not None and own.contains(at):
         return _fits(question, subject, own, at)
     other = next((each for each in question.windows if each.contains(at)), None)
-    if other is None and own is None and subject.window is None:
+    if other is None and subject.window is None:
         return [_outside(question, at)]
-    if own is None and subject.window is None:
+    if subject.window is None:
         return [GateReason("not_its_window", "", "A window is open, but the plan has no window for this change.")]
+    code = "not_its_window" if other is not None else "outside_window"
     if own is None:
-        code = "not_its_window" if other is not None else "outside_window"
-        return [GateReason(code, subject.window or "", f"Its window was {subject.window}.")]
+        return [GateReason(code, subject.window, f"Its window was {subject.window}.")]
     until = own.start if own.start > at else None
     tense = "is" if until else "was"
-    code = "not_its_window" if other is not None else "outside_window"
     return [GateReason(code, own.key, f"Its window {tense} {own.key}.", until)]
 
 

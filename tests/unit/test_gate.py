@@ -4,40 +4,16 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from release_mgmt.core.classification import Level
 from release_mgmt.core.gate import BreakGlass, GateReason, Question, Subject, decide
-from release_mgmt.core.windows import Freeze, Policy, ReleaseCalendar, Scope, Target, expand, in_scope, periods, usable
+from release_mgmt.core.windows import Policy, ReleaseCalendar, Scope, Target, expand, in_scope, periods, usable
+from tests.unit.gate_builders import PROD, A, B, ask, question, told, with_freezes
 from tests.unit.planning.builders import TUESDAYS, W1, W2
 from tests.unit.windows.builders import at, calendar, freeze, series
-
-PROD = Target("pricing", "prod")
-A = freeze("2026-12-18T18:00", "2027-01-04T07:00", id="A")
-B = freeze("2026-12-31T00:00", "2027-01-07T00:00", id="B")
-
-
-def question(cal: ReleaseCalendar, target: Target = PROD, subject: Subject | None = None, **more) -> Question:
-    since, until = at("2026-10-01"), at("2027-12-31")
-    return Question(
-        target, cal.policy, expand(cal, since, until).windows, periods(cal.freezes, since, until),
-        subject=subject, **more,
-    )  # fmt: skip
-
-
-def ask(cal: ReleaseCalendar, when: str | datetime, target: Target = PROD, subject: Subject | None = None, **more):
-    instant = at(when) if isinstance(when, str) else when
-    return decide([question(cal, target, subject, **more)], instant, instant)
-
-
-def told(decision) -> list[str]:
-    return [each.code for each in decision.reasons]
-
-
-def with_freezes(*freezes: Freeze) -> ReleaseCalendar:
-    return replace(TUESDAYS, freezes=freezes)
 
 
 @pytest.mark.acceptance("SCH-F3")
@@ -102,7 +78,7 @@ def test_the_time_left_before_a_freeze_must_fit():
         ("2026-12-22T17:30", 2, ["not_enough_time_left"]),
         ("2026-12-22T17:00", 3, ["not_enough_time_left"]),
         ("2026-12-22T17:00", 5, ["exceeds_window"]),
-        ("2026-12-22T19:00", 1, ["freeze", "not_enough_time_left"][:1]),
+        ("2026-12-22T19:00", 1, ["freeze"]),
     ):
         subject = Subject("m1", Level.MINOR, window=key, duration=timedelta(hours=hours))
         assert told(ask(evening, when, subject=subject)) == codes
@@ -143,6 +119,7 @@ def test_three_reasons_in_a_stable_order():
     assert found.next_slot == at("2026-11-24T17:00")
 
 
+@pytest.mark.acceptance("SCH-G1")
 def test_a_placed_change_goes_in_its_own_window_only():
     subject = Subject("m1", Level.MINOR, window=W2)
     found = ask(TUESDAYS, "2026-11-24T18:00", subject=subject)
@@ -163,6 +140,7 @@ def test_the_minor_lane_needs_no_window_and_stops_at_freezes():
     assert told(ask(lane, "2026-12-20T12:00", subject=minor)) == ["freeze"]
 
 
+@pytest.mark.acceptance("SCH-A8")
 def test_break_glass_breaks_what_it_names_until_it_expires():
     subject = Subject(
         "m1", Level.MINOR, window=W2, break_glass=(BreakGlass(("freeze:A", "outside_window"), at("2026-12-20T14:00")),)
@@ -188,8 +166,8 @@ def test_of_several_permissions_each_breaks_what_it_names_while_it_holds():
     assert asked("2026-12-20T12:30") == ["freeze"], "the second is over, the first still breaks what it names"
     assert asked("2026-12-20T15:00")[-1] == "override_expired"
     assert asked("2026-12-20T09:00") == ["freeze", "freeze", "outside_window"], "nothing was given yet"
-    subject = Subject("m1", Level.MINOR, window=W2, break_glass=(short, long))
-    assert ask(with_freezes(A, other), "2026-12-20T11:30", subject=subject).valid_until == at("2026-12-20T12:00")
+    both = Subject("m1", Level.MINOR, window=W2, break_glass=(short, long))
+    assert ask(with_freezes(A, other), "2026-12-20T11:30", subject=both).valid_until == at("2026-12-20T12:00")
 
 
 @pytest.mark.acceptance("SCH-G7")
@@ -228,7 +206,6 @@ def test_gate_and_calendar_agree_at_a_thousand_instants(zone_name):
             freeze("2027-07-01T00:00", "2027-07-14T12:00", zone_name, id="y"),
         ),
     )
-    cal = replace(cal, series=(cal.series[0], replace(cal.series[1], start=cal.series[1].start)))
     since, until = at("2027-01-01"), at("2027-12-31")
     windows, freezes = expand(cal, since, until).windows, periods(cal.freezes, since, until)
     asked = Question(PROD, cal.policy, windows, freezes)
@@ -253,7 +230,7 @@ def test_what_a_freeze_leaves_of_a_window_must_have_its_least_duration():
     before, within, after = at("2026-11-24T17:30"), at("2026-11-24T18:30"), at("2026-11-24T19:30")
     subject = Subject("m1", Level.MINOR, window=W1)
     for who in (None, subject):
-        assert [told(ask(cal, when, subject=who)) for when in (before, within, after)][0::2] == [["freeze"], []]
+        assert [told(ask(cal, when, subject=who)) for when in (before, after)] == [["freeze"], []]
         assert told(ask(cal, within, subject=who))[0] == "freeze"
         found = ask(cal, before, subject=who)
         assert (found.blocked_by, found.next_allow) == (("F",), at("2026-11-24T19:00"))
