@@ -91,8 +91,9 @@ class Beside:
         wanted = [
             item
             for items in self._groups
+            if len(self._parts(items)) > 1
             for item in items
-            if any(linear(item[0], other[0]) and not self._classes.joined(item, other) for other in items)
+            if any(not self._classes.joined(item, other) and linear(item[0], other[0]) for other in items)
         ]
         compared = sorted(wanted, key=lambda item: item[1].newest)[:BESIDE_LIMIT]
         shas = self._book.graph.shas
@@ -122,14 +123,14 @@ class Beside:
         """
         for items in self._groups:
             key = items[0][1].key
-            sharing: dict[tuple[int, int], list[Item]] = {}
-            for item in items:
-                if same.get(where(item), key) == key:
-                    members = self._classes.members(item)
-                    sharing[min(where(member) for member in members)] = members
-            for first in sorted(sharing)[1:]:
-                members = sharing[first]
-                oldest = min(members, key=where)[1].commits[-1]
-                text = f"{key} {self._book.graph.shas[oldest]}"
+            parts = self._parts([item for item in items if same.get(where(item), key) == key])
+            firsts = [min(members, key=where) for members in parts]
+            for first, members in sorted(zip(firsts, parts, strict=True), key=lambda part: where(part[0]))[1:]:
+                text = f"{key} {self._book.graph.shas[first[1].commits[-1]]}"
                 own = "c-" + hashlib.sha256(text.encode()).hexdigest()[:16]
                 same.update(dict.fromkeys(map(where, members), own))
+
+    def _parts(self, items: Iterable[Item]) -> list[list[Item]]:
+        """The classes that some items are of, each once."""
+        known = [self._classes.members(item) for item in items]
+        return [*{id(members): members for members in known}.values()]
