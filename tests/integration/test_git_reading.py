@@ -12,6 +12,7 @@ import pytest
 
 from release_mgmt.core.errors import NotFound, ReleaseMgmtError, RepositoryRefused, Unavailable
 from release_mgmt.sources.git import MissingBlob, open_repository
+from release_mgmt.sources.git import log as git_log
 from release_mgmt.sources.git.edits import Edits
 from release_mgmt.sources.git.objects import Question, Work, contents, missing, objects_of, sizes
 from release_mgmt.sources.git.process import environment, run, start
@@ -422,6 +423,24 @@ def test_bytes_that_are_no_text_are_replaced_and_latin_1_is_read(tmp_path: Path)
     assert messages[1] == "Größe"
     assert messages[0].startswith("bad ")
     assert "byte" in messages[0]
+
+
+def test_the_rest_of_a_message_without_end_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept of it while it comes in is bounded; the commits around it are whole, and so is where it ends."""
+    monkeypatch.setattr(git_log, "_FIELD_LIMIT", 200_000)
+    made = Builder(tmp_path / "large.git")
+    first = made.commit("Before")
+    large = made.commit("Large\n\n" + "word " * 400_000, first)
+    made.commit("After", large, branch="main")
+    made.build()
+    head = made.shas["c3"]
+    messages = [commit.message for commit in open_repository(made.path).log([head])]
+    assert [message[:6].strip() for message in messages] == ["After", "Large", "Before"]
+    assert len(messages[1]) == git_log.MESSAGE_LIMIT
+    for files in (False, True):
+        with open_repository(made.path)._running_log(git_log.FORMAT, [head], ["--raw"] if files else []) as process:
+            longest = max(len(token) for found in git_log.tokens(process.stdout) for token in found)
+        assert git_log.MESSAGE_LIMIT < longest < 400_000
 
 
 def test_empty_repositories_and_detached_heads_have_a_defined_head(tmp_path: Path, small: Builder) -> None:

@@ -19,18 +19,21 @@ _CHUNK = 1 << 16
 
 MESSAGE_LIMIT = 65_536
 """Characters of one message that are read; a title and its notes are never longer, a hostile one is cut here."""
+_FIELD_LIMIT = 1 << 24
+"""Bytes of one field after which the rest of it is passed over: enough for 400,000 parents, and for any message."""
 
 
 def tokens(stdout: IO[bytes]) -> Iterator[list[str]]:
     """What git printed, cut at NUL, in lists of whole tokens."""
-    rest, pipe = b"", stdout.fileno()
+    rest, pipe = bytearray(), stdout.fileno()
     while chunk := os.read(pipe, _CHUNK):  # what is there, rather than wait for more while git has something to do
         whole, found, tail = chunk.rpartition(b"\0")
         if not found:
-            rest += chunk
+            if len(rest) < _FIELD_LIMIT:
+                rest += chunk
             continue
         yield (rest + whole).decode("utf-8", "replace").split("\0")
-        rest = tail
+        rest = bytearray(tail)
     if rest:
         raise BrokenInvariant("git log ended inside a record")
 
