@@ -15,7 +15,8 @@ def header(version: int) -> dict[str, str]:
 def expected() -> int | None:
     """The version that the client saw, or None when it does not say or takes any (``*``).
 
-    Of several it is the newest: versions count up, so no older one can be what is stored. Weak tags match nothing.
+    Of several it is the newest: versions count up, so no older one can be what is stored. Weak tags match nothing. One
+    without its quotes is no tag, but can mean one thing only, and is compared like any other (RFC 9110, 2.4).
     Raises StaleVersion when no tag is one of ours: then none can be what is stored.
     """
     if "If-Match" not in request.headers or request.if_match.star_tag:

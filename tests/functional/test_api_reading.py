@@ -100,6 +100,8 @@ def test_a_filter_by_what_is_not_there_is_told(root: FlaskClient, path: str, det
     [
         ('"1"', 200),
         ("*", 200),
+        ("1", 200),
+        ("2", 412),
         ('"0", "1"', 200),
         ('W/"9","none of ours" , "1"', 200),
         ('W/"1"', 412),
