@@ -21,7 +21,7 @@ from release_mgmt.core.windows import (
     shortest_distance,
     zone,
 )
-from release_mgmt.sources.calendars.fields import Fields, local_day, local_time
+from release_mgmt.sources.calendars.fields import Fields, local_day
 from release_mgmt.sources.calendars.idle import idle
 from release_mgmt.sources.calendars.policies import POLICY_KEYS, read_policy
 from release_mgmt.sources.calendars.stops import (
@@ -302,7 +302,7 @@ def _exceptions(fields: Fields, series: WindowSeries, zone: tzinfo) -> WindowSer
         moves = {}
     moved: list[tuple[datetime, datetime]] = []
     for old, new in moves.items():
-        original = occurrence(old, f"moved.{local_time(old) or old}")
+        original = occurrence(old, f"moved.{old}")
         target = fields.local_value(new, f"moved.{old}")
         if original is not None and target is not None:
             moved.append((original, target))

@@ -9,12 +9,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from release_mgmt.core.errors import FieldError, did_you_mean
-from release_mgmt.core.text import one_line
+from release_mgmt.core.errors import FieldError
 from release_mgmt.core.windows import Freeze, ReleaseCalendar, WindowSeries
+from release_mgmt.sources.calendars.fields import Fields
 from release_mgmt.sources.calendars.policies import CALENDAR_WIDE, POLICY_KEYS
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_DAY = 24 * 60  # minutes
 _OFFSET = re.compile(r"(?:[Zz]|[+-]\d\d(?::?\d\d)?)$")
 
 
@@ -48,10 +49,10 @@ def _business_days(path: str, days: Mapping[str, Any]) -> Iterator[FieldError]:
         if not any(name.startswith(str(word).strip().lower()) for name in _WEEKDAYS):
             yield FieldError(f"{path}.weekend[{index}]", f"{word!r} is not a weekday", ", ".join(_WEEKDAYS))
     for index, day in enumerate(_listed(days.get("days_off"))):
-        for key in day if isinstance(day, Mapping) else ():
-            if key not in {"date", "name"}:
-                allowed = did_you_mean(str(key), ("date", "name"), "one of date, name")
-                yield FieldError(f"{path}.days_off[{index}].{one_line(str(key), 60)}", "unknown key", allowed)
+        if isinstance(day, Mapping):
+            faults: list[FieldError] = []
+            Fields(day, f"{path}.days_off[{index}]", faults, ("date", "name")).text("name")
+            yield from faults
 
 
 def _listed(value: Any) -> list[Any]:
@@ -59,7 +60,9 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _clock(path: str, value: Any) -> Iterator[FieldError]:
-    """A time of day in a zone of its own."""
+    """A time of day in a zone of its own, or a number of no minute of a day."""
+    if isinstance(value, int) and value >= _DAY:
+        yield FieldError(path, f"is {value}, not a time of day", 'for instance "16:00"')
     if isinstance(value, str) and _OFFSET.search(value.strip()):
         yield FieldError(path, "has an offset: times are local wall time", 'for instance "16:00"')
 
@@ -92,6 +95,8 @@ def _series(path: str, item: Mapping[str, Any], series: WindowSeries) -> Iterato
     if series.min_duration > series.length and not series.retimings:
         said = "is longer than the windows, so that none would be left"
         yield FieldError(f"{path}.min_duration", said, f"at most {series.length}")
+    if len(dict(series.moved)) < len(series.moved):
+        yield FieldError(f"{path}.moved", "moves one window to two times", "one new start for each")
     yield from _retimed(path, item, series)
 
 

@@ -76,6 +76,17 @@ def test_an_unquoted_cut_off_is_understood():
 
 
 @pytest.mark.acceptance("SCH-W14")
+@pytest.mark.parametrize("number", [1730, 10**30])
+def test_a_number_of_no_minute_of_a_day_is_no_cut_off(number: int):
+    """JSON that was made of YAML holds minutes; 1730 there is not half past five, as 930 is not half past nine."""
+    document = {"calendar": "A", "time_zone": "UTC", "business_days": {"cut_off": number}}
+    with pytest.raises(InvalidInput) as caught:
+        read_document(document, 2026)
+    [fault] = caught.value.errors
+    assert (fault.path, fault.allowed) == ("business_days.cut_off", 'for instance "16:00"')
+
+
+@pytest.mark.acceptance("SCH-W14")
 def test_what_yaml_1_1_reads_otherwise_stays_as_it_was_written():
     """Times without quotes are no minutes, a leading nought makes nothing octal, and 1.10 is not 1.1."""
     [data] = load_yaml(
@@ -105,6 +116,13 @@ def test_what_yaml_1_1_reads_otherwise_stays_as_it_was_written():
         ("freezes: [{id: f, days: 2026-12-24, time_zone: localtime}]", "freezes[0].time_zone", None),
         ("series: [{id: w, start: 2026-11-24T18:00, duration: PT4H, notice: 2, policy: {notice: 3}}]",
          "series[0].notice", None),
+        ("business_days: {days_off: [{date: 2026-12-24, name: NO}]}", "business_days.days_off[0].name",
+         'a text; where it is one, in quotes, such as "NO" or "on"'),
+        (("series: [{id: w, start: 2026-11-24T18:00, duration: PT4H,"
+         " moved: {2026-11-24T18:00: 2026-11-25T18:00, 2026-11-24 18:00: 2026-11-26T18:00}}]"),
+         "series[0].moved", "one new start for each"),
+        ("series: [{id: w, start: 2026-11-24T18:00, duration: PT4H, moved: {2026-11-24 19:00: 2026-11-25T18:00}}]",
+         "series[0].moved.2026-11-24 19:00", "2026-11-24T18:00"),
         ("---\ncalendar: a\ntime_zone: UTC", "calendar", "one document for each calendar"),
     ],
 )  # fmt: skip
