@@ -211,7 +211,7 @@ class TreeWalk:
 
     def _changed(self, one: FileChange, *, library: bool) -> ChangedFile:
         old_path, new_path = _paths(one)
-        link = one.new_mode in _NO_SOURCE or one.old_mode in _NO_SOURCE
+        link = (one.new_mode if new_path else one.old_mode) in _NO_SOURCE
         same = one.old_blob == one.new_blob
         copied = one.status == "C"
         if link or not is_read(one.path):
@@ -239,7 +239,11 @@ class TreeWalk:
 
 
 def _paths(one: FileChange) -> tuple[str | None, str | None]:
-    return (None if one.status == "A" else one.old_path), (None if one.status == "D" else one.path)
+    """Where a file was and is. A link or a submodule that takes its place, or gave way to it, is no file."""
+    old, new = (None if one.status == "A" else one.old_path), (None if one.status == "D" else one.path)
+    if old and new and (one.old_mode in _NO_SOURCE) != (one.new_mode in _NO_SOURCE):
+        return (None, new) if one.old_mode in _NO_SOURCE else (old, None)
+    return old, new
 
 
 def _pair_key(one: FileChange, *, library: bool) -> bytes:

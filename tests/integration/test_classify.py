@@ -56,6 +56,9 @@ class Case:
     message: str = "Work"
 
 
+ENVIRONMENT = "name: a\ndependencies:\n  - pandas\n  - gdal\n"
+CONFLICT = "name: a\ndependencies:\n<<<<<<< HEAD\n  - pandas\n=======\n  - gdal\n>>>>>>> other\n"
+
 CASES = [
     Case("requirement", {"requirements.txt": "numpy\n"}, {"requirements.txt": "numpy\nLightGBM>=4\n"},
          "major", "new_library", {"LightGBM"}),
@@ -193,6 +196,17 @@ CASES = [
          "major", "new_library", {"awswrangler", "pyarrow"}),
     Case("a job of Glue in code", {"deploy.py": "a = {}\n"},
          {"deploy.py": "a = {'--additional-python-modules': 'xgboost==2.0.3'}\n"}, "major", "new_library", {"xgboost"}),
+    Case("a constant that names the argument of Glue", {"a.py": ""},
+         {"a.py": "import os\nARGUMENT = '--additional-python-modules'\nOTHER = {ARGUMENT: x}\n"},
+         "minor", "import_of_stdlib"),
+    Case("a variable for the argument of Glue", {"jobs.tf": "a = {\n}\n"},
+         {"jobs.tf": 'a = {\n  "--additional-python-modules" = var.modules\n}\n'}, "minor", "code_logic"),
+    Case("a manifest with the marks of a conflict", {"environment.yml": ENVIRONMENT, "a.py": "import pandas\n"},
+         {"environment.yml": CONFLICT}, "minor", "code_logic"),
+    Case("a manifest without marks of a conflict any more", {"environment.yml": CONFLICT, "a.py": "import pandas\n"},
+         {"environment.yml": ENVIRONMENT}, "minor", "code_logic"),
+    Case("Python in UTF-16", {"a.py": "x = 1\n"}, {"a.py": "import jax\n".encode("utf-16")},
+         "major", "new_library", {"jax"}),
     Case("a notebook of Glue", {"a.ipynb": notebook("x = 1")},
          {"a.ipynb": notebook("%additional_python_modules shap,s3://b/bee-1.0-py3-none-any.whl")},
          "major", "new_library", {"shap", "bee"}),
@@ -568,6 +582,37 @@ def test_links_submodules_and_odd_names_are_taken(git_repo: GitRepo) -> None:
     sha = git_repo.git("rev-parse", "HEAD")
     ((_, verdict),) = classify_revisions(open_repository(git_repo.path), [sha])
     assert [(one.name, one.path) for one in verdict.new_libraries] == [("streamlit", "1_🏠 Home\t.py")]
+
+
+def test_a_file_that_takes_the_place_of_a_link_is_new_and_one_that_gives_way_is_gone(git_repo: GitRepo) -> None:
+    """What stands behind a link was never read; whatever the walk, the same is known of it."""
+    git_repo.commit("Begin", {"requirements.txt": "dask\n", "b.py": "import os\n"})
+    steps = [
+        ("a.py", "b.py"),
+        ("a.py", "import polars\n"),
+        ("requirements.txt", "b.py"),
+        ("requirements.txt", "dask\nshap\n"),
+    ]
+    for path, text in steps:
+        file = git_repo.path / path
+        file.unlink(missing_ok=True)
+        if text == "b.py":
+            file.symlink_to(text)
+        else:
+            file.write_text(text, encoding="utf-8")
+        git_repo.git("add", path)
+        git_repo.git("commit", "-q", "-m", path)
+    shas = git_repo.git("rev-list", "--reverse", "HEAD").split()[1:]
+    found = [verdict for _, verdict in classify_revisions(open_repository(git_repo.path), shas)]
+    assert [sorted(one.name for one in verdict.new_libraries) for verdict in found] == [
+        [],
+        ["polars"],
+        [],
+        ["dask", "shap"],
+    ]
+    assert "library-removed" in {one.rule for one in found[2].evidence}
+    for sha, verdict in zip(shas, found, strict=True):
+        assert list(classify_revisions(open_repository(git_repo.path), [sha])) == [(sha, verdict)]
 
 
 def test_the_order_in_which_a_tree_came_to_be_does_not_matter(git_repo: GitRepo) -> None:

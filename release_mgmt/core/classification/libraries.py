@@ -130,7 +130,10 @@ def _manifests(before: Needed, after: Needed, used: frozenset[Identity], rules: 
     changes = compare(before, after)
     for path, reason in changes.unreadable:
         yield Fact("unreadable", path, None, path, None, reason, "unreadable")
+    lost = {path for path, _ in after.unreadable}
     for one in changes.changes:
+        if one.status == "removed" and one.path in lost:
+            continue  # what cannot be read any more may name it still
         yield Fact(
             _fact_of(one, before, used, rules),
             one.path,
@@ -151,12 +154,14 @@ def _fact_of(one: DependencyChange, before: Needed, used: frozenset[Identity], r
     if one.status in ("added", "promoted") and group in NEEDED:
         if tool:
             return "library_development"
+        if one.path in {path for path, _ in before.unreadable}:
+            return "unreadable"  # it may have named it before
         if one.identity in used:
             # Declared for another purpose before, or only settled in a lock: nothing more is needed than was.
             return "library_moved" if one.before is not None or group is Group.LOCK_DIRECT else "library_late"
         if group is Group.LOCK_DIRECT and one.identity in before.locked:
             return "library_first_use"
-        return "unreadable" if one.path in {path for path, _ in before.unreadable} else "library_new"
+        return "library_new"
     if group is Group.LOCK_TRANSITIVE:
         return "library_transitive"
     if group in (Group.DEVELOPMENT, Group.BUILD, Group.CONSTRAINT) or tool:

@@ -31,9 +31,9 @@ _OPEN = "$"  # stands for what only the running program knows
 
 def called_installs(data: bytes) -> Iterator[tuple[Install, int, Guard]]:
     """What the calls in a Python source install, each with its line and under what condition it runs."""
+    data = plain(data)
     if b"install" not in data:
         return
-    data = plain(data)
     for call, line, guard in islice(calls_in_code(data, _CALL, ensuring=True), CALLS):
         arguments = _arguments(data, call.end())
         if "install" in call.group().decode() + arguments:

@@ -67,6 +67,7 @@ azure.servicebus azure-servicebus
 azure.storage.blob azure-storage-blob
 azure.storage.filedatalake azure-storage-file-datalake
 azure.storage.queue azure-storage-queue
+automl.client azureml-automl-core
 azureml azureml-core
 azureml.contrib.services azureml-contrib-services
 azureml.core azureml-core

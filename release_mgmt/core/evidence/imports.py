@@ -97,9 +97,9 @@ _SUPPRESS = re.compile(rb"suppress\([^)]*(?:ImportError|ModuleNotFoundError|Exce
 
 def find_imports(data: bytes) -> tuple[Import, ...]:
     """The imports of a Python file in the order they are written; any bytes are taken."""
+    data = plain(data)
     if b"import" not in data:
         return ()
-    data = plain(data)
     spans = long_strings(data)
     starts = [start for start, _ in spans]
     blocks: _Blocks | None = None
@@ -140,9 +140,9 @@ _CALLED = re.compile(
 def find_calls(data: bytes) -> tuple[Import, ...]:
     """The modules that Python code asks for by name at run time: ``importlib.import_module("x")``, ``__import__("x")``.
     ``ast`` would give these as calls, so they stand apart from the import statements."""
+    data = plain(data)
     if b"import_module" not in data and b"__import__" not in data:
         return ()
-    data = plain(data)
     return tuple(
         Import(_text(call.group(1) or call.group(2)), 0, (), line, guard)
         for call, line, guard in calls_in_code(data, _CALLED)

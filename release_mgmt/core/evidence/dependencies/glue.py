@@ -15,10 +15,12 @@ from release_mgmt.core.evidence.dependencies.scope import group_of_path
 ARGUMENT = "additional-python-modules"
 _MOST = 200
 
-# The value beside the key in YAML, JSON, HCL and Python, or behind the option of a command.
+# The value beside the key in YAML, JSON, HCL and Python, or behind the option of a command. Without quotes it is one of
+# YAML or of a shell: beside a quoted key it states versions, or else it is a variable.
+_PLAIN = r"[A-Za-z][^\s\"',}\])]*(?:,[ ]?[A-Za-z][^\s\"',}\])]*)*"
 _GIVEN = re.compile(
-    r"--additional-python-modules[\"']?\]?\s*(?:[:=,]\s*)?(?:\"([^\"\n]{1,4000})\"|'([^'\n]{1,4000})'"
-    r"|(?<=[:=\s])([A-Za-z][^\s\"',}\])]*(?:,[ ]?[A-Za-z][^\s\"',}\])]*)*))"
+    r"([\"'])?--additional-python-modules(?(1)\1)\]?[ \t]*(?:[:=,]\s*)?"
+    rf"(?:\"([^\"\n]{{1,4000}})\"|'([^'\n]{{1,4000}})'|(?<=[:=\s])(?(1)(?={_PLAIN}[=<>~])|)({_PLAIN}))"
 )
 _MAGIC = re.compile(r"^%additional_python_modules[ \t]+([^\n]{1,4000})", re.MULTILINE)
 
@@ -31,7 +33,7 @@ def modules(text: str, group: Group = Group.RUNTIME) -> Iterator[Requirement]:
         for match in islice(pattern.finditer(text), _MOST):
             line += text.count("\n", counted, match.start())
             counted = match.start()
-            listed = next(part for part in match.groups() if part is not None)
+            listed = next(part for part in reversed(match.groups()) if part is not None)
             for name in listed.strip("\"' ").split(","):
                 one = parse(_plain(name.strip().strip("\"'")), group, line=line)
                 if one is not None:
