@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import Forbidden, InvalidInput, NotFound
-from release_mgmt.core.owners import CodeOwners, TeamRule, affected, code_owners_of, owner_of, parse_codeowners
+from release_mgmt.core.owners import CodeOwners, affected, code_owners_of, owner_of, parse_codeowners
 from release_mgmt.core.permissions import EVERYWHERE, Action, Actor, Identity, Role, require
 from release_mgmt.services import audit, parties, people, proposals, teams
 from release_mgmt.sources.git import Repository as Source
@@ -22,6 +22,8 @@ OPEN = ("draft", "announced", "approved")
 PLACES = ("CODEOWNERS", ".github/CODEOWNERS", ".gitlab/CODEOWNERS", "docs/CODEOWNERS")
 MOST_PATHS = 5_000
 """Paths of one change that rules look at: enough for any change that people read."""
+AT_ONCE = 500
+"""Changes that are looked at in one transaction: others write between two of them."""
 
 
 def read_codeowners(source: Source, head: str | None) -> tuple[CodeOwners, ...]:
@@ -50,18 +52,18 @@ def assign(store: Store, actor: Actor, now: datetime, repository: str, source: S
             .join(Change, Change.id == ChangeCommit.change_id)
             .where(Change.repository_id == row.id, Change.state.in_(OPEN))
         ).all()
+        changes = list(
+            session.scalars(
+                select(Change.id).where(Change.repository_id == row.id, Change.state.in_(OPEN)).order_by(Change.id)
+            )
+        )
     paths = _paths(source, [(change, sha) for change, sha in commits])
     lines = read_codeowners(source, row.head_sha)
-    with store.write() as session:
-        rules = teams.rules_of(session)
-        lead = session.scalar(select(Team.lead).where(Team.slug == row.owner_team)) if row.owner_team else None
-        moved = 0
-        for change in session.scalars(
-            select(Change).where(Change.repository_id == row.id, Change.state.in_(OPEN)).order_by(Change.id)
-        ):
-            owners = _people_of(session, row.provider, code_owners_of(lines, paths.get(change.id, ())))
-            moved += _put(session, now, change, row, rules, paths.get(change.id, ()), owners, lead)
-        return moved
+    moved = 0
+    for start in range(0, len(changes), AT_ONCE):
+        with store.write() as session:
+            moved += _Assignment(session, now, row, lines).put(changes[start : start + AT_ONCE], paths)
+    return moved
 
 
 def _paths(source: Source, commits: Sequence[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
@@ -76,50 +78,82 @@ def _paths(source: Source, commits: Sequence[tuple[str, str]]) -> dict[str, tupl
     return {change: tuple(sorted(paths)[:MOST_PATHS]) for change, paths in found.items()}
 
 
-def _people_of(session: Session, provider: str, owners: Iterable[str]) -> list[str | None]:
-    """Persons behind the names of a CODEOWNERS file: ``@login``, ``@organisation/team`` (its lead), an address."""
-    found: list[str | None] = []
-    for owner in owners:
-        if owner.startswith("@") and "/" in owner:
-            slug = owner.rpartition("/")[2].lower()
-            found.append(session.scalar(select(Team.lead).where(Team.slug == slug)))
-        else:
-            one = Identity(provider, owner[1:].lower()) if owner.startswith("@") else parties.identity_of(owner)
-            found.append(people.recognise(session, {owner: one})[owner])
-    return found
+class _Assignment:
+    """Teams and Owners of some changes of a repository, in one transaction; what they share is read once."""
 
+    def __init__(self, session: Session, now: datetime, repository: Repository, lines: Sequence[CodeOwners]) -> None:
+        self._session, self._now = session, now
+        self._repository, self._lines = repository, lines
+        self._rules = teams.rules_of(session)
+        self._lead = self._lead_of(repository.owner_team) if repository.owner_team else None
+        self._known: dict[str, str | None] = {}
 
-def _labels(session: Session, change: Change) -> tuple[str, ...]:
-    if change.provider is None or change.number is None:
-        return ()
-    row = session.get(PullRequestRow, (change.repository_id, change.provider, change.number))
-    labels = (row.record or {}).get("labels") if row is not None else None
-    return tuple(label for label in labels if isinstance(label, str)) if isinstance(labels, list) else ()
+    def put(self, ids: Sequence[str], paths: Mapping[str, Sequence[str]]) -> int:
+        """Keep what is found for those changes that are open still; returns how many changed."""
+        session = self._session
+        changes = session.scalars(select(Change).where(Change.id.in_(ids), Change.state.in_(OPEN))).all()
+        rows = session.scalars(select(ChangePeopleRow).where(ChangePeopleRow.change_id.in_(ids)))
+        kept = {row.change_id: row for row in rows}
+        labels, involved = self._labels(changes), parties.of_all(session, changes)
+        moved = 0
+        for change in changes:
+            row, touched = kept.get(change.id), paths.get(change.id, ())
+            found = owner_of(
+                handed_over_to=row.owner if row is not None and row.owner_rule == "handed_over" else None,
+                code_owners=[self._person(name) for name in code_owners_of(self._lines, touched)],
+                author=parties.author_among(involved[change.id]),
+                team_lead=self._lead,
+            )
+            person, rule = (found.person, found.rule) if found is not None else (None, None)
+            affects = self._affected(touched, labels.get(change.id, ()), row)
+            self._keep(change.id, row, person, rule)
+            if (change.owner, change.affected_teams) != (person, affects):
+                change.owner, change.affected_teams, change.updated_at = person, affects, self._now
+                moved += 1
+        return moved
 
+    def _affected(self, paths: Sequence[str], labels: Sequence[str], row: ChangePeopleRow | None) -> list[str]:
+        own = self._repository
+        slugs = {one.team for one in affected(self._rules, repository=own.name, paths=paths, labels=labels)}
+        slugs |= set(row.added_teams) if row is not None else set()
+        return sorted(slugs | ({own.owner_team} if own.owner_team else set()))
 
-def _put(
-    session: Session, now: datetime, change: Change, repository: Repository, rules: Sequence[TeamRule],
-    paths: Sequence[str], code_owners: Sequence[str | None], lead: str | None,
-) -> bool:  # fmt: skip
-    kept = session.get(ChangePeopleRow, change.id)
-    labels = _labels(session, change)
-    slugs = {one.team for one in affected(rules, repository=repository.name, paths=paths, labels=labels)}
-    slugs |= set(kept.added_teams) if kept is not None else set()
-    slugs |= {repository.owner_team} if repository.owner_team else set()
-    handed = kept.owner if kept is not None and kept.owner_rule == "handed_over" else None
-    found = owner_of(
-        handed_over_to=handed, code_owners=code_owners, author=parties.author_of(session, change), team_lead=lead
-    )
-    person = found.person if found is not None else None
-    rule = found.rule if found is not None else None
-    if kept is None:
-        session.add(ChangePeopleRow(change_id=change.id, owner=person, owner_rule=rule, updated_at=now, added_teams=[]))
-    elif (kept.owner, kept.owner_rule) != (person, rule):
-        kept.owner, kept.owner_rule, kept.updated_at = person, rule, now
-    if (change.owner, change.affected_teams) == (person, sorted(slugs)):
-        return False
-    change.owner, change.affected_teams, change.updated_at = person, sorted(slugs), now
-    return True
+    def _keep(self, change: str, row: ChangePeopleRow | None, person: str | None, rule: str | None) -> None:
+        if row is None:
+            self._session.add(
+                ChangePeopleRow(change_id=change, owner=person, owner_rule=rule, updated_at=self._now, added_teams=[])
+            )
+        elif (row.owner, row.owner_rule) != (person, rule):
+            row.owner, row.owner_rule, row.updated_at = person, rule, self._now
+
+    def _lead_of(self, team: str) -> str | None:
+        return self._session.scalar(select(Team.lead).where(Team.slug == team))
+
+    def _person(self, owner: str) -> str | None:
+        """The person behind a name of a CODEOWNERS file: ``@login``, ``@organisation/team`` (its lead), an address."""
+        if owner not in self._known:
+            if owner.startswith("@") and "/" in owner:
+                self._known[owner] = self._lead_of(owner.rpartition("/")[2].lower())
+            else:
+                login = Identity(self._repository.provider, owner[1:].lower())
+                one = login if owner.startswith("@") else parties.identity_of(owner)
+                self._known[owner] = people.recognise(self._session, {owner: one})[owner]
+        return self._known[owner]
+
+    def _labels(self, changes: Sequence[Change]) -> dict[str, tuple[str, ...]]:
+        """Change -> the labels of its pull request."""
+        row, own = PullRequestRow, self._repository.id
+        numbers = {change.number for change in changes if change.number is not None}
+        rows = self._session.execute(
+            select(row.provider, row.number, row.record).where(row.repository_id == own, row.number.in_(numbers))
+        )
+        told = {}
+        for provider, number, record in rows:
+            labels = (record or {}).get("labels")
+            told[provider, number] = (
+                tuple(one for one in labels if isinstance(one, str)) if isinstance(labels, list) else ()
+            )
+        return {change.id: told.get((change.provider or "", change.number or 0), ()) for change in changes}
 
 
 def _row(session: Session, change: Change, now: datetime) -> ChangePeopleRow:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
@@ -170,6 +170,6 @@ def of(session: Session, change: Change) -> tuple[Party, ...]:
     return of_all(session, [change])[change.id]
 
 
-def author_of(session: Session, change: Change) -> str | None:
+def author_among(parties: Iterable[Party]) -> str | None:
     """The person who is the author, where one is known."""
-    return next((p.person for p in of(session, change) if p.kind is PartyKind.AUTHOR and p.person), None)
+    return next((party.person for party in parties if party.kind is PartyKind.AUTHOR and party.person), None)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import event
 
 from release_mgmt.core.errors import Forbidden, InvalidInput
 from release_mgmt.core.owners import TeamRule
@@ -82,6 +83,34 @@ def test_rules_find_the_owner_and_the_teams(world: tuple[Store, GitRepo, dict[st
     assert seen(store, "models") == (ids["ada"], ["fraud", "pricing"])
     assert seen(store, "docs") == (ids["lead"], ["pricing", "risk"])
     assert ownership.assign(store, OPERATOR, NOW, "pricing", source) == 0, "the same again changes nothing"
+
+
+def test_many_open_changes_take_as_many_statements_as_one_and_let_others_write_between(
+    world: tuple[Store, GitRepo, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backlog of thousands neither costs queries for each change nor keeps the only writer of SQLite busy."""
+    store, repo, ids = world
+    source = open_repository(repo.path)
+    asked: list[str] = []
+    event.listen(store.engine, "before_cursor_execute", lambda *given: asked.append(str(given[2])))
+    ownership.assign(store, OPERATOR, NOW, "pricing", source)
+    few = len([statement for statement in asked if statement.startswith("SELECT")])
+    with store.write() as session:
+        sha = session.get_one(ChangeCommit, ("docs", repo.git("rev-parse", "HEAD"))).sha
+        for number in range(40):
+            session.add(
+                Change(id=f"c{number}", repository_id="r1", key=f"c{number}", title="t", state="draft", happened_at=NOW,
+                       created_at=NOW, updated_at=NOW, provider="github", number=1)
+            )  # fmt: skip
+            session.flush()
+            session.add(ChangeCommit(change_id=f"c{number}", sha=sha, repository_id="r1", position=0))
+    asked.clear()
+    monkeypatch.setattr(ownership, "AT_ONCE", 15)
+    assert ownership.assign(store, OPERATOR, NOW, "pricing", source) == 40
+    portions = 3  # of 42 changes
+    assert len([one for one in asked if one.startswith("SELECT")]) <= portions * few
+    assert asked.count("BEGIN IMMEDIATE") == portions or not store.sqlite
+    assert {seen(store, f"c{number}") == (ids["lead"], ["pricing", "risk"]) for number in range(40)} == {True}
 
 
 def test_people_hand_over_and_add_teams_and_a_new_reading_keeps_it(
