@@ -123,7 +123,7 @@ def _exchange(line: HTTPConnection, hook: Hook, address: Address, now: datetime)
     watch.start()
     try:
         line.connect()
-        line.sock.settimeout(TIMEOUT)
+        line.timeout = TIMEOUT  # urllib3 gives it to the socket at each step
         line.request("POST", path, body=hook.body, headers=sent, preload_content=False)
         answer = line.getresponse()
     finally:

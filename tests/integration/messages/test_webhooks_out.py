@@ -29,7 +29,7 @@ from release_mgmt.services import audit, outbox, placing, plan_messages
 from release_mgmt.services.messages import delivery, log, targets
 from release_mgmt.services.messages.assembly import Office
 from release_mgmt.services.messages.delivery import Post
-from release_mgmt.sources.channels import hooks
+from release_mgmt.sources.channels import Outcome, hooks
 from release_mgmt.store.models.messages import MessageAttempt, MessageDelivery, MessageItem, MessageTarget
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.session import Store
@@ -291,6 +291,16 @@ def test_a_slow_receiver_holds_up_nobody_and_is_asked_once(store: Store, receive
         assert delivery.subjects_due(store, NOW) == []
     finally:
         other.stop()
+
+
+def test_a_receiver_may_take_longer_to_answer_than_to_connect(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The short time limit is that of the connection only: a slow answer counts."""
+    receiver.wait = 1.0
+    monkeypatch.setattr(hooks, "CONNECT", 0.5)
+    outcome = hooks.post(hooks.Hook("m", receiver.url, b"{}", (hooks.make_secret(),)), NOW, HOSTS)
+    assert (outcome, receiver.asked) == (Outcome(True, 204), 1)
 
 
 def test_a_receiver_beyond_patience_is_asked_again_under_the_same_id(
