@@ -42,7 +42,7 @@ def exposition(gauges: dict[str, tuple[str, dict[tuple[tuple[str, str], ...], fl
         lines += [f"# HELP {name} {doc}", f"# TYPE {name} gauge"]
         for labels, value in sorted(series.items()):
             told = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels)
-            lines.append(f"{name}{{{told}}} {value:g}" if told else f"{name} {value:g}")
+            lines.append(f"{name}{{{told}}} {float(value)}" if told else f"{name} {float(value)}")
     return counted + "".join(line + "\n" for line in lines).encode()
 
 

@@ -17,6 +17,7 @@ log = structlog.get_logger("release_mgmt.request")
 
 _GIVEN = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")
 _QUIET = {"/healthz", "/readyz", "/metrics"}
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 def register(app: Flask) -> None:
@@ -30,10 +31,10 @@ def register(app: Flask) -> None:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
         rule = request.url_rule.rule if request.url_rule else "(none)"
-        told = {"http.request.method": request.method, "http.route": rule, "request.id": g.request_id}
+        told = {"http.request.method": _method(), "http.route": rule, "request.id": g.request_id}
         g.spans = ExitStack()
         span = g.spans.enter_context(
-            traces.span(f"{request.method} {rule}", told, {"traceparent": request.headers.get("traceparent", "")})
+            traces.span(f"{_method()} {rule}", told, {"traceparent": request.headers.get("traceparent", "")})
         )
         if span is not None:
             g.span = span
@@ -48,8 +49,8 @@ def register(app: Flask) -> None:
         response.headers["X-Request-ID"] = g.request_id
         if "span" in g:
             g.span.set_attribute("http.response.status_code", response.status_code)
-        metrics.REQUESTS.labels(request.method, rule, str(response.status_code)).inc()
-        metrics.REQUEST_SECONDS.labels(request.method, rule).observe(seconds)
+        metrics.REQUESTS.labels(_method(), rule, str(response.status_code)).inc()
+        metrics.REQUEST_SECONDS.labels(_method(), rule).observe(seconds)
         if request.path not in _QUIET:
             log.info(
                 "request",
@@ -65,3 +66,8 @@ def register(app: Flask) -> None:
     def close(_error: BaseException | None) -> None:
         if "spans" in g:
             g.spans.close()
+
+
+def _method() -> str:
+    """The method as metrics and spans name it: anybody may make up methods, and each name is kept for good."""
+    return request.method if request.method in _METHODS else "other"

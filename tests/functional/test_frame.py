@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 from flask import Flask, redirect
 from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
 
 from release_mgmt.core import errors
 from release_mgmt.core.permissions import Action, Role
 from release_mgmt.settings import Settings
 from release_mgmt.store.session import Store
 from release_mgmt.web.auth import needs
+from release_mgmt.web.metrics import exposition
 from release_mgmt.web.problems import STATUS
 from tests.functional.conftest import client_as
 
@@ -84,6 +86,23 @@ def test_security_headers_and_request_id(client: FlaskClient) -> None:
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     made = client.get("/healthz", headers={"X-Request-ID": "bad id; with spaces"}).headers["X-Request-ID"]
     assert made != "bad id; with spaces"
+
+
+def test_methods_that_somebody_made_up_are_counted_as_one(client: FlaskClient) -> None:
+    """Each name of a series is kept for good, so none comes from whoever asks."""
+    for number in range(3):
+        assert client.open("/healthz", method=f"MADEUP{number}").status_code == 405
+    told = client.get("/metrics").text
+    assert 'release_mgmt_requests_total{method="other",route="(none)",status="405"} 3.0' in told
+    assert "MADEUP" not in told
+
+
+def test_metrics_are_read_by_prometheus_own_parser_and_lose_no_digit() -> None:
+    """A million jobs and one are not a million."""
+    many = {(("kind", 'a "b"\\\n'),): 1_000_001.0}
+    told = {one.name: one for one in text_string_to_metric_families(exposition({"jobs": ("Jobs", many)}).decode())}
+    (sample,) = told["jobs"].samples
+    assert (sample.labels, sample.value) == ({"kind": 'a "b"\\\n'}, 1_000_001)
 
 
 def test_health_readiness_metrics_and_description(client: FlaskClient, settings: Settings) -> None:
