@@ -27,6 +27,7 @@ NO_SETTINGS = frozenset({"config", "token"})
 """Variables of ours that are none: where the settings are, and what ``release-mgmt gate`` shows the server."""
 FILES = (Path("release-mgmt.toml"), Path("/etc/release-mgmt/release-mgmt.toml"))
 DEFAULT = "default"
+SHORTEST_KEY = 32  # characters: a shorter one could be found from one signed link by trying
 
 
 class SettingsError(ValueError):
@@ -90,9 +91,9 @@ def _choice(default: str, values: tuple[str, ...], doc: str) -> Any:
     return _value(default, kinds.String(validate=OneOf(values)), f"{doc}: {', '.join(values[:-1])} or {values[-1]}")
 
 
-def _secret(doc: str) -> Any:
-    """Any text, empty unless given, and never shown."""
-    return _value("", kinds.String(), doc, secret=True)
+def _secret(doc: str, pattern: str = "", allowed: str = "") -> Any:
+    """A text, any unless ``pattern`` says which, empty unless given, and never shown."""
+    return _value("", _text(pattern, allowed), doc, secret=True)
 
 
 def _token(forge: str) -> Any:
@@ -117,7 +118,11 @@ class Settings:
     jobs_database_url: str = _secret(
         "where the job engine keeps its tables; empty: beside the database (own SQLite file, own schema)"
     )
-    secret_key: str = _secret("signs sessions and pagination; empty: made once and kept in data_dir")
+    secret_key: str = _secret(
+        f"signs sessions and pagination, {SHORTEST_KEY} characters or more; empty: made once and kept in data_dir",
+        rf"(?s:.{{{SHORTEST_KEY},}})?",
+        f"{SHORTEST_KEY} or more characters, as `openssl rand -base64 32` writes",
+    )
 
     # Serving
     host: str = _value(
@@ -358,17 +363,13 @@ def _from_environment(found: dict[str, tuple[Any, str]], problems: list[str]) ->
         if value is not None:
             named = os.environ.get(variable + "_FILE")
             found[name] = (value, f"file {named} named by {variable}_FILE" if named else f"environment {variable}")
+    allowed = {*NO_SETTINGS, *known, *(f"{name}_file" for name in known)}
     for variable in sorted(os.environ):
         name = variable.removeprefix(PREFIX).lower()
-        if (
-            variable.startswith(PREFIX)
-            and name not in {*NO_SETTINGS, *known}
-            and name.removesuffix("_file") not in known
-        ):
+        if variable.startswith(PREFIX) and name not in allowed:
             guess = _unknown(name, known).partition("did you mean ")[2].rstrip("?")
-            problems.append(
-                f"unknown variable {variable}" + (f", did you mean {PREFIX}{guess.upper()}?" if guess else "")
-            )
+            meant = f", did you mean {PREFIX}{guess.upper()}?" if guess else ""
+            problems.append(f"unknown variable {variable}{meant}")
 
 
 def load(path: Path | None = None) -> Settings:

@@ -51,9 +51,9 @@ def secret_key(chosen: Settings) -> str:
             f"The secret key {path} cannot be made or read: {error.strerror}.",
             hint="Mend the permissions of the file and its folder, or set RELEASE_MGMT_SECRET_KEY_FILE.",
         ) from error
-    if not key:
+    if len(key) < settings.SHORTEST_KEY:
         raise Unavailable(
-            f"The secret key {path} is empty.",
+            f"The secret key {path} is empty or has less than {settings.SHORTEST_KEY} characters.",
             hint="Remove the file, and a new key is made; whoever is signed in signs in again.",
         )
     return key

@@ -223,7 +223,7 @@ def test_wrong_settings_are_named_with_what_was_meant(run: Run, tmp_path: Path) 
     (tmp_path / "release-mgmt.toml").write_text('prot = 1\nlog_level = "loud"\n')
     refused(run("settings"), "port", "log_level")
     (tmp_path / "release-mgmt.toml").write_text("port = 1234\n")
-    (tmp_path / "key").write_text("very secret\n")
+    (tmp_path / "key").write_text("very secret " * 4 + "\n")
     done = run("settings", "--format", "json", RELEASE_MGMT_SECRET_KEY_FILE=str(tmp_path / "key"))
     found = {row["name"]: row for row in json.loads(done.stdout)}
     assert found["port"]["value"] == 1234

@@ -34,9 +34,10 @@ def test_whoever_comes_while_the_key_is_made_gets_the_key_that_stays(tmp_path: P
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_an_empty_key_is_refused(tmp_path: Path) -> None:
-    """Nothing is signed with an empty key, such as a full disk may have left."""
-    (tmp_path / "secret.key").touch()
+@pytest.mark.parametrize("kept", ["", "short" * 6])
+def test_an_empty_or_short_key_is_refused(tmp_path: Path, kept: str) -> None:
+    """Nothing is signed with an empty key, such as a full disk may have left, nor with one that can be guessed."""
+    (tmp_path / "secret.key").write_text(kept)
     with pytest.raises(Unavailable) as refused:
         secret_key(Settings(data_dir=tmp_path))
-    assert "is empty" in refused.value.message
+    assert "is empty or has less than 32" in refused.value.message

@@ -48,7 +48,7 @@ class Installation:
     def environment(self) -> dict[str, str]:
         """What each process is given."""
         given = {
-            "DATA_DIR": str(self.data), "DATABASE_URL": self.database, "SECRET_KEY": "a key for tests only",
+            "DATA_DIR": str(self.data), "DATABASE_URL": self.database, "SECRET_KEY": "a key for tests only" * 2,
             "RATE_LIMIT": "", "LOCK_TIMEOUT": str(LIMIT), "PORT": str(self.port), "LOG_LEVEL": "error",
             "REPOSITORY_ROOTS": str(self.data.parent),
             "SYNC_EVERY": "10", "WEB_PROCESSES": "2", **self.settings,

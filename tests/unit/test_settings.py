@@ -32,12 +32,23 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_default(
 
 def test_secrets_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``*_FILE`` names a file; the newline at its end is not part of the secret; a missing one is told by name."""
-    (tmp_path / "key").write_text("abc\n")
+    (tmp_path / "key").write_text("abc" * 12 + "\n")
     monkeypatch.setenv(PREFIX + "SECRET_KEY_FILE", str(tmp_path / "key"))
-    assert load().secret_key == "abc"
+    assert load().secret_key == "abc" * 12
     monkeypatch.setenv(PREFIX + "SECRET_KEY_FILE", str(tmp_path / "gone"))
     with pytest.raises(SettingsError, match="RELEASE_MGMT_SECRET_KEY_FILE must name a readable file"):
         load()
+
+
+def test_a_secret_key_that_could_be_guessed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The refusal says how long it must be and does not tell the key; none at all is one that we make."""
+    monkeypatch.setenv(PREFIX + "SECRET_KEY", "k" * 31)
+    with pytest.raises(SettingsError, match=r"secret_key .*Must be 32 or more characters") as refused:
+        load()
+    assert "kkk" not in str(refused.value)
+    for allowed in ("", "k" * 32, "two\nlines" * 8):
+        monkeypatch.setenv(PREFIX + "SECRET_KEY", allowed)
+        assert load().secret_key == allowed
 
 
 @pytest.mark.parametrize("wrong", ["yes", "1", "True", "on", "", "0", "no"])
