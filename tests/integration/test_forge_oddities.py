@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
@@ -11,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from release_mgmt.core.errors import NotFound, Unauthenticated, Unavailable
-from release_mgmt.sources.forge import forge
+from release_mgmt.sources.forge import forge, transport
 from release_mgmt.sources.forge.limits import retry_after
 from release_mgmt.sources.forge.model import MARKER, Answer
 from tests.integration.test_forge_transport import NOW, Board, Clock, as_threads, pull, serve, text_of
@@ -109,6 +110,29 @@ def test_pages_that_go_in_a_circle_are_told_and_not_asked_for_ever(serve: Serve,
     with pytest.raises(Unavailable, match="in a circle"):
         list(forge(provider).changed(Clock().client(server.url), "a/b", None))
     assert len(server.seen) == 3
+
+
+@pytest.mark.parametrize("provider", ["github", "bitbucket"])
+@pytest.mark.parametrize("last", [5, 6])
+def test_a_list_is_never_cut_without_a_word(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, provider: str, last: int
+) -> None:
+    """Read to its end, or refused as one that has none; what was read of it is there in both cases."""
+    monkeypatch.setattr(transport, "MAX_PAGES", 5)
+
+    def reply(_method: str, path: str, _headers: dict[str, str], _body: object) -> Reply:
+        number = int(parse_qs(urlsplit(path).query).get("page", ["1"])[0])
+        listed = [pull(number, 0) | {"id": number}]
+        following = {"next": f"{server.url}{urlsplit(path).path}?page={number + 1}"} if number < last else {}
+        link = {"Link": f'<{following["next"]}>; rel="next"'} if following else {}
+        return (200, {}, {"values": listed, **following}) if provider == "bitbucket" else (200, link, listed)
+
+    server = serve(reply)
+    found = []
+    with nullcontext() if last == 5 else pytest.raises(Unavailable, match="more than 5 pages"):
+        for one in forge(provider).changed(Clock().client(server.url), "a/b", None):
+            found.append(one.number)
+    assert found == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.acceptance("ING-12")

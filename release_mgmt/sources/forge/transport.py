@@ -19,7 +19,7 @@ from release_mgmt.sources.forge.fields import Json, loads
 from release_mgmt.sources.forge.limits import Patience
 
 MAX_BODY = 20 * 1024 * 1024
-MAX_PAGES = 1_000
+MAX_PAGES = 10_000  # more than the largest list there is; what has more does not end
 MAX_REDIRECTS = 3
 MAX_RESTARTS = 3  # of a list that loses entries while it is read
 TIMEOUT = (5.0, 30.0)  # seconds to connect, and between two bytes
@@ -149,6 +149,8 @@ class Transport:
                 url = self._next_link(answer)
                 once(url, asked)
             before = there
+        if url is not None:
+            raise self._endless()
 
     def body_pages(
         self, path: str, query: Mapping[str, str], following: Callable[[Json], Mapping[str, str] | str | None]
@@ -168,6 +170,7 @@ class Transport:
                 once(url, before)
             else:
                 asked |= more
+        raise self._endless()
 
     def settle(self) -> None:
         """Remember the validators of conditional lists: all that they told is kept. Before, a crash would hide it."""
@@ -195,6 +198,11 @@ class Transport:
                 yield reader.parse(raw)
             except InvalidInput:
                 self.skipped += 1
+
+    def _endless(self) -> Unavailable:
+        return Unavailable(
+            f"a list of {_host(self.base_url)} has more than {MAX_PAGES:,} pages", code="forge_unavailable"
+        )
 
     def _url(self, path: str) -> str:
         return self.base_url.rstrip("/") + path
