@@ -31,10 +31,11 @@ MARKED = HTTPStatus.PROCESSING.value
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer that was given."""
+    """The answer that was given, with its ETag when it had one."""
 
     status: int
     body: bytes
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def claim(store: Store, now: datetime, *, actor: str, key: str, route: str, dige
                 hint="Ask for what it would have made; use a new key only if that is not there.",
                 details={"retry_after": 2},
             )
-        return Answer(found.status, found.body)
+        return Answer(found.status, found.body, found.etag)
 
 
 @contextmanager
@@ -93,13 +94,14 @@ def marking(store: Store, claim: Claim) -> Iterator[None]:
         yield
 
 
-def keep(store: Store, claim: Claim, *, status: int, body: bytes) -> None:
+def keep(store: Store, claim: Claim, answer: Answer) -> None:
     """Keep the answer; one that failed on our side is not, and the key is given back when nothing was done."""
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         forget(store, claim)
         return
     with store.write() as session:
-        session.execute(_of(update(IdempotencyKey), claim).values(status=status, body=body))
+        kept = {"status": answer.status, "body": answer.body, "etag": answer.etag}
+        session.execute(_of(update(IdempotencyKey), claim).values(**kept))
 
 
 def forget(store: Store, claim: Claim) -> None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from flask import Response, request
 
 from release_mgmt.core.errors import StaleVersion
+from release_mgmt.web.described_headers import takes
+
+guarded = takes("If-Match", "The ETag that was read; 412 when somebody else changed it since.")
+"""Marks an operation that asks for :func:`expected`, so that its description says it."""
 
 
 def header(version: int) -> dict[str, str]:

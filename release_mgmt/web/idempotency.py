@@ -14,6 +14,7 @@ from flask import Response, make_response, request
 from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError
 from release_mgmt.services import idempotency as services
 from release_mgmt.web.context import context
+from release_mgmt.web.described_headers import takes
 
 View = TypeVar("View", bound=Callable[..., Any])
 _KEY = re.compile(r"[\x21-\x7e]{1,200}\Z")
@@ -40,6 +41,8 @@ def idempotent(view: View) -> View:
         if isinstance(found, services.Answer):
             replayed = Response(found.body, status=found.status, mimetype="application/json")
             replayed.headers["Idempotency-Replayed"] = "true"
+            if found.etag is not None:
+                replayed.headers["ETag"] = found.etag
             return replayed
         try:
             with services.marking(context.store, found):
@@ -48,7 +51,9 @@ def idempotent(view: View) -> View:
             with suppress(ReleaseMgmtError):  # the database may be what failed; then the claim lapses by itself
                 services.forget(context.store, found)
             raise
-        services.keep(context.store, found, status=response.status_code, body=response.get_data())
+        given = services.Answer(response.status_code, response.get_data(), response.headers.get("ETag"))
+        services.keep(context.store, found, given)
         return response
 
-    return once  # type: ignore[return-value] # the same signature, seen through wraps
+    meaning = "1 to 200 visible ASCII characters: sent again within a day, the first answer is given again."
+    return takes("Idempotency-Key", meaning)(once)  # type: ignore[return-value] # the same signature, through wraps

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import re
 import shutil
 import subprocess
 import sys
@@ -137,6 +139,26 @@ def test_what_will_go_says_so_in_every_answer_and_in_the_description() -> None:
 
 
 @pytest.mark.slow
+def test_headers_that_an_operation_reads_are_described(app: Flask) -> None:
+    """A client made from the description can send what keeps it from losing an edit or doing something twice."""
+    paths = app.test_client().get("/api/v1/openapi.json").json["paths"]  # type: ignore[index]
+    found = Counter[str]()
+    for rule in app.url_map.iter_rules():
+        operations = paths.get(re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), {})
+        view = app.view_functions[rule.endpoint]
+        for method in {"get", "post", "put", "patch", "delete"} & set(operations):
+            written = inspect.getsource(inspect.unwrap(getattr(getattr(view, "view_class", None), method, view)))
+            reads = {
+                "If-Match": "etags.expected()" in written or "self._edit(" in written,
+                "Idempotency-Key": "@idempotent" in written,
+            }
+            told = {one["name"] for one in operations[method].get("parameters", ()) if one["in"] == "header"}
+            assert told == {name for name, needed in reads.items() if needed}, (method, rule.rule)
+            found.update(told)
+    assert found["If-Match"] > 10
+    assert found["Idempotency-Key"] > 3
+
+
 def test_a_generated_client_works(
     settings: Settings, one_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

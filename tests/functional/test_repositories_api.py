@@ -162,6 +162,7 @@ def test_the_same_key_never_has_its_effect_twice(
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.data == first.data
     assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.headers["ETag"] == first.headers["ETag"]
     other = administrator.post("/api/v1/repositories", json={**body, "name": "other"}, headers=headers)
     assert other.status_code == 422
 

@@ -77,6 +77,7 @@ class IdempotencyKey(Base):
     digest: Mapped[str]
     status: Mapped[int | None]
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    etag: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(index=True)
 
 

@@ -210,6 +210,7 @@ def resubmit(body: dict[str, Any], change: str) -> dict[str, int]:
 
 @blueprint.route("/changes/<change>/rollback-plan", methods=["PUT"])
 @needs(Action.EDIT_CHANGE)
+@etags.guarded
 @blueprint.arguments(RollbackPlanSchema)
 @blueprint.response(200, RollbackPlanSchema)
 def rollback_plan(body: dict[str, Any], change: str) -> tuple[dict[str, Any], int, dict[str, str]]:

@@ -74,6 +74,7 @@ class OneCalendar(MethodView):
         return _document(calendars.get(context.store, context.actor, calendar))
 
     @needs(Action.EDIT_CALENDAR)
+    @etags.guarded
     @blueprint.arguments(CalendarFileSchema)
     @blueprint.arguments(EditQuery, location="query")
     @blueprint.alt_response(200, schema=AppliedSchema)
@@ -101,6 +102,7 @@ class EditReversal(MethodView):
     """An edit of a calendar that is taken back: a freeze, a window, the policy."""
 
     @needs(Action.EDIT_FREEZE)
+    @etags.guarded
     @blueprint.arguments(EditReversalSchema)
     @blueprint.alt_response(200, schema=AppliedSchema)
     def post(self, body: dict[str, Any], calendar: str, version: int) -> Response:
@@ -129,6 +131,7 @@ class FreezeItem(_Item):
     """One freeze."""
 
     @needs(Action.EDIT_FREEZE)
+    @etags.guarded
     @blueprint.arguments(CalendarItemSchema)
     @blueprint.arguments(EditQuery, location="query")
     @blueprint.alt_response(200, schema=AppliedSchema)
@@ -137,6 +140,7 @@ class FreezeItem(_Item):
         return self._edit(calendar, identity, body, query)
 
     @needs(Action.EDIT_FREEZE)
+    @etags.guarded
     @blueprint.arguments(EditQuery, location="query")
     @blueprint.alt_response(200, schema=AppliedSchema)
     def delete(self, query: dict[str, Any], calendar: str, identity: str) -> Response:
@@ -151,6 +155,7 @@ class SeriesItem(_Item):
     part = "series"
 
     @needs(Action.EDIT_WINDOW)
+    @etags.guarded
     @blueprint.arguments(CalendarItemSchema)
     @blueprint.arguments(EditQuery, location="query")
     @blueprint.alt_response(200, schema=AppliedSchema)
@@ -159,6 +164,7 @@ class SeriesItem(_Item):
         return self._edit(calendar, identity, body, query)
 
     @needs(Action.EDIT_WINDOW)
+    @etags.guarded
     @blueprint.arguments(EditQuery, location="query")
     @blueprint.alt_response(200, schema=AppliedSchema)
     def delete(self, query: dict[str, Any], calendar: str, identity: str) -> Response:

@@ -174,6 +174,7 @@ class Note(MethodView):
     """What people say of a change to the business."""
 
     @needs(Action.EDIT_CHANGE)
+    @etags.guarded
     @blueprint.arguments(NoteBody)
     @blueprint.response(200, NoteSchema)
     def put(self, body: dict[str, Any], change: str) -> Any:

@@ -13,6 +13,7 @@ from webargs import missing
 from webargs.flaskparser import FlaskParser
 
 from release_mgmt.services.paging import LIMIT, MOST
+from release_mgmt.web import described_headers
 
 
 class Parser(FlaskParser):
@@ -42,9 +43,13 @@ class Parser(FlaskParser):
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest has no types
-    """flask-smorest's, whose arguments are read by :class:`Parser`."""
+    """flask-smorest's, whose arguments are read by :class:`Parser`; the headers that operations read are described."""
 
     ARGUMENTS_PARSER = Parser()
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._prepare_doc_cbks.append(described_headers.described)
 
 
 class Instant(fields.AwareDateTime):

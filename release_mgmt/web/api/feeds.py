@@ -175,6 +175,7 @@ class Subscription(MethodView):
         return _shown(found), 200, etags.header(found.version)
 
     @needs(Action.SUBSCRIBE)
+    @etags.guarded
     @blueprint.arguments(WantedSchema)
     @blueprint.response(200, FeedSchema)
     def put(self, body: dict[str, Any], key: str) -> Any:

@@ -170,6 +170,7 @@ class OneTarget(MethodView):
         return _shown(targets.get(context.store, context.actor, target))
 
     @needs(Action.MANAGE_SELF)
+    @etags.guarded
     @blueprint.arguments(MessageChoiceSchema)
     @blueprint.response(200, MessageTargetSchema)
     def patch(self, body: dict[str, Any], target: str) -> tuple[dict[str, Any], int, dict[str, str]]:

@@ -61,6 +61,7 @@ class Override(MethodView):
     """The override in force."""
 
     @needs(Action.RAISE_LEVEL)
+    @etags.guarded
     @blueprint.arguments(NewOverrideSchema)
     @blueprint.response(200, LevelSchema)
     def put(self, body: dict[str, Any], change: str) -> tuple[dict[str, Any], int, dict[str, str]]:
@@ -71,6 +72,7 @@ class Override(MethodView):
         return _shown(change)
 
     @needs(Action.RAISE_LEVEL)
+    @etags.guarded
     @blueprint.arguments(WithdrawSchema, location="query")
     @blueprint.response(200, LevelSchema)
     def delete(self, query: dict[str, Any], change: str) -> tuple[dict[str, Any], int, dict[str, str]]:

@@ -139,6 +139,7 @@ class OnePerson(MethodView):
         return shown(found), 200, etags.header(found.version)
 
     @needs(Action.MANAGE_PEOPLE)
+    @etags.guarded
     @blueprint.arguments(EditPersonSchema)
     @blueprint.response(200, PersonSchema)
     def patch(self, body: dict[str, Any], person: str) -> tuple[dict[str, Any], int, dict[str, str]]:

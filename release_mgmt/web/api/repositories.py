@@ -150,6 +150,7 @@ class Repository(MethodView):
         return _one(services.get(context.store, context.actor, repository))
 
     @needs(Action.MANAGE_REPOSITORIES)
+    @etags.guarded
     @blueprint.arguments(EditRepositorySchema)
     @blueprint.response(200, RepositorySchema)
     def patch(self, body: dict[str, Any], repository: str) -> Response:
@@ -159,6 +160,7 @@ class Repository(MethodView):
         )
 
     @needs(Action.MANAGE_REPOSITORIES)
+    @etags.guarded
     @blueprint.response(200, RepositorySchema)
     def delete(self, repository: str) -> Response:
         """Archive: it is no longer read, what was published stays."""

@@ -148,6 +148,7 @@ class OneRequest(MethodView):
         return json_answer(found, headers=etags.header(found.request.version))
 
     @needs(Action.WRITE_REQUEST)
+    @etags.guarded
     @blueprint.arguments(ChangedRequestSchema)
     @blueprint.response(200, RequestSchema)
     def patch(self, body: dict[str, Any], request_id: str) -> Response:

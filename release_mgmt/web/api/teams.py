@@ -109,6 +109,7 @@ class OneTeam(MethodView):
         return asdict(found), 200, etags.header(found.version)
 
     @needs(Action.MANAGE_TEAMS)
+    @etags.guarded
     @blueprint.arguments(EditTeamSchema)
     @blueprint.response(200, TeamSchema)
     def patch(self, body: dict[str, Any], team: str) -> tuple[dict[str, Any], int, dict[str, str]]:

@@ -125,6 +125,7 @@ class TermsOfChange(MethodView):
         return json_answer(found, 200, etags.header(found.version))
 
     @needs(Action.EDIT_CHANGE)
+    @etags.guarded
     @blueprint.arguments(TermsSchema)
     @blueprint.alt_response(200, schema=TermsAnswer)
     def patch(self, body: dict[str, Any], change: str) -> Response:

@@ -72,9 +72,9 @@ def test_a_request_that_lost_its_claim_has_no_effect(store: Store) -> None:
     with pytest.raises(Conflict, match="took so long"), idempotency.marking(store, slow):
         outcomes.create(store, OPERATOR, clock.now(), **BODY)
     idempotency.forget(store, slow)
-    idempotency.keep(store, slow, status=201, body=b"slow")
-    idempotency.keep(store, quick, status=201, body=b"quick")
-    assert claimed(store) == idempotency.Answer(201, b"quick")
+    idempotency.keep(store, slow, idempotency.Answer(201, b"slow"))
+    idempotency.keep(store, quick, idempotency.Answer(201, b"quick", '"1"'))
+    assert claimed(store) == idempotency.Answer(201, b"quick", '"1"')
     assert written(store) == 1
 
 
