@@ -22,9 +22,9 @@ from release_mgmt.core.errors import NotFound, ReleaseMgmtError
 from release_mgmt.core.evidence.model import Evidence
 from release_mgmt.core.text import one_line
 from release_mgmt.formats.answer import Outlook, comment, summary
-from release_mgmt.services import calendar_rows, mirrored, previews, refusals
+from release_mgmt.services import calendar_rows, mirrored, previews, refusals, turns
 from release_mgmt.services.advisories import Known
-from release_mgmt.services.forges import Line
+from release_mgmt.services.forges import LONGEST_TURN, Line
 from release_mgmt.services.mirrored import Sources
 from release_mgmt.services.refusals import Refusal
 from release_mgmt.sources.addresses import resolve
@@ -198,7 +198,7 @@ def due(store: Store, now: datetime, limit: int = 50) -> tuple[tuple[str, int], 
     """(repository's id, number) of the answers that are to be delivered now."""
     query = (
         select(ForgeAnswer.repository_id, ForgeAnswer.number)
-        .where(ForgeAnswer.due_at <= now)
+        .where(turns.due(ForgeAnswer.due_at, now, LONGEST_TURN))
         .order_by(ForgeAnswer.due_at, ForgeAnswer.repository_id, ForgeAnswer.number)
         .limit(limit)
     )

@@ -12,14 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.changes import PullRequest
 from release_mgmt.core.errors import InvalidInput, NotFound, ReleaseMgmtError
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import one_line
-from release_mgmt.services import audit, forge_details, pull_requests, renames, visibility
+from release_mgmt.services import audit, forge_details, pull_requests, renames, turns, visibility
 from release_mgmt.services.classification import rules_of
 from release_mgmt.sources.addresses import AddressPolicy, Resolver, parse, resolve
 from release_mgmt.sources.forge import PUBLIC_API, PUBLIC_HOSTS, auth_headers, forge
@@ -33,7 +33,7 @@ from release_mgmt.store.session import Store
 OVERLAP = timedelta(minutes=10)  # forges stamp an update some time before they list it
 BATCH = 100
 DEGRADED_AFTER = 3
-LONGEST_TURN = timedelta(days=1)
+LONGEST_TURN = timedelta(days=1)  # no forge asks for more
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
 
 
@@ -182,16 +182,11 @@ def states(store: Store, actor: Actor, now: datetime) -> list[SourceState]:
 
 
 def due(store: Store, now: datetime, limit: int = 100) -> tuple[str, ...]:
-    """The ids of the repositories whose forge is to be read now, longest due first.
-
-    No forge asks for more than a day: a turn further ahead was set before the clock went back.
-    """
+    """The ids of the repositories whose forge is to be read now, longest due first."""
     query = (
         select(ForgeSource.repository_id)
         .join(Repository, Repository.id == ForgeSource.repository_id)
-        .where(
-            or_(ForgeSource.due_at <= now, ForgeSource.due_at > now + LONGEST_TURN), Repository.archived_at.is_(None)
-        )
+        .where(turns.due(ForgeSource.due_at, now, LONGEST_TURN), Repository.archived_at.is_(None))
         .order_by(ForgeSource.due_at, ForgeSource.repository_id)
         .limit(limit)
     )

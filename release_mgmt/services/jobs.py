@@ -20,7 +20,7 @@ from release_mgmt.core.errors import Conflict, NotFound
 from release_mgmt.core.messages import Kind
 from release_mgmt.core.permissions import Action, Actor, Via, require
 from release_mgmt.core.text import one_line
-from release_mgmt.services import Store, audit, outbox, visibility
+from release_mgmt.services import Store, audit, outbox, turns, visibility
 from release_mgmt.services.paging import Page, bounded, page, values
 from release_mgmt.store.models.jobs import Job, Worker
 from release_mgmt.store.models.repositories import Repository
@@ -167,7 +167,8 @@ def enqueue_unless_failing(store: Store, now: datetime, kind: str, subject: str)
             .limit(1)
         ).first()
         failures = last.attempts + 1 if last is not None and last.state in {"failed", "dead"} else 0
-        if failures and last is not None and now < (last.finished_at or now) + pipeline.wait_after(failures):
+        ended = (last.finished_at if last is not None else None) or now
+        if failures and ended - pipeline.LONGEST_WAIT < now < ended + pipeline.wait_after(failures):
             return None
         return _insert(session, now, kind, subject, None, failures)
 
@@ -175,12 +176,10 @@ def enqueue_unless_failing(store: Store, now: datetime, kind: str, subject: str)
 def take_due(store: Store, now: datetime, every: timedelta) -> list[str]:
     """Make a job for each repository that is due, and move its next turn by ``every``; the ids of the new jobs.
 
-    Many workers may call this at once: each turn is taken by one. A turn that lies further ahead than any is ever set
-    was set before the clock went back: it is due too.
+    Many workers may call this at once: each turn is taken by one.
     """
-    beyond = now + max(every, pipeline.LONGEST_WAIT) + timedelta(minutes=1)
-    turn = or_(Repository.sync_due_at <= now, Repository.sync_due_at > beyond)
-    due = (turn, Repository.archived_at.is_(None))
+    longest = max(every, pipeline.LONGEST_WAIT) + timedelta(minutes=1)
+    due = (turns.due(Repository.sync_due_at, now, longest), Repository.archived_at.is_(None))
     with store.read() as session:
         if session.execute(select(Repository.id).where(*due).limit(1)).first() is None:
             return []

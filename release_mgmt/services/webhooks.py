@@ -23,7 +23,7 @@ from release_mgmt.core.changes import Provider
 from release_mgmt.core.errors import Conflict, InvalidInput, NotFound, ReleaseMgmtError
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.text import one_line
-from release_mgmt.services import audit, commands, forges, pull_requests, renames
+from release_mgmt.services import audit, commands, forges, pull_requests, renames, turns
 from release_mgmt.services.paging import Page, bounded, page, values
 from release_mgmt.sources.forge import FORGES, forge
 from release_mgmt.sources.forge.fields import loads
@@ -184,7 +184,7 @@ def due(store: Store, now: datetime, limit: int = 100) -> tuple[str, ...]:
     """The ids of the deliveries that wait to be processed, oldest first."""
     row = WebhookDelivery
     with store.read() as session:
-        query = select(row.id).where(row.status == "waiting", row.due_at <= now)
+        query = select(row.id).where(row.status == "waiting", turns.due(row.due_at, now, forges.LONGEST_TURN))
         return tuple(session.scalars(query.order_by(row.received_at, row.id).limit(limit)))
 
 

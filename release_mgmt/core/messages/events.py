@@ -109,7 +109,8 @@ def settled(events: Sequence[Event], now: datetime, settle: timedelta) -> bool:
     if any(KINDS[one.kind].urgent for one in events):
         return True
     first, last = min(one.at for one in events), max(one.at for one in events)
-    return now - last >= settle or now - first >= settle * LONGEST_UNREST
+    long = settle * LONGEST_UNREST
+    return now - last >= settle or now - first >= long or last - now > long  # the last: before the clock went back
 
 
 def folded(events: Sequence[Event]) -> Event | None:

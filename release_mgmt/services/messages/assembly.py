@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 from release_mgmt.core.messages import Event
 from release_mgmt.formats import messages as words
 from release_mgmt.formats.words import Words
-from release_mgmt.services import Store, secret
+from release_mgmt.services import Store, secret, turns
 from release_mgmt.services.messages.fanout import event_of
 from release_mgmt.services.messages.letters import Desk
 from release_mgmt.services.messages.readers import Listener, load
 from release_mgmt.store.models.messages import MessageDelivery, MessageEvent, MessageItem, MessageTarget
 
 MOST_ITEMS = 2_000
+LONGEST_TURN = timedelta(days=9)  # a week to the next digest, and quiet hours
 DIGESTS = frozenset({"daily", "weekly"})
 
 
@@ -49,7 +50,8 @@ class Office:
 
 
 def _waiting(now: datetime) -> tuple[Any, ...]:
-    return MessageItem.delivery_id.is_(None), MessageItem.dropped.is_(None), MessageItem.due_at <= now
+    due = turns.due(MessageItem.due_at, now, LONGEST_TURN)
+    return MessageItem.delivery_id.is_(None), MessageItem.dropped.is_(None), due
 
 
 def items_due(store: Store, now: datetime) -> bool:

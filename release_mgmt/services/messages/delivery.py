@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from release_mgmt.core.errors import ReleaseMgmtError
 from release_mgmt.core.messages import after_quiet, retry_after
 from release_mgmt.core.text import one_line
-from release_mgmt.services import Store
+from release_mgmt.services import Store, turns
 from release_mgmt.services.messages.assembly import Office, unsubscribe_url
 from release_mgmt.services.messages.readers import load
 from release_mgmt.services.messages.sealing import Sealer
@@ -31,6 +31,8 @@ from release_mgmt.store.models.people import IdentityRow
 
 LEASE = timedelta(minutes=2)
 """Longer than any one attempt may take."""
+LONGEST_TURN = timedelta(days=2)
+"""Longer than any wait for the next try, with the quiet hours that it may meet."""
 MOST = 200
 """Deliveries of one job; the next look makes the next job."""
 MAIL = "email"
@@ -69,11 +71,15 @@ class Parcel:
     attempt: int
 
 
+def _ready(now: datetime) -> tuple[Any, ...]:
+    return MessageDelivery.state.in_(OPEN), turns.due(MessageDelivery.due_at, now, LONGEST_TURN)
+
+
 def subjects_due(store: Store, now: datetime) -> list[str]:
     """What there is to deliver now, one job each: all mail, and every other target by itself, so that none waits for
     another that is slow."""
     row = MessageDelivery
-    query = select(row.channel, row.target_id).where(row.state.in_(OPEN), row.due_at <= now).distinct()
+    query = select(row.channel, row.target_id).where(*_ready(now)).distinct()
     with store.read() as session:
         return sorted({MAIL if channel == MAIL else target for channel, target in session.execute(query)})
 
@@ -126,7 +132,7 @@ def _sender(post: Post, stack: ExitStack) -> Send:
 def _due(store: Store, now: datetime, subject: str) -> list[str]:
     row = MessageDelivery
     where = row.channel == MAIL if subject == MAIL else row.target_id == subject
-    query = select(row.id).where(row.state.in_(OPEN), row.due_at <= now, where)
+    query = select(row.id).where(*_ready(now), where)
     with store.read() as session:
         return list(session.scalars(query.order_by(row.created_at, row.id).limit(MOST)))
 
@@ -137,7 +143,7 @@ def _claim(store: Store, now: datetime, key: str, post: Post) -> Parcel | None:
         row = MessageDelivery
         mine = session.execute(
             update(row)
-            .where(row.id == key, row.state.in_(OPEN), row.due_at <= now)
+            .where(row.id == key, *_ready(now))
             .values(state="sending", due_at=now + LEASE, attempts=row.attempts + 1)
         )
         if not mine.rowcount:  # type: ignore[attr-defined] # an UPDATE's result is a CursorResult

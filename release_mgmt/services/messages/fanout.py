@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from release_mgmt.core.messages import KINDS, Concern, Event, Kind, due, folded, settled, wants
 from release_mgmt.core.messages.events import LONGEST_UNREST
-from release_mgmt.services import Store
+from release_mgmt.services import Store, turns
 from release_mgmt.services.messages.readers import Sight, concerned_people, listeners
 from release_mgmt.store.models.messages import MessageEvent, MessageItem
 from release_mgmt.store.models.repositories import Change
@@ -29,7 +29,7 @@ def _resting(now: datetime, settle: timedelta) -> object:
         or_(
             MessageEvent.kind.in_(_URGENT),
             and_(MessageEvent.at <= now - settle, ~restless),
-            MessageEvent.at <= now - settle * LONGEST_UNREST,
+            turns.due(MessageEvent.at, now - settle * LONGEST_UNREST, settle * LONGEST_UNREST * 2),
         ),
     )
 
