@@ -19,7 +19,7 @@ from release_mgmt.core.audience.model import (
     Say,
     SectionView,
 )
-from release_mgmt.core.audience.plain import anchor, plain_name, plain_title, state_word
+from release_mgmt.core.audience.plain import anchor, effect, plain_name, plain_title, state_word
 from release_mgmt.core.audience.views import view
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Say",
     "SectionView",
     "anchor",
+    "effect",
     "for_audience",
     "is_internal",
     "plain_name",

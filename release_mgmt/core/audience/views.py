@@ -21,22 +21,9 @@ from release_mgmt.core.audience.model import (
     Say,
     SectionView,
 )
-from release_mgmt.core.audience.plain import anchor, plain_title, state_word
+from release_mgmt.core.audience.plain import anchor, effect, plain_title, state_word
 from release_mgmt.core.changelog import Changelog, Entry, Section
 from release_mgmt.core.text import clean, one_line
-
-# Kinds of change that leave what the software does as it was.
-_QUIET = frozenset(
-    {
-        "docs_only",
-        "ci_only",
-        "dev_dependency_only",
-        "notebook_output_only",
-        "rename_move",
-        "version_bump_release",
-        "lockfile_only_transitive",
-    }
-)
 
 
 def view(
@@ -225,10 +212,9 @@ class _Writer:
 
     def business_lines(self, entry: Entry, note: Annotation, level: str | None, kind: str | None) -> tuple[str, ...]:
         say, lines = self.say, []
-        if not note.notes and kind is not None:
-            effect = self.effect(entry, note, kind)
-            if effect:
-                lines.append(effect)
+        if not note.notes and kind is not None and (kind == "revert" or not entry.reverts):
+            new = note.classification.new_libraries if note.classification else ()
+            lines.append(effect(kind, [library.name for library in new], say))
         lines += [line for promise in note.promises for line in self.promised(promise)]
         if action := self.chosen(note.actions):
             mark = f" ({say('in {language}', language=action.language)})" if action.language else ""
@@ -250,32 +236,6 @@ class _Writer:
         if promise.measured is None:
             return (told, say("Not measured yet."))
         return (told, say("Measured: {metric} {value}.", metric=metric, value=one_line(promise.measured, 80)))
-
-    def effect(self, entry: Entry, note: Annotation, kind: str) -> str | None:
-        """One sentence for the business from the kind of the change: what it means, without words of the trade."""
-        say = self.say
-        names = ", ".join(
-            one_line(lib.name, 80) for lib in (note.classification.new_libraries if note.classification else ())
-        )
-        if kind in ("new_library", "late_declaration") and names:
-            return say(
-                "A new building block comes in: {names}. It was coordinated with the teams concerned.", names=names
-            )
-        sentences = {
-            "new_library": say("A new building block comes in. It was coordinated with the teams concerned."),
-            "late_declaration": say("A new building block comes in. It was coordinated with the teams concerned."),
-            "library_major_bump": say("A building block moves to a new generation; results may differ slightly."),
-            "breaking_change": say("It works differently from before: what builds on it may need a change."),
-            "parameter_only": say("Settings were adjusted; the way it works stays the same."),
-            "code_logic": say("The way it works was refined; nothing new is needed for it."),
-            "feature_flag": say("A prepared function is switched on or off; nothing new is installed."),
-            "revert": say("An earlier change is taken back; it works as before."),
-        }
-        if kind in sentences:
-            return sentences[kind]
-        if entry.reverts:
-            return None
-        return say("Nothing changes in how it works for you.") if kind in _QUIET else sentences["code_logic"]
 
     def manager_lines(self, note: Annotation) -> tuple[str, ...]:
         if self.audience is not Audience.RELEASE_MANAGER:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from release_mgmt.core.audience import Say, state_word
+from release_mgmt.core.audience import Say, effect, state_word
 from release_mgmt.core.calendar.facts import Shown, ShownChange
 from release_mgmt.core.calendar.revision import Kept
 from release_mgmt.core.text import clean
@@ -134,15 +134,8 @@ def _change_lines(change: ShownChange, say: Say) -> list[str]:
         language = next((one for one in (say.language, "en") if notes.get(one)), min(notes))
         mark = f" ({say('in {language}', language=language)})" if language != say.language else ""
         lines.append(notes[language] + mark)
-    elif change.libraries:
-        names = ", ".join(change.libraries)
-        lines.append(
-            say("A new building block comes in: {names}. It was coordinated with the teams concerned.", names=names)
-        )
-    elif change.kind == "parameter_only":
-        lines.append(say("Settings were adjusted; the way it works stays the same."))
-    elif change.kind == "breaking_change":
-        lines.append(say("It works differently from before: what builds on it may need a change."))
+    elif change.kind or change.libraries:
+        lines.append(effect(change.kind or "new_library", change.libraries, say))
     if change.owner:
         lines.append(say("{owner} answers for it.", owner=change.owner))
     return lines

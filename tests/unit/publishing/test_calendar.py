@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from release_mgmt.core.audience import Audience
+from release_mgmt.core.audience import Audience, view
 from release_mgmt.core.calendar import (
     KEEP_CANCELLED,
     CalendarEntry,
@@ -35,6 +35,7 @@ from release_mgmt.formats import aws, ical
 from release_mgmt.formats.ical.zones import vtimezone
 from release_mgmt.formats.words import Words
 from tests.unit.publishing.parsers import agree, by_icaljs, hour, raw_lines, span
+from tests.unit.publishing.samples import entry, record, section
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 HEAD = FeedHead("Pricing", "What is coming", NOW, "Europe/Berlin", "https://r.example/c", "https://r.example/c.ics")
@@ -388,6 +389,16 @@ def test_the_description_tells_a_business_reader_what_why_and_who() -> None:
     assert "Alina Krause answers for it." in text
     assert "Settings were adjusted" in text
     assert not re.search(r"<\w|&\w+;|#4|feat:", text)
+
+
+@pytest.mark.acceptance("FEED-10")
+@pytest.mark.parametrize("kind", ["docs_only", "code_logic", "library_major_bump", "feature_flag", "revert", "other"])
+def test_the_description_and_the_changelog_tell_the_same_of_a_change(kind: str) -> None:
+    fact = window(change("n", title="Tune rate", kind=kind))
+    text = write(kept(show_window(fact, Audience.BUSINESS)), Words("de")).description
+    made = replace(record(), releases=(section("1.0", (entry("n", "Tune rate", kind=kind),)),))
+    shown = view(made, Audience.BUSINESS, Words("de")).sections[1].entries[0]
+    assert shown.summary[0] in text
 
 
 @pytest.mark.node

@@ -481,11 +481,17 @@ def test_titles_for_the_business_are_plain() -> None:
         "✨ feat: rounding",
         "🐛 Rounding",
         "FIX Rounding (#1) (#2)",
+        "TST/CI: rounding [skip ci]",
+        "[ci skip] FIX #7 - rounding (fixes #1, #2)",
+        "#7: rounding; closes #8 and #9.",
+        "Rounding ([#7](https://example.org/issues/7))",
     ):
         assert plain_title(title) == "Rounding"
     assert plain_title('Revert "feat(x): rounding (#7)" (#8)') == 'Revert "Rounding"'
-    for title in ("[EU] Rounding", "Fix Rounding", "DOCUMENTS are kept", "[WIP]", "FIX", "✨"):
+    for title in ("[EU] Rounding", "Fix Rounding", "DOCUMENTS are kept", "[WIP]", "FIX", "✨", "Fix #7",
+                  "Revert part of #7", "FIX #7 by rounding", "Save in C#7", "Deaths (COVID-19)", "[skip ci]"):  # fmt: skip
         assert plain_title(title) == title
+    assert plain_title(f"a{',#1' * 160}x").startswith("A,#1")  # at once
     assert plain_name("train.learning_rate") == "learning rate"
     assert plain_name("maxDepth") == "max Depth"
     assert plain_name("EPOCHS") == "epochs"
