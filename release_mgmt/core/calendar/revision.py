@@ -52,7 +52,7 @@ def advance(
     off = before.shown.status == "cancelled"
     if off and (after.status == "cancelled" or after.empty):
         after = last
-    elif after.empty and after.kind == "window" and not before.shown.empty and after.status != "cancelled":
+    elif after.empty and after.kind == "window" and not before.shown.empty:
         after = replace(last, status="cancelled")
     if after.digest == before.shown.digest:
         return before if after == before.shown else replace(before, shown=after)

@@ -371,6 +371,16 @@ def test_the_head_says_everything_in_the_forms_clients_read() -> None:
     assert "TRIGGER:-PT60M" in asked
 
 
+@pytest.mark.acceptance("FEED-5")
+def test_a_window_that_is_called_off_tells_what_it_told_last_though_its_changes_went_elsewhere() -> None:
+    before = step(None, show_window(window(change()), Audience.BUSINESS))
+    after = step(before, show_window(window(cancelled=True), Audience.BUSINESS), NOW + timedelta(hours=1))
+    assert before is not None
+    assert after is not None
+    assert after.shown == replace(before.shown, status="cancelled")
+    assert not after.shown.empty, "feeds leave empty windows out"
+
+
 @pytest.mark.acceptance("FEED-10")
 def test_the_description_tells_a_business_reader_what_why_and_who() -> None:
     fact = window(
