@@ -34,7 +34,7 @@ from release_mgmt.services.feed_events.facts import fact_of, joined, plain
 from release_mgmt.store.models.publishing import FeedEventRow, FeedHeadRow
 
 _CHUNK = 500  # SQLite takes a limited number of values in one statement
-_WRITING = b"1"
+_WRITING = b"2"
 """Raise it when the same facts are shown otherwise than before: every event is then looked at once more."""
 
 Fact = WindowFact | FreezeFact

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from release_mgmt.services import visibility
 from release_mgmt.store.models.people import TeamMember
-from release_mgmt.store.models.publishing import PublicationRow, SubscriptionRow
+from release_mgmt.store.models.publishing import FeedEventRow, PublicationRow, SubscriptionRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ def moved(session: Session, now: datetime, before: Standing, after: Standing) ->
     if before.name != after.name:
         rows = update(PublicationRow).where(PublicationRow.repository == before.name)
         session.execute(rows.values(repository=after.name))
+        _rename(session, now, before.name, after.name)
     holds = is_told(session, after.name)
     for feed, teams in _feeds(session):
         chosen = feed.filters.get("repositories") or []
@@ -53,6 +54,13 @@ def moved(session: Session, now: datetime, before: Standing, after: Standing) ->
         seen = before.is_seen(teams), after.is_seen(teams)
         if holds and any(seen) and (seen[0] != seen[1] or before.name != after.name):
             feed.edited_at = _after(feed, now)
+
+
+def _rename(session: Session, now: datetime, before: str, after: str) -> None:
+    """Let filters find events by the new name; what was called off or is over keeps the text it told last."""
+    for row in session.scalars(select(FeedEventRow).where(FeedEventRow.ends_at >= now - timedelta(days=90))):
+        if before in (names := row.shown["repositories"]):
+            row.shown = {**row.shown, "repositories": sorted({after if name == before else name for name in names})}
 
 
 def _after(feed: SubscriptionRow, now: datetime) -> datetime:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,8 +21,9 @@ from release_mgmt.services.feeds import Answer, Feeds
 from release_mgmt.store.models.people import Team
 from release_mgmt.store.models.repositories import Change, Repository
 from release_mgmt.store.session import Store
-from tests.integration.publishing.conftest import OPERATOR, know
+from tests.integration.publishing.conftest import OPERATOR, know, put
 from tests.unit.publishing.samples import annotations, record
+from tests.unit.publishing.test_calendar import change, window
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 SITE = "https://releases.example"
@@ -116,6 +119,25 @@ def test_a_renamed_repository_keeps_the_ids_of_its_releases_and_the_feeds_that_c
     assert chosen == {(), ("credit-models",)}
     assert [entry.id for entry in feedparser.parse(api(world, "credit-models")).entries] == ids(before)
     assert [entry.id for entry in by_api.entries] == ids(before)
+
+
+@pytest.mark.acceptance("FEED-5")
+def test_a_renamed_repository_takes_no_cancelled_event_from_the_feeds_that_chose_it(world: Store) -> None:
+    held = window(change(repository="risk-models"), change("c2", repository="other"))
+    put(world, [held], at=NOW)
+    put(world, [replace(held, changes=(), cancelled=True)], at=NOW + timedelta(minutes=1))
+    token, served = token_of(world, "eve", repositories=["risk-models"]), Feeds(world, SITE)
+
+    def events() -> list[bytes]:
+        found = served.answer(token, "calendar.ics", 1, NOW + timedelta(hours=2))
+        assert found is not None
+        return re.findall(rb"BEGIN:VEVENT.*?END:VEVENT", found.body, re.DOTALL)
+
+    before = events()
+    assert len(before) == 1
+    assert b"STATUS:CANCELLED" in before[0]
+    edit(world, NOW + timedelta(hours=1), name="credit-models")
+    assert events() == before
 
 
 @pytest.mark.acceptance("FEED-13")

@@ -488,8 +488,9 @@ def test_titles_for_the_business_are_plain() -> None:
     ):
         assert plain_title(title) == "Rounding"
     assert plain_title('Revert "feat(x): rounding (#7)" (#8)') == 'Revert "Rounding"'
-    for title in ("[EU] Rounding", "Fix Rounding", "DOCUMENTS are kept", "[WIP]", "FIX", "✨", "Fix #7",
-                  "Revert part of #7", "FIX #7 by rounding", "Save in C#7", "Deaths (COVID-19)", "[skip ci]"):  # fmt: skip
+    for title in ("[EU] Rounding", "Fix Rounding", "DOCUMENTS are kept", "[WIP]", "FIX", "✨"):
+        assert plain_title(title) == title
+    for title in ("Fix #7", "Revert part of #7", "FIX #7 by rounding", "Save in C#7", "Deaths (COVID-19)", "[skip ci]"):
         assert plain_title(title) == title
     assert plain_title(f"a{',#1' * 160}x").startswith("A,#1")  # at once
     assert plain_name("train.learning_rate") == "learning rate"
