@@ -29,6 +29,10 @@ _FORGES: tuple[tuple[str, Provider], ...] = (
 )
 
 
+TAGS_LIMIT = 1_000
+"""Tags of one commit up to which each of its releases names all: what is told grows with their square."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """Which changelog is wanted.
@@ -208,12 +212,19 @@ def to_history(
 
 
 def _with_every_tag(history: History, refs: Refs) -> History:
-    tags_at: dict[int, tuple[str, ...]] = {}
+    tags_at: dict[int, list[str]] = {}
     for tag in refs.tags:
         number = history.graph.number.get(tag.commit or "")
         if number is not None:
-            tags_at[number] = (*tags_at.get(number, ()), tag.name)
-    return replace(history, tags_at=tags_at)
+            tags_at.setdefault(number, []).append(tag.name)
+    shas = history.graph.shas
+    told = [
+        f"{len(names)} tags are on the commit {shas[number]}: each of its releases names its own alone"
+        for number, names in tags_at.items()
+        if len(names) > TAGS_LIMIT
+    ]
+    named = {number: tuple(names) for number, names in tags_at.items() if len(names) <= TAGS_LIMIT}
+    return replace(history, tags_at=named, diagnostics=(*history.diagnostics, *told))
 
 
 def _options(request: Request, reading: Reading, history: History, base: str | None) -> Options:

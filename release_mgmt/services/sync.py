@@ -34,7 +34,7 @@ from release_mgmt.sources.git.references import refreshed
 from release_mgmt.store.models.repositories import Commit, Repository
 from release_mgmt.store.session import Store
 
-RULES = 13
+RULES = 14
 """Counted up when the same references would give another changelog, so that every repository is read anew."""
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from release_mgmt.core.history import Graph, TagAt, assign
 from release_mgmt.core.versions import name_tags
+from release_mgmt.services import history
 from tests.integration.history.conftest import Read, by_version, titles
 from tests.support.gitrepo import Builder, git
 
@@ -191,6 +192,25 @@ def test_two_tags_on_one_commit_are_both_named(made: Builder, read: Read) -> Non
         ("1.1", "1.0"), ("1.0", None),
     ]  # fmt: skip
     assert titles(alpha["releases"][0]) == ["second"]
+
+
+@pytest.mark.acceptance("CHG-A4")
+def test_of_very_many_tags_on_one_commit_each_release_names_its_own(
+    made: Builder, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what is told would grow with their square; those of other commits are named as ever."""
+    monkeypatch.setattr(history, "TAGS_LIMIT", 2)
+    one = made.commit("One")
+    two = made.commit("Two", one, branch="main")
+    for name, at in (("v1.0", one), ("x", one), ("v1.1", two), ("v1.2", two), ("y", two)):
+        made.tag(name, at)
+    document = read(made)
+    tags = {version: section["tags"] for version, section in by_version(document).items()}
+    assert tags == {"1.0": ["v1.0", "x"], "1.1": ["v1.1"], "1.2": ["v1.2"], None: []}
+    assert (
+        f"3 tags are on the commit {made.shas[two]}: each of its releases names its own alone"
+        in (document["diagnostics"])
+    )
 
 
 @pytest.mark.acceptance("CHG-A4")
