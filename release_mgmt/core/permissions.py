@@ -144,7 +144,7 @@ class Action(StrEnum):
     READ_TEAM = "team.read"
     READ_METRICS = "metrics.read"
     SEARCH = "search.read"
-    SUBSCRIBE = "subscription.manage"  # own feeds
+    SUBSCRIBE = "subscription.manage"  # own feeds; administrators end anybody's
     ASK_GATE = "gate.ask"
     SIGN_OFF = "signoff.create"  # for a team one belongs to, never for one's own change
     DELEGATE = "approval.delegate"  # name who votes while one is absent

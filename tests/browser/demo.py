@@ -19,6 +19,7 @@ from release_mgmt.core.permissions import Role, Via, trusted
 from release_mgmt.services import (
     calendars,
     classification,
+    feeds,
     forges,
     maturity_course,
     mirrored,
@@ -252,7 +253,7 @@ def _read(store: Store, folder: Path, path: Path, team: str, now: datetime) -> N
 
 
 def _words(found: Demo) -> None:
-    """A note for the business, a request of theirs, and a plan for when it goes wrong."""
+    """A note for the business, a request of theirs, a feed of nobody's, and a plan for when it goes wrong."""
     change = change_id(found, "Fraud model on LightGBM")
     publications.set_note(
         found.store, OPERATOR, found.now, change, language="en",
@@ -263,6 +264,7 @@ def _words(found: Demo) -> None:
         expected_from="0.80", expected_to="0.90",
     )  # fmt: skip
     outcomes.link(found.store, OPERATOR, found.now, asked.id, change)
+    feeds.create(found.store, OPERATOR, found.now, name="For the notice board")
     rollback_plans.put(found.store, OPERATOR, found.now, change, how="Switch the flag `fraud_model` back to `forest`.")
 
 
@@ -290,3 +292,8 @@ def change_id(found: Demo, title: str) -> str:
 def request_id(found: Demo) -> str:
     """The id of the newest business request."""
     return outcomes.search(found.store, OPERATOR).items[0].id
+
+
+def feed_id(found: Demo) -> str:
+    """The id of the oldest feed, which is nobody's."""
+    return feeds.every(found.store, OPERATOR).items[-1].id

@@ -83,6 +83,28 @@ def test_a_subscription_from_making_to_revoking(client: FlaskClient, one_store: 
 
 
 @pytest.mark.acceptance("FEED-13")
+def test_an_administrator_sees_and_ends_the_feeds_of_everybody_without_their_addresses(
+    client: FlaskClient, one_store: Store, reader: Api, manager: Api
+) -> None:
+    made = reader("POST", "/subscriptions", {"name": "Pricing"}).json
+    token, path = made["card"]["https"].split("/")[-2], f"/subscriptions/{made['id']}"
+    admin = Api(client, one_store, "ada", Role.ADMINISTRATOR)
+    seen = admin("GET", "/subscriptions/everybody")
+    assert [(one["id"], one["name"], one["person"]) for one in seen.json["items"]] == [
+        (made["id"], "Pricing", made["person"])
+    ]
+    assert token not in seen.text + admin("GET", path).text
+    assert admin("POST", f"{path}/rotate").status_code == 404, "its new address would be shown"
+    assert admin("PUT", path, {"name": "Mine"}, If_Match="*").status_code == 404
+    assert manager("GET", "/subscriptions/everybody").status_code == 403
+    assert manager("DELETE", path).status_code == 404
+    assert client.get(f"/feeds/{token}/calendar.ics").status_code == 200
+    assert admin("DELETE", path).status_code == 204
+    assert client.get(f"/feeds/{token}/calendar.ics").status_code == 404
+    assert admin("GET", "/subscriptions/everybody").json["items"] == []
+
+
+@pytest.mark.acceptance("FEED-13")
 def test_wrong_wishes_are_refused(reader: Api) -> None:
     assert reader("POST", "/subscriptions", {"name": "x", "audience": "engineering"}).status_code == 403
     assert reader("POST", "/subscriptions", {"name": "x", "language": "tlh"}).status_code == 422

@@ -8,7 +8,7 @@ from flask import Flask
 
 from release_mgmt.services.messages import posting
 from release_mgmt.services.messages.readers import mail_target
-from tests.browser.demo import Demo, change_id, request_id, window_of
+from tests.browser.demo import Demo, change_id, feed_id, request_id, window_of
 
 MAJOR = "Fraud model on LightGBM"
 OTHER = "Learning rate 0.01 to 0.02"
@@ -47,7 +47,8 @@ def places(found: Demo) -> Mapping[str | None, tuple[str, ...]]:
         "dora": (
             "/admin", "/admin/people", f"/admin/people/{found.ids['ana']}", "/admin/repositories",
             "/admin/repositories/pricing-model", "/admin/repositories/pricing-model/forge", "/admin/teams",
-            "/admin/teams/pricing", "/admin/jobs", "/admin/messages", "/admin/audit", "/admin/audit?verify=1",
+            "/admin/teams/pricing", "/admin/jobs", "/admin/messages", "/admin/feeds",
+            f"/subscribe/{feed_id(found)}/end", "/admin/audit", "/admin/audit?verify=1",
             "/admin/settings",
             "/admin/calendars", "/admin/calendars/releases", "/admin/calendars/releases/import",
             "/admin/calendars/new", "/admin/rules", "/admin/sources",

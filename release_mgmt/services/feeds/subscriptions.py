@@ -7,17 +7,18 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.audience import Audience
 from release_mgmt.core.calendar import KEEP_CANCELLED, Shown
 from release_mgmt.core.errors import FieldError, InvalidInput, NotFound, StaleVersion, did_you_mean
-from release_mgmt.core.permissions import Action, Actor, require
+from release_mgmt.core.permissions import Action, Actor, allows, require
 from release_mgmt.core.text import one_line
 from release_mgmt.formats.words import languages
 from release_mgmt.services import audiences, audit, calendar_rows, secret, visibility
 from release_mgmt.services.feed_events.teams import readable
+from release_mgmt.services.paging import Page, bounded, page, values
 from release_mgmt.store.models.people import Team
 from release_mgmt.store.models.publishing import FeedEventRow, PublicationRow, SubscriptionRow
 from release_mgmt.store.models.repositories import Repository
@@ -113,9 +114,11 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionView:
-    """A subscription as its owner sees it; ``token`` is there only in the answer that made or rotated it."""
+    """A subscription; ``person`` is whose it is (None: the operator's), ``token`` is there only in the answer that made
+    or rotated it."""
 
     id: str
+    person: str | None
     name: str
     audience: Audience
     language: str
@@ -213,13 +216,13 @@ def rotate(store: Store, actor: Actor, now: datetime, key: str) -> SubscriptionV
         return _view(row, token)
 
 
-def revoke(store: Store, actor: Actor, now: datetime, key: str) -> None:
-    """End the feed; its address answers 404 from the next request on."""
+def revoke(store: Store, actor: Actor, now: datetime, key: str, *, reason: str | None = None) -> None:
+    """End a feed of one's own or, for administrators, anybody's; its address answers 404 from the next request on."""
     require(actor, Action.SUBSCRIBE)
     with store.write() as session:
-        row = _own(session.get(SubscriptionRow, key), actor)
+        row = _seen(session.get(SubscriptionRow, key), actor)
         row.revoked_at = now
-        audit.record(session, actor, now, action="subscription.revoke", subject=f"subscription:{row.id}")
+        audit.record(session, actor, now, action="subscription.revoke", subject=f"subscription:{row.id}", reason=reason)
 
 
 def of(store: Store, actor: Actor) -> list[SubscriptionView]:
@@ -234,11 +237,24 @@ def of(store: Store, actor: Actor) -> list[SubscriptionView]:
         return [_view(row) for row in rows]
 
 
+def every(store: Store, actor: Actor, *, cursor: str | None = None, limit: int | None = None) -> Page[SubscriptionView]:
+    """The feeds of everybody, newest first, without the revoked ones; for administrators."""
+    require(actor, Action.MANAGE_PEOPLE)
+    size, row = bounded(limit), SubscriptionRow
+    query = select(row).where(row.revoked_at.is_(None)).order_by(row.created_at.desc(), row.id.desc()).limit(size + 1)
+    if cursor is not None:
+        at, key = values(cursor, datetime, str)
+        query = query.where(or_(row.created_at < at, and_(row.created_at == at, row.id < key)))
+    with store.read() as session:
+        found = [_view(one) for one in session.scalars(query)]
+    return page(found, size, lambda one: (one.created_at, one.id))
+
+
 def get(store: Store, actor: Actor, key: str) -> SubscriptionView:
-    """One of one's own feeds."""
+    """One of one's own feeds or, for administrators, anybody's."""
     require(actor, Action.SUBSCRIBE)
     with store.read() as session:
-        return _view(_own(session.get(SubscriptionRow, key), actor))
+        return _view(_seen(session.get(SubscriptionRow, key), actor))
 
 
 def preview(
@@ -318,8 +334,14 @@ def _own(row: SubscriptionRow | None, actor: Actor) -> SubscriptionRow:
     return row
 
 
+def _seen(row: SubscriptionRow | None, actor: Actor) -> SubscriptionRow:
+    if row is not None and row.revoked_at is None and allows(actor, Action.MANAGE_PEOPLE):
+        return row
+    return _own(row, actor)
+
+
 def _view(row: SubscriptionRow, token: str | None = None) -> SubscriptionView:
     return SubscriptionView(
-        row.id, row.name, Audience(row.audience), row.language, Filters.of(row.filters), row.hint, row.created_at,
-        row.rotated_at, row.revoked_at, row.version, token,
+        row.id, row.person_id, row.name, Audience(row.audience), row.language, Filters.of(row.filters), row.hint,
+        row.created_at, row.rotated_at, row.revoked_at, row.version, token,
     )  # fmt: skip

@@ -16,7 +16,7 @@ from release_mgmt.formats.words import Words, languages
 from release_mgmt.services import feeds
 from release_mgmt.services.feeds import SubscriptionView
 from release_mgmt.web import etags
-from release_mgmt.web.api.common import Blueprint, Instant
+from release_mgmt.web.api.common import Blueprint, Instant, PageQuery, page_of
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 
@@ -74,6 +74,7 @@ class FeedSchema(Schema):
     """A subscription; ``card`` is in the answers that made or rotated it and nowhere else."""
 
     id = fields.String(required=True)
+    person = fields.String(allow_none=True, metadata={"description": "whose it is; null: the operator's"})
     name = fields.String(required=True)
     audience = fields.String(required=True)
     language = fields.String(required=True)
@@ -146,6 +147,16 @@ class Subscriptions(MethodView):
         return _shown(feeds.create(context.store, context.actor, context.now, **body))
 
 
+@blueprint.route("/subscriptions/everybody")
+@needs(Action.MANAGE_PEOPLE)
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, page_of(FeedSchema))
+def everybody(query: dict[str, Any]) -> dict[str, Any]:
+    """The feeds of everybody, newest first, without the revoked ones and without any address."""
+    found = feeds.every(context.store, context.actor, **query)
+    return {"items": [_shown(one) for one in found.items], "next": found.next}
+
+
 @blueprint.route("/subscriptions/preview", methods=["POST"])
 @needs(Action.SUBSCRIBE)
 @blueprint.arguments(PreviewSchema)
@@ -165,7 +176,7 @@ def preview(body: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.route("/subscriptions/<key>")
 class Subscription(MethodView):
-    """One of one's own feeds."""
+    """One of one's own feeds; administrators may look at anybody's and revoke it."""
 
     @needs(Action.SUBSCRIBE)
     @blueprint.response(200, FeedSchema)

@@ -40,6 +40,7 @@ _ROOMS = (
     ),
     (mark("People"), "pages.admin_people", mark("Who may do what, and how forges and git know them.")),
     (mark("Teams"), "pages.admin_teams", mark("Who is affected and who signs off.")),
+    (mark("Feeds"), "pages.admin_feeds", mark("Who subscribed to what, and ending a feed.")),
     (mark("Rules"), "pages.admin_rules", mark("Try the rules on a diff or a commit.")),
     (mark("Sources"), "pages.admin_sources", mark("Forges, webhooks and what they delivered.")),
     (mark("Messages"), "pages.admin_messages", mark("Webhooks, chats, mail, and what was sent.")),

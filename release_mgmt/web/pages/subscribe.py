@@ -11,7 +11,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from release_mgmt.core.audience import Audience
-from release_mgmt.core.errors import ReleaseMgmtError
+from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError
 from release_mgmt.core.permissions import Action
 from release_mgmt.formats.subscribe import Card, card
 from release_mgmt.formats.words import Words, languages, own_name
@@ -19,7 +19,7 @@ from release_mgmt.services import directory, feeds
 from release_mgmt.services.feeds import SubscriptionView
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
-from release_mgmt.web.pages import forms
+from release_mgmt.web.pages import addresses, forms
 from release_mgmt.web.pages.changelogs import WORDS, allowed_audiences
 from release_mgmt.web.pages.language import many, say, term
 from release_mgmt.web.pages.layout import wall
@@ -28,13 +28,14 @@ from release_mgmt.web.pages.site import blueprint, draw
 
 @dataclass(frozen=True, slots=True)
 class FeedLine:
-    """A feed that is there already; its address was shown once, when it was made."""
+    """A feed that is there already; its address was shown once, when it was made. ``whose`` is the name of a person."""
 
     id: str
     name: str
     what: str
     hint: str
     at: datetime
+    whose: str | None
 
 
 @blueprint.get("/subscribe")
@@ -46,12 +47,9 @@ def subscribe() -> str:
 
 def _page(made: SubscriptionView | None = None, error: ReleaseMgmtError | None = None) -> str:
     names = directory.look_up(context.store, context.actor)
-    held = feeds.of(context.store, context.actor)
     return draw(
         "subscribe",
-        feeds=[
-            FeedLine(one.id, one.name, _what(one, names), one.hint, one.rotated_at or one.created_at) for one in held
-        ],
+        feeds=[_line(one, names) for one in feeds.of(context.store, context.actor)],
         made=made,
         card=_card(made) if made else None,
         qr=Markup(_card(made).qr) if made else None,  # noqa: S704 - our own drawing of an address of ours
@@ -64,6 +62,11 @@ def _page(made: SubscriptionView | None = None, error: ReleaseMgmtError | None =
         preview=_preview(made) if made else None,
         form={} if error is None else request.form,
     )
+
+
+def _line(one: SubscriptionView, names: directory.Directory) -> FeedLine:
+    at = one.rotated_at or one.created_at
+    return FeedLine(one.id, one.name, _what(one, names), one.hint, at, names.person(one.person))
 
 
 def _preview(made: SubscriptionView) -> str:
@@ -133,11 +136,54 @@ def make_feed() -> tuple[str, int]:
     return _page(made), 201
 
 
+@blueprint.get("/subscribe/<key>/<any(end, 'new-address'):what>")
+@needs(Action.SUBSCRIBE)
+def feed_asked(key: str, what: str) -> str:
+    """What ending a feed, or giving it a new address, does; both cannot be taken back."""
+    return _asked(key, ending=what == "end")
+
+
+def _asked(key: str, *, ending: bool, error: ReleaseMgmtError | None = None) -> str:
+    store, actor = context.store, context.actor
+    held = feeds.get(store, actor, key)
+    names = directory.look_up(store, actor, [held.person])
+    return draw(
+        "feed",
+        feed=_line(held, names),
+        ending=ending,
+        own=held.person == actor.person,
+        back=_list_of(held),
+        problem=forms.problem_of(error, say("The feed is as before")) if error else None,
+    )
+
+
+def _list_of(held: SubscriptionView) -> str:
+    """The page that lists the feed for whoever asks."""
+    return url_for("pages.subscribe" if held.person == context.actor.person else "pages.admin_feeds")
+
+
 @blueprint.post("/subscribe/<key>")
 @needs(Action.SUBSCRIBE)
 def act_on_feed(key: str) -> tuple[str, int] | Response:
     """End a feed, or give it a new address."""
+    store, actor, now = context.store, context.actor, context.now
     if forms.text("do") == "rotate":
-        return _page(feeds.rotate(context.store, context.actor, context.now, key)), 201
-    feeds.revoke(context.store, context.actor, context.now, key)
-    return forms.done(say("The feed has ended; its address answers no more."), url_for("pages.subscribe"))
+        return _page(feeds.rotate(store, actor, now, key)), 201
+    held = feeds.get(store, actor, key)
+    reason = forms.optional("reason", 500)
+    try:
+        if held.person != actor.person and not reason:
+            raise InvalidInput.at("reason", "say why")
+        feeds.revoke(store, actor, now, key, reason=reason)
+    except ReleaseMgmtError as error:
+        return _asked(key, ending=True, error=error), forms.status(error)
+    return forms.done(say("The feed has ended; its address answers no more."), _list_of(held))
+
+
+@blueprint.get("/admin/feeds")
+@needs(Action.MANAGE_PEOPLE)
+def admin_feeds() -> str:
+    """The feeds of everybody; their addresses are known to nobody but whoever took them."""
+    found = feeds.every(context.store, context.actor, cursor=request.args.get("cursor"))
+    names = directory.look_up(context.store, context.actor, [one.person for one in found.items])
+    return draw("admin_feeds", feeds=[_line(one, names) for one in found.items], next=addresses.next_page(found.next))
