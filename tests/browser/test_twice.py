@@ -51,3 +51,38 @@ def test_the_way_back_after_a_note_holds_what_was_kept_and_can_be_sent_again(vis
         assert told(page).startswith("The note is kept")
         page.go_back()
         assert page.locator("textarea[name=text]").input_value() == text
+
+
+def test_the_way_back_after_a_freeze_leads_to_its_preview_and_sends_nothing(visitor: Visit, site: Site) -> None:
+    """Without scripts too; what was typed is still there, and so it is for an edit and for lifting."""
+    window = visitor("mia", scripts=False)
+    page = window.preview_freeze(site.window("Round prices in the export"))
+    page.get_by_role("button", name="Save the freeze").click()
+    page.go_back()
+    assert page.get_by_label("Reason, for everybody it concerns").input_value() == "The auditors are here"
+    assert page.locator("#confirm-title").inner_text() == "What it would hit"
+    page = window.visit("/freezes/releases/audit/edit")
+    page.get_by_label("Reason, for everybody it concerns").fill("They come at noon")
+    page.get_by_role("button", name="See what it hits").click()
+    page.get_by_role("button", name="Save the freeze").click()
+    assert told(page).startswith("Frozen: They come at noon.")
+    page.go_back()
+    assert page.get_by_label("Reason, for everybody it concerns").input_value() == "They come at noon"
+    page = window.visit("/freezes/releases/audit/edit")
+    page.locator("#lift-reason").fill("They stayed at home")
+    page.get_by_role("button", name="See what lifting does").click()
+    page.get_by_role("button", name="Lift the freeze").click()
+    assert "lifted" in told(page)
+
+
+def test_the_way_back_after_a_window_was_called_off_sends_nothing(visitor: Visit, site: Site) -> None:
+    """The preview is asked again, and now says that there is nothing left to do."""
+    window = visitor("mia")
+    page = window.visit(site.window("Smooth with mgcv") + "/edit")
+    page.locator("#why-off").fill("Everybody is away")
+    page.locator("button[value=cancel]").click()
+    page.get_by_role("button", name="Keep this change").click()
+    assert told(page).startswith("The window is changed")
+    page.go_back()
+    assert "This window is cancelled already." in page.inner_text("main")
+    window.complaints.clear()  # the browser itself tells of the 409

@@ -128,7 +128,9 @@ def test_what_was_typed_when_the_session_was_over_is_sent_after_signing_in(
         **TYPED,
         **{name: v for name, v in hidden(refused.text).items() if name == "to"},
     }
-    again = manager.post("/freezes/new", data={**TYPED, "csrf_token": csrf_of(refused)}, headers=OURS)
+    again = manager.post(
+        "/freezes/new", data={**TYPED, "csrf_token": csrf_of(refused)}, headers=OURS, follow_redirects=True
+    )
     assert again.status_code == 200
     assert "What it would hit" in again.text
     assert "The auditors are here" in again.text
@@ -143,7 +145,9 @@ def test_a_form_of_before_the_present_sign_in_is_shown_again_with_what_was_typed
     assert refused.status_code == 400
     assert "This page is older than your sign-in" in refused.text
     assert hidden(refused.text).items() >= TYPED.items()
-    again = manager.post("/freezes/new", data={**TYPED, "csrf_token": csrf_of(refused)}, headers=OURS)
+    again = manager.post(
+        "/freezes/new", data={**TYPED, "csrf_token": csrf_of(refused)}, headers=OURS, follow_redirects=True
+    )
     assert "What it would hit" in again.text
 
 

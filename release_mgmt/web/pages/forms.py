@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from flask import flash, redirect, request
+from flask import flash, redirect, request, url_for
 from markupsafe import Markup, escape
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError, StaleVersion
+from release_mgmt.web.auth import SAFE
 from release_mgmt.web.pages import kept
 from release_mgmt.web.pages.language import say
 from release_mgmt.web.pages.parts import Problem
@@ -16,11 +19,18 @@ from release_mgmt.web.pages.sentences import again
 from release_mgmt.web.problems import status_of
 
 LONGEST = 2_000
+LONGEST_ADDRESS = 2_000
+"""Of an address that is asked by itself: servers in between take about twice as much."""
+
+
+def _given() -> MultiDict[str, str]:
+    """The fields of the form; those of the address when a preview is asked by it."""
+    return request.args if request.method in SAFE else request.form
 
 
 def text(name: str, limit: int = LONGEST) -> str:
     """A field of the form, bounded and without white space around it."""
-    return request.form.get(name, "")[:limit].strip()
+    return _given().get(name, "")[:limit].strip()
 
 
 def optional(name: str, limit: int = LONGEST) -> str | None:
@@ -35,7 +45,7 @@ def words(name: str) -> tuple[str, ...]:
 
 def several(name: str, most: int = 500) -> tuple[str, ...]:
     """Every value that was chosen of a field."""
-    return tuple(dict.fromkeys(request.form.getlist(name)[:most]))
+    return tuple(dict.fromkeys(_given().getlist(name)[:most]))
 
 
 def number(name: str) -> int | None:
@@ -86,3 +96,10 @@ def done(message: str, address: str, *, undo: str | None = None) -> Response:
     link = Markup(' <a href="{}">{}</a>').format(undo, say("Take it back…")) if undo else ""
     flash(escape(message) + link)
     return redirect(address, 303)
+
+
+def by_address(endpoint: str, /, **fields: Any) -> Response | None:
+    """Ask for a preview by its address, so that neither the way back nor a reload sends its form again; None when the
+    address would be too long for that."""
+    address = url_for(endpoint, **{name: value for name, value in fields.items() if value not in (None, "")})
+    return redirect(address, 303) if len(address) <= LONGEST_ADDRESS else None

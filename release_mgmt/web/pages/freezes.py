@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from flask import request, url_for
+from flask import url_for
 from werkzeug.wrappers import Response
 
 from release_mgmt.core.errors import InvalidInput, NotFound, ReleaseMgmtError
@@ -97,18 +97,31 @@ def _choices() -> tuple[tuple[str, str], ...]:
 
 @blueprint.get("/freezes/new")
 @needs(Action.EDIT_FREEZE)
-def new_freeze() -> str:
-    """An empty form; the address may fill some of it."""
-    given = {name: request.args.get(name, "")[:200] for name in _FIELDS}
+def new_freeze() -> str | tuple[str, int]:
+    """An empty form; the address may fill some of it, and ask what it would hit."""
+    given = _typed()
+    if forms.text("do") == "preview":
+        return _tried(given, editing=False)
     return _form_page({**given, "hard": given["hard"] or "1"}, editing=False)
 
 
 @blueprint.get("/freezes/<calendar>/<identity>/edit")
 @needs(Action.EDIT_FREEZE)
-def edit_freeze(calendar: str, identity: str) -> str:
-    """The form of a freeze that is there."""
+def edit_freeze(calendar: str, identity: str) -> str | tuple[str, int]:
+    """The form of a freeze that is there; the address may ask what an edit, or lifting it, would do."""
+    do = forms.text("do")
+    if do == "preview":
+        return _tried(_typed(calendar, identity), editing=True)
+    if do == "lift":
+        return _lift_tried(calendar, identity)
     held = calendars.get(context.store, context.actor, calendar)
     return _form_page(_given(calendar, _item_of(held, identity)), editing=True, version=held.version)
+
+
+def _typed(calendar: str | None = None, identity: str | None = None) -> dict[str, str]:
+    """What was typed; a freeze that is there keeps its calendar and its name."""
+    given = {name: forms.text(name) for name in _FIELDS}
+    return given if calendar is None or identity is None else {**given, "calendar": calendar, "id": identity}
 
 
 def _item_of(held: calendars.CalendarView, identity: str) -> Mapping[str, Any]:
@@ -149,7 +162,7 @@ def _form_page(
     again = url_for("pages.save_freeze_again", calendar=slug, identity=identity) if editing else ""
     view = FreezeForm(
         form=given,
-        calendars=_choices(),
+        calendars=tuple(one for one in _choices() if not editing or one[0] == slug),
         editing=editing,
         action=again or url_for("pages.save_freeze"),
         lift_action=url_for("pages.lift_freeze", calendar=slug, identity=identity) if editing else "",
@@ -167,36 +180,57 @@ def _form_page(
 @needs(Action.EDIT_FREEZE)
 def save_freeze() -> tuple[str, int] | Response:
     """Show what a new freeze would hit, or save it."""
-    return _save(editing=False)
+    given = _typed()
+    if forms.text("do") != "save":
+        return forms.by_address("pages.new_freeze", **given, do="preview") or _tried(given, editing=False)
+    return _save(given, editing=False)
 
 
 @blueprint.post("/freezes/<calendar>/<identity>/edit")
 @needs(Action.EDIT_FREEZE)
-def save_freeze_again(calendar: str, identity: str) -> tuple[str, int] | Response:  # noqa: ARG001 - the form holds both
+def save_freeze_again(calendar: str, identity: str) -> tuple[str, int] | Response:
     """Show what the edit would do, or save it."""
-    return _save(editing=True)
+    given = _typed(calendar, identity)
+    if forms.text("do") != "save":
+        fields = {name: value for name, value in given.items() if name not in {"calendar", "id"}}
+        shown = forms.by_address(
+            "pages.edit_freeze", calendar=calendar, identity=identity, version=forms.number("version"), do="preview",
+            **fields,
+        )  # fmt: skip
+        return shown or _tried(given, editing=True)
+    return _save(given, editing=True)
 
 
-def _save(*, editing: bool) -> tuple[str, int] | Response:
-    given = {name: forms.text(name) for name in _FIELDS}
+def _tried(given: Mapping[str, str], *, editing: bool) -> tuple[str, int]:
+    """The form with what it would hit as things are; saving asks whether somebody else was quicker."""
     version = forms.number("version")
     try:
-        slug, identity = given["calendar"], given["id"]
-        if not identity:
-            raise InvalidInput.at("id", "a short name is needed", "such as year-end")
-        done = calendars.edit(
-            context.store, context.actor, context.now, slug, "freezes", _item(given), identity=identity,
-            version=version, reason=given["reason"], dry_run=forms.text("do") != "save",
-        )  # fmt: skip
+        done = _edit(given, None, dry_run=True)
     except ReleaseMgmtError as error:
         return _form_page(given, editing=editing, version=version, error=error), forms.status(error)
-    if done.dry_run:
-        return _form_page(given, editing=editing, version=version, seen=_hits(given, done)), 200
+    return _form_page(given, editing=editing, version=version, seen=_hits(given, done)), 200
+
+
+def _save(given: Mapping[str, str], *, editing: bool) -> tuple[str, int] | Response:
+    slug, identity, version = given["calendar"], given["id"], forms.number("version")
+    try:
+        done = _edit(given, version, dry_run=False)
+    except ReleaseMgmtError as error:
+        return _form_page(given, editing=editing, version=version, error=error), forms.status(error)
     return forms.done(
         say("Frozen: {freezes}.", freezes=given["reason"] or identity),
         url_for("pages.freeze", calendar=slug, identity=identity),
         undo=undo(slug, done.version),
     )
+
+
+def _edit(given: Mapping[str, str], version: int | None, *, dry_run: bool) -> calendars.Applied:
+    if not given["id"]:
+        raise InvalidInput.at("id", "a short name is needed", "such as year-end")
+    return calendars.edit(
+        context.store, context.actor, context.now, given["calendar"], "freezes", _item(given), identity=given["id"],
+        version=version, reason=given["reason"], dry_run=dry_run,
+    )  # fmt: skip
 
 
 def _hits(given: Mapping[str, str], done: calendars.Applied) -> preview.Preview:
@@ -231,18 +265,39 @@ def _item(given: Mapping[str, str]) -> dict[str, Any]:
 @needs(Action.EDIT_FREEZE)
 def lift_freeze(calendar: str, identity: str) -> tuple[str, int] | Response:
     """Show what taking a freeze away would do, or do it; what it moved stays, and the board suggests going back."""
+    reason, version = forms.text("reason"), forms.number("version")
+    if forms.text("do") != "lift":
+        shown = forms.by_address(
+            "pages.edit_freeze", calendar=calendar, identity=identity, version=version, do="lift", reason=reason
+        )
+        return shown or _lift_tried(calendar, identity)
     try:
-        done = calendars.edit(
-            context.store, context.actor, context.now, calendar, "freezes", None, identity=identity,
-            version=forms.number("version"), reason=forms.text("reason"), dry_run=forms.text("do") != "lift",
-        )  # fmt: skip
-        if done.dry_run:
-            held = calendars.get(context.store, context.actor, calendar)
-            return _form_page(_given(calendar, _item_of(held, identity)), editing=True, version=held.version,
-                              lifting=preview.of(done.effects)), 200  # fmt: skip
+        done = _lift(calendar, identity, dry_run=False)
     except ReleaseMgmtError as error:
-        held = calendars.get(context.store, context.actor, calendar)
-        given = _given(calendar, _item_of(held, identity))
-        return _form_page(given, editing=True, version=held.version, error=error), forms.status(error)
+        return _lift_page(calendar, identity, error=error), forms.status(error)
     told = say("The freeze is lifted. The board suggests what could go earlier.")
     return forms.done(told, url_for("pages.freezes"), undo=undo(calendar, done.version))
+
+
+def _lift(calendar: str, identity: str, *, dry_run: bool) -> calendars.Applied:
+    return calendars.edit(
+        context.store, context.actor, context.now, calendar, "freezes", None, identity=identity,
+        version=None if dry_run else forms.number("version"), reason=forms.text("reason"), dry_run=dry_run,
+    )  # fmt: skip
+
+
+def _lift_tried(calendar: str, identity: str) -> tuple[str, int]:
+    """The freeze with what lifting it would do."""
+    try:
+        done = _lift(calendar, identity, dry_run=True)
+    except ReleaseMgmtError as error:
+        return _lift_page(calendar, identity, error=error), forms.status(error)
+    return _lift_page(calendar, identity, seen=preview.of(done.effects)), 200
+
+
+def _lift_page(
+    calendar: str, identity: str, *, seen: Preview | None = None, error: ReleaseMgmtError | None = None
+) -> str:
+    held = calendars.get(context.store, context.actor, calendar)
+    given = _given(calendar, _item_of(held, identity))
+    return _form_page(given, editing=True, version=held.version, lifting=seen, error=error)

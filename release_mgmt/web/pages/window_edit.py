@@ -24,9 +24,9 @@ _LOCAL = "%Y-%m-%dT%H:%M"
 
 @blueprint.get("/windows/<calendar>/<path:key>/edit")
 @needs(Action.EDIT_WINDOW)
-def window_edit(calendar: str, key: str) -> str:
-    """The form: cancel, restore, or another start."""
-    return _page(calendar, key)
+def window_edit(calendar: str, key: str) -> str | tuple[str, int]:
+    """The form: cancel, restore, or another start; the address may ask what one of them would do."""
+    return _tried(calendar, key) if forms.text("do") else _page(calendar, key)
 
 
 def _page(
@@ -42,7 +42,7 @@ def _page(
         slug=calendar,
         key=key,
         cancelled=cancelled,
-        version=held.version,
+        version=(forms.number("version") if seen else None) or held.version,
         start=forms.text("start") or str((item.get("moved") or {}).get(start, start))[:16],
         do=forms.text("do"),
         reason=forms.text("reason"),
@@ -64,29 +64,46 @@ def _series(held: calendars.CalendarView, key: str) -> tuple[dict[str, Any], str
 @needs(Action.EDIT_WINDOW)
 def window_change(calendar: str, key: str) -> tuple[str, int] | Response:
     """Show what the edit would do, or keep it."""
+    if not forms.text("keep"):
+        shown = forms.by_address(
+            "pages.window_edit", calendar=calendar, key=key, version=forms.number("version"),
+            **{name: forms.text(name) for name in ("do", "start", "reason")},
+        )  # fmt: skip
+        return shown or _tried(calendar, key)
     try:
-        held = calendars.get(context.store, context.actor, calendar)
-        item, start = _series(held, key)
-        done = calendars.edit(
-            context.store,
-            context.actor,
-            context.now,
-            calendar,
-            "series",
-            _edited(item, start),
-            identity=str(item["id"]),
-            version=forms.number("version") or held.version,  # the item was read of it
-            reason=forms.text("reason"),
-            dry_run=not forms.text("keep"),
-        )
+        done = _edit(calendar, key, dry_run=False)
     except ReleaseMgmtError as error:
         return _page(calendar, key, error=error), forms.status(error)
-    if done.dry_run:
-        return _page(calendar, key, seen=preview.of(done.effects)), 200
     return forms.done(
         say("The window is changed; who subscribes sees it."),
         url_for("pages.calendar", calendar=calendar),
         undo=undo(calendar, done.version),
+    )
+
+
+def _tried(calendar: str, key: str) -> tuple[str, int]:
+    """The window with what the edit would do."""
+    try:
+        done = _edit(calendar, key, dry_run=True)
+    except ReleaseMgmtError as error:
+        return _page(calendar, key, error=error), forms.status(error)
+    return _page(calendar, key, seen=preview.of(done.effects)), 200
+
+
+def _edit(calendar: str, key: str, *, dry_run: bool) -> calendars.Applied:
+    held = calendars.get(context.store, context.actor, calendar)
+    item, start = _series(held, key)
+    return calendars.edit(
+        context.store,
+        context.actor,
+        context.now,
+        calendar,
+        "series",
+        _edited(item, start),
+        identity=str(item["id"]),
+        version=(not dry_run and forms.number("version")) or held.version,  # the item was read of it
+        reason=forms.text("reason"),
+        dry_run=dry_run,
     )
 
 
