@@ -33,7 +33,7 @@ PAGES = {
     "/weekly": 24,
     "/insight": 40, "/insight/moves": 40, "/requests": 20, "/flags": 14, "/maturity": 14, "/maturity/pricing-model": 14,
     "/me": 20, "/admin": 16, "/admin/people": 14, "/admin/people/mia": 14, "/admin/jobs": 12, "/admin/audit": 14,
-    "/admin/calendars": 12, "/admin/settings": 10, "/me/messages": 16, "/admin/messages": 16, "/admin/feeds": 10,
+    "/admin/calendars": 12, "/admin/settings": 10, "/me/messages": 16, "/admin/messages": 16, "/admin/feeds": 12,
     "/admin/calendars/releases": 20, "/admin/calendars/new": 14, "/admin/calendars/releases/import": 14,
     "/calendars/releases/versions/1/revert": 18,
     "/admin/repositories": 16, "/admin/repositories/pricing-model": 14, "/admin/repositories/pricing-model/forge": 14,
