@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
@@ -56,7 +57,7 @@ def read_ics(
         raise InvalidInput.at("file", "is not an iCalendar file", "text that begins with BEGIN:VCALENDAR") from error
     if calendar.name != "VCALENDAR":
         raise InvalidInput.at("file", "is not an iCalendar file", "text that begins with BEGIN:VCALENDAR")
-    events = list(calendar.walk("VEVENT"))
+    events: list[Any] = list(calendar.walk("VEVENT"))
     if len(events) > MOST_EVENTS:
         raise TooLarge(f"A calendar file to import has at most {MOST_EVENTS} events.")
     _check(calendar, events)
@@ -69,12 +70,10 @@ def read_ics(
         found = _expanded(recurring_ical_events.of(calendar), since, until)
     except (ValueError, TypeError, OverflowError, KeyError, AttributeError) as error:
         raise InvalidInput.at("file", f"holds an event that cannot be expanded: {one_line(str(error), 120)}") from error
-    exact = _exact(kept)
-    named = {_identity(event) for event in kept}
+    exact, starts = _exact(kept), {_identity(event): event["DTSTART"].dt for event in kept}
     wrong = {_identity(events[index]) for index, fault in faults.items() if fault != _TWICE}
-    read = [
-        _event(each, rules, exact) for each in found if not _is_cancelled(each) and _source(each, named) not in wrong
-    ]
+    shown = [each for each in found if not _is_cancelled(each) and _source(each, starts) not in wrong]
+    read = [_event(each, rules, exact, starts) for each in shown]
     unique = {each.key: each for each in read if each is not None}
     left_out = [
         FieldError(f"events[{index}]", f"the event “{_called(events[index], index)}” {fault}")
@@ -96,7 +95,7 @@ def _identity(event: Any) -> tuple[str, str]:
     return _name(event), _recurrence(event)
 
 
-def _source(event: Any, named: set[tuple[str, str]]) -> tuple[str, str]:
+def _source(event: Any, named: Collection[tuple[str, str]]) -> tuple[str, str]:
     """The identity of the event of the file that an occurrence comes from: one of its own, or that of the series."""
     own = _identity(event)
     return own if own in named else (own[0], "")
@@ -215,15 +214,29 @@ def _recurrence(event: Any) -> str:
     return found.dt.isoformat() if found is not None else ""
 
 
-def _event(event: Any, rules: tzinfo, exact: dict[tuple[str, str], timedelta]) -> ImportedEvent | None:
+def _first_start(event: Any, starts: dict[tuple[str, str], Any]) -> Any:
+    """When an occurrence would have been by the rule, which names it.
+
+    Those that follow one with RANGE=THISANDFUTURE (RFC 5545 section 3.2.13) carry the RECURRENCE-ID of that one.
+    """
+    start, given = event["DTSTART"].dt, event.get("RECURRENCE-ID")
+    if given is None:
+        return start
+    changed = starts.get(_identity(event), start)
+    alike = isinstance(given.dt, datetime) == isinstance(start, datetime) == isinstance(changed, datetime)
+    return given.dt + (start - changed) if alike else given.dt
+
+
+def _event(
+    event: Any, rules: tzinfo, exact: dict[tuple[str, str], timedelta], starts: dict[tuple[str, str], Any]
+) -> ImportedEvent | None:
     start = event["DTSTART"].dt
     uid = str(event.get("UID", ""))
     length = exact.get((uid, _recurrence(event)), exact.get((uid, "")))
     if length is not None and event.get("DTEND") is not None and event["DTEND"].dt - start != length:
         length = None  # an occurrence that was given an end of its own
     finish = event["DTEND"].dt if event.get("DTEND") is not None else None
-    first = event["RECURRENCE-ID"].dt if event.get("RECURRENCE-ID") is not None else start
-    key = f"{_name(event)}@{first.isoformat()}"
+    key = f"{_name(event)}@{_first_start(event, starts).isoformat()}"
     title = one_line(str(event.get("SUMMARY") or ""), 200)
     if not isinstance(start, datetime):
         last = finish - _DAY if isinstance(finish, date) and not isinstance(finish, datetime) else start

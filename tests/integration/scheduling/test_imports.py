@@ -60,6 +60,19 @@ def test_recurrences_exceptions_and_moved_occurrences_are_honoured():
     assert [day.isoformat() for day in closing.days] == ["2026-12-24", "2027-01-01"]
 
 
+@pytest.mark.acceptance("SCH-F11")
+def test_what_changes_from_one_occurrence_on_is_kept_whole_under_the_names_of_the_rule():
+    """All of them carry the RECURRENCE-ID of the first that changed (RFC 5545, 3.2.13), so only one was left."""
+    found = read(
+        "UID:a\nDTSTART:20270301T100000Z\nDTEND:20270301T110000Z\nRRULE:FREQ=DAILY;COUNT=4",
+        "UID:a\nRECURRENCE-ID;RANGE=THISANDFUTURE:20270302T100000Z\nDTSTART:20270302T120000Z\nDTEND:20270302T130000Z",
+    )
+    assert [each.start for each in found] == [
+        at("2027-03-01T10:00"), *(at(f"2027-03-0{day}T12:00") for day in (2, 3, 4))
+    ]  # fmt: skip
+    assert [each.key for each in found] == [f"a@2027-03-0{day}T10:00:00+00:00" for day in (1, 2, 3, 4)]
+
+
 def test_an_exact_duration_is_real_time_over_a_clock_change():
     [event] = read("UID:a\nSUMMARY:x\nDTSTART;TZID=Europe/Berlin:20270328T013000\nDURATION:PT2H")
     assert (event.start, event.end) == (at("2027-03-28T00:30"), at("2027-03-28T02:30"))
