@@ -101,7 +101,9 @@ class Work:
 
 Handler = Callable[[Work], Mapping[str, Any]]
 
+# What this process remembers of the last job of each repository, so that the next one does only what is new.
 _READINGS = Readings()
+_MADE_OF: dict[str, str] = {}
 
 
 def read(work: Work) -> Mapping[str, Any]:
@@ -167,7 +169,7 @@ def plan(work: Work) -> Mapping[str, Any]:
 
 def publish(work: Work) -> Mapping[str, Any]:
     """Take the repository's releases into the changelogs, and once a week see how far it has come."""
-    changed = refresh.publish(work.store, ACTOR, clock.now(), work.subject)
+    changed = refresh.publish(work.store, ACTOR, clock.now(), work.subject, made_of=_MADE_OF)
     source = mirrored.opened(work.sources, work.subject)
     return {"changed": changed, "judged": maturity_course.take(work.store, clock.now(), work.subject, source)}
 

@@ -8,14 +8,25 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, event, func, select, update
 
 from release_mgmt import clock
 from release_mgmt.core import pipeline
+from release_mgmt.core.changes import PullRequest
 from release_mgmt.core.errors import Conflict
 from release_mgmt.core.permissions import Via, trusted
 from release_mgmt.jobs.worker import run_here
-from release_mgmt.services import calendars, changes, jobs, plans, publications, releases, repositories
+from release_mgmt.services import (
+    calendars,
+    changes,
+    jobs,
+    overrides,
+    plans,
+    publications,
+    pull_requests,
+    releases,
+    repositories,
+)
 from release_mgmt.services import refresh as refresh_service
 from release_mgmt.services.history import Request, read_changelog
 from release_mgmt.services.jobs import JobView
@@ -23,8 +34,8 @@ from release_mgmt.services.mirrored import change_prefix, section_with
 from release_mgmt.settings import Settings
 from release_mgmt.sources.calendars.files import load_yaml, read_file
 from release_mgmt.sources.git import open_repository
-from release_mgmt.store.models.publishing import FeedEventRow, RevisionRow
-from release_mgmt.store.models.repositories import Change, ChangeCommit, Commit, Repository
+from release_mgmt.store.models.publishing import FeedEventRow, PublicationRow, RevisionRow
+from release_mgmt.store.models.repositories import Change, ChangeCommit, ClassificationRow, Commit, Repository
 from release_mgmt.store.session import Store
 from tests.conftest import GitRepo
 
@@ -261,3 +272,54 @@ def test_a_repository_that_is_renamed_moved_archived_and_deleted_keeps_what_othe
     _, uids, texts = held()
     assert (uids, texts) == before[1:]
     assert [one.version for one in publications.of_repository(store, OPERATOR, "renamed")] == ["1.1.0", "1.0.0"]
+
+
+def test_texts_are_made_again_of_what_changed_and_of_nothing_else(
+    store: Store, here: Settings, git_repo: GitRepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sync that finds nothing new makes no text; whatever a text is made of makes the next one, in portions."""
+    monkeypatch.setattr(refresh_service, "ENTRIES_AT_ONCE", 1)
+    model(git_repo)
+    repository = add(store, git_repo)
+    refresh(store, here, repository)
+    (tuned,) = [one.id for one in changes.search(store, OPERATOR).items if one.title == "Tune the rate."]
+    made_of: dict[str, str] = {}
+    asked: list[str] = []
+    event.listen(store.engine, "before_cursor_execute", lambda *given: asked.append(str(given[2])))
+
+    def publish() -> tuple[int, bool]:
+        """How many texts changed, and whether any was made."""
+        asked.clear()
+        changed = refresh_service.publish(store, OPERATOR, clock.now(), repository, made_of=made_of)
+        return changed, any("classifications.evidence" in one for one in asked)
+
+    assert publish() == (0, True), "a process that just began knows nothing"
+    assert publish() == (0, False)
+    publications.set_note(store, OPERATOR, clock.now(), tuned, language="en", text="Prices follow sooner.")
+    assert publish() == (1, True)
+    publications.set_note(store, OPERATOR, clock.now(), tuned, language="en", text="Prices follow sooner now.")
+    assert publish() == (1, True)
+    publications.set_internal(store, OPERATOR, clock.now(), tuned, internal=True, reason="Ours alone.")
+    assert publish() == (1, True)
+    overrides.override(store, OPERATOR, clock.now(), tuned, "major", "It changes every price.")
+    assert publish() == (1, True)
+    with store.write() as session:
+        session.execute(update(ClassificationRow).where(ClassificationRow.change_id == tuned).values(policy="another"))
+    assert publish() == (0, True)
+    with store.write() as session:
+        pull_requests.keep(session, repository, [PullRequest("unknown", 4, "Tune it", "merged", labels=("x",))])
+    refresh(store, here, repository)
+    assert publish()[1]
+    with store.write() as session:
+        session.execute(update(PublicationRow).where(PublicationRow.version == "1.1.0").values(conflict="Moved."))
+    assert publish() == (1, True), "somebody else wrote of the text"
+    assert publish() == (0, False)
+    git_repo.git("tag", "-d", "v1.0.0")
+    git_repo.commit("Say more.", {"README": "x"})
+    git_repo.tag("v1.2.0")
+    refresh(store, here, repository)
+    with store.write() as session:
+        session.execute(delete(PublicationRow))
+    assert publish() == (2, True)
+    if store.sqlite:
+        assert asked.count("BEGIN IMMEDIATE") == 3, "each text of more than a portion has a transaction of its own"

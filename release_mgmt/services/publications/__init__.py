@@ -1,6 +1,16 @@
 """Changelogs as they are published: immutable texts, revisions with a reason, conflicts that are shown."""
 
 from release_mgmt.services.publications.current import changed, current, published
+from release_mgmt.services.publications.ingesting import (
+    Text,
+    add_imported,
+    differing,
+    flag_gone,
+    ingest,
+    standing_mark,
+    take,
+    texts_of,
+)
 from release_mgmt.services.publications.notes import (
     NoteView,
     notes_of,
@@ -12,10 +22,8 @@ from release_mgmt.services.publications.notes import (
 from release_mgmt.services.publications.publishing import (
     PublicationView,
     RevisionView,
-    add_imported,
     diff,
     get,
-    ingest,
     of_repository,
     publish,
     revise,
@@ -30,10 +38,13 @@ __all__ = [
     "NoteView",
     "PublicationView",
     "RevisionView",
+    "Text",
     "add_imported",
     "changed",
     "current",
     "diff",
+    "differing",
+    "flag_gone",
     "get",
     "ingest",
     "notes_of",
@@ -47,6 +58,9 @@ __all__ = [
     "revisions",
     "set_internal",
     "set_note",
+    "standing_mark",
+    "take",
+    "texts_of",
     "view_of",
     "with_template",
     "yank",
