@@ -11,7 +11,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from release_mgmt.core.audience import Audience
-from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError
+from release_mgmt.core.errors import InvalidInput, NotFound, ReleaseMgmtError
 from release_mgmt.core.permissions import Action
 from release_mgmt.formats.subscribe import Card, card
 from release_mgmt.formats.words import Words, languages, own_name
@@ -136,10 +136,12 @@ def make_feed() -> tuple[str, int]:
     return _page(made), 201
 
 
-@blueprint.get("/subscribe/<key>/<any(end, 'new-address'):what>")
+@blueprint.get("/subscribe/<key>/<what>")
 @needs(Action.SUBSCRIBE)
 def feed_asked(key: str, what: str) -> str:
     """What ending a feed, or giving it a new address, does; both cannot be taken back."""
+    if what not in {"end", "new-address"}:
+        raise NotFound("There is no such feed.")
     return _asked(key, ending=what == "end")
 
 
