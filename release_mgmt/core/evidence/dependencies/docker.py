@@ -83,15 +83,14 @@ def instructions(text: str) -> Iterator[tuple[int, str]]:
         if not parts:
             start = number
         documents = _HEREDOC.findall(line)
-        whole = " ".join([*parts, line])
-        if documents and re.match(r"(?:RUN|COPY|ADD)\b", whole, re.IGNORECASE):
+        if documents and re.match(r"(?:RUN|COPY|ADD)\b", parts[0] if parts else line, re.IGNORECASE):
             until = documents
-            parts = [_HEREDOC.sub("", whole).rstrip()]
+            parts = [_HEREDOC.sub("", " ".join([*parts, line])).rstrip()]
             runs = _READS_COMMANDS.match(parts[0]) is not None
         elif line.endswith("\\"):
             parts.append(line[:-1])
         else:
-            yield start, whole
+            yield start, " ".join([*parts, line])
             parts = []
     if parts:
         yield start, " ".join(parts)
