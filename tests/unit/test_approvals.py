@@ -116,6 +116,7 @@ def test_an_author_linked_to_nobody_costs_one_more_vote(parties: tuple[Party, ..
     assert nothing_asked.state is State.NOT_ASKED
 
 
+@pytest.mark.acceptance("SCH-A2")
 def test_an_only_release_manager_is_not_asked_for_a_vote_that_nobody_could_cast() -> None:
     """A fresh installation: one administrator, and a repository whose authors are linked to nobody yet."""
     alone = Electorate(frozenset({"m2"}))
@@ -191,6 +192,7 @@ def test_who_left_the_group_no_longer_counts() -> None:
     assert "quorum 1/2" in status.lacks[0].message
 
 
+@pytest.mark.acceptance("SCH-A5")
 def test_a_major_without_a_rollback_plan_cannot_be_approved_but_rejected() -> None:
     bare = replace(MAJOR, has_rollback_plan=False)
     with pytest.raises(Conflict) as refused:
@@ -200,6 +202,7 @@ def test_a_major_without_a_rollback_plan_cannot_be_approved_but_rejected() -> No
     check_votable(replace(bare, level=Level.MINOR), Verdict.APPROVE, NOW)
 
 
+@pytest.mark.acceptance("SCH-A1")
 def test_a_deputy_votes_in_the_place_of_the_absent_and_never_beside() -> None:
     assert capacities(MAJOR, PEOPLE, "deputy", "m3") == {MANAGER}
     for person, principal in [("deputy", None), ("stranger", "m3"), ("deputy", "m2")]:
@@ -213,3 +216,77 @@ def test_a_deputy_votes_in_the_place_of_the_absent_and_never_beside() -> None:
     with pytest.raises(Forbidden) as refused:
         capacities(mine, PEOPLE, "deputy", "m3")
     assert refused.value.code == "self_approval"
+
+
+@pytest.mark.acceptance("SCH-A2")
+def test_who_is_involved_counts_neither_as_deputy_nor_by_one() -> None:
+    """Whoever turns out to have written it after the vote: the deputy who cast it, or the absent for whom it was."""
+    proxy = vote("deputy", on_behalf_of="m3")
+    for writer in ("deputy", "m3"):
+        theirs = replace(MAJOR, parties=(AUTHOR, Party(PartyKind.CO_AUTHOR, writer)))
+        assert tally(proxy, proposal=theirs).discounted == ((proxy.id, Discount.INVOLVED),)
+    tagged = replace(MAJOR, parties=(AUTHOR, Party(PartyKind.TAGGER, None)))
+    assert tally(vote("m2"), vote("m3"), vote("f1"), proposal=tagged).managers == Quorum(2, 2), "the author is known"
+
+
+@pytest.mark.acceptance("SCH-A1")
+def test_a_deputy_who_votes_as_oneself_too_is_one_person() -> None:
+    """Two mandates do not make two people: of both votes the own one counts."""
+    people = replace(PEOPLE, deputies={"m2": frozenset({"m3"})})
+    own, proxy = vote("m2", at=NOW + timedelta(hours=1)), vote("m2", on_behalf_of="m3")
+    found = tally(proxy, own, vote("f1"), electorate=people)
+    assert (found.managers, found.discounted) == (Quorum(1, 2), ((proxy.id, Discount.SAME_MANDATE),))
+
+
+@pytest.mark.acceptance("SCH-A6")
+def test_a_veto_of_somebody_who_left_no_longer_stands() -> None:
+    """Neither that of a release manager who is none any more, nor that of a deputy who is gone."""
+    veto = vote("m2", verdict=Verdict.REJECT)
+    assert tally(veto).state is State.REJECTED
+    left = replace(PEOPLE, managers=PEOPLE.managers - {"m2"})
+    assert tally(veto, electorate=left).discounted == ((veto.id, Discount.NOT_IN_GROUP),)
+    assert tally(veto, electorate=left).state is State.WAITING
+    proxy = vote("deputy", on_behalf_of="m3", verdict=Verdict.REJECT)
+    gone = replace(PEOPLE, gone=frozenset({"deputy"}))
+    assert tally(proxy, electorate=gone).discounted == ((proxy.id, Discount.NOT_IN_GROUP),)
+    assert tally(veto, vote("m3")).managers == Quorum(1, 2), "a veto is no yes"
+
+
+@pytest.mark.acceptance("SCH-A1")
+def test_every_place_is_filled_by_another_person_and_each_team_by_its_own() -> None:
+    """Whoever has the only yes for two places fills one; who moves over to a team leaves the manager's place."""
+    both = replace(MAJOR, affected_teams=frozenset({"fraud", "risk"}))
+    found = tally(vote("m2"), vote("m3"), vote("f1"), vote("r1"), proposal=both)
+    assert [(each.team, each.person) for each in found.teams] == [("fraud", "f1"), ("risk", "r1")]
+    one = replace(TWO_AND_TEAM, release_managers=1)
+    moved = tally(vote("m1"), vote("m2", at=NOW + timedelta(hours=1)), policy=one)
+    assert (moved.given, moved.teams[0].person, len(set(moved.counted))) == (True, "m1", 2)
+    assert not tally(vote("m1"), policy=one).given
+
+
+@pytest.mark.acceptance("SCH-A5")
+def test_what_is_missing_says_whether_an_old_vote_would_have_filled_it() -> None:
+    """An expired vote leaves a stale place for what its voter was, and a missing one elsewhere."""
+    old = vote("m2", at=NOW - timedelta(days=31))
+    found = tally(old)
+    assert [(each.code, each.ref) for each in found.lacks] == [
+        ("stale_approval", "release_managers"), ("missing_approval", "team:fraud"),
+    ]  # fmt: skip
+    assert "One more than usual" not in found.lacks[0].message
+    for_ever = replace(TWO_AND_TEAM, expires=None)
+    assert tally(old, vote("m3"), vote("f1"), policy=for_ever).expires_at is None
+    early = tally(vote("m2", at=NOW - timedelta(days=9)), vote("m3"), vote("f1"))
+    assert early.expires_at == NOW + timedelta(days=21), "the first vote to expire ends it"
+
+
+@pytest.mark.acceptance("SCH-A2")
+def test_where_nobody_is_asked_an_unknown_author_asks_for_nobody() -> None:
+    """One vote more is asked for where votes are: of two managers the second, with a sign-off of a team the first."""
+    unknown = replace(MAJOR, parties=())
+    nobody = Policy(release_managers=0)
+    assert tally(proposal=unknown, policy=nobody).state is State.NOT_ASKED
+    team = tally(vote("f1"), proposal=unknown, policy=replace(nobody, each_affected_team=True))
+    assert team.managers == Quorum(0, 1)
+    assert "One more than usual is asked for" in team.lacks[0].message
+    two = replace(PEOPLE, managers=frozenset({"m2", "m3"}))
+    assert tally(vote("m2"), proposal=unknown, policy=Policy(), electorate=two).managers == Quorum(1, 2)
