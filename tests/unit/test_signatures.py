@@ -92,6 +92,21 @@ def test_gitlab_signing_holds_for_five_minutes_either_way() -> None:
 
 
 @pytest.mark.acceptance("ING-4")
+@pytest.mark.parametrize("stamp", ["", "-1", "1.5", "\u0661", "9" * 400, " 1", "1e9"])
+def test_a_time_that_is_none_is_refused_and_never_an_error(stamp: str) -> None:
+    mac = hmac.new(SECRET.value.encode(), f"msg_1.{stamp}.".encode() + BODY, hashlib.sha256).digest()
+    signed = {"webhook-id": "msg_1", "webhook-signature": "v1," + base64.b64encode(mac).decode()}
+    assert refused("gitlab", signed | {"webhook-timestamp": stamp})
+
+
+@pytest.mark.acceptance("ING-4")
+def test_a_delivery_without_an_id_is_refused() -> None:
+    """Without one, the same delivery could come again and again."""
+    assert refused("gitlab", standard(SECRET.value.encode(), NOW, delivery=""))
+    assert not refused("gitlab", standard(SECRET.value.encode(), NOW))
+
+
+@pytest.mark.acceptance("ING-4")
 def test_gitlab_may_send_several_signatures_while_a_secret_changes() -> None:
     plain = WebhookSecret("a plain secret")
     headers = standard(b"a plain secret", NOW)
@@ -103,9 +118,13 @@ def test_gitlab_may_send_several_signatures_while_a_secret_changes() -> None:
 def test_gitlabs_plain_token_counts_only_when_it_is_allowed() -> None:
     headers = {"X-Gitlab-Token": "a plain secret"}
     assert refused("gitlab", headers, secret=WebhookSecret("a plain secret"))
-    assert not refused("gitlab", headers, secret=WebhookSecret("a plain secret", plain_token=True))
+    allowed = WebhookSecret("a plain secret", plain_token=True)
+    assert not refused("gitlab", headers, secret=allowed)
+    for wrong in ({}, {"X-Gitlab-Token": ""}, {"X-Gitlab-Token": "another secret"}):
+        assert refused("gitlab", wrong, secret=allowed)
 
 
+@pytest.mark.acceptance("ING-2")
 def test_the_other_forges_verify_in_their_own_form() -> None:
     digest = hmac.new(SECRET.value.encode(), BODY, hashlib.sha256).hexdigest()
     assert not refused("gitea", {"X-Gitea-Signature": digest})
@@ -116,11 +135,17 @@ def test_the_other_forges_verify_in_their_own_form() -> None:
     basic = base64.b64encode(b"hook:" + SECRET.value.encode()).decode()
     assert not refused("azure", {"Authorization": f"Basic {basic}"})
     assert refused("azure", {"Authorization": f"Bearer {basic}"})
+    for wrong in (b"hook:another secret", b"hook:", b"hook", SECRET.value.encode(), SECRET.value.encode() + b":"):
+        assert refused("azure", {"Authorization": f"Basic {base64.b64encode(wrong).decode()}"})
+    assert refused("azure", {"Authorization": "Basic no base64"})
+    assert refused("azure", {})
 
 
 def test_gitea_is_recognised_before_github() -> None:
     assert sender({"X-GitHub-Event": "push", "X-Gitea-Event": "push"}) == "gitea"
+    assert sender({"X-GitHub-Event": "push", "X-Forgejo-Delivery": "1"}) == "gitea"
     assert sender({"X-GitHub-Event": "push"}) == "github"
+    assert sender({"X-Gitlab-Event": "Push Hook"}) == sender({"X-Gitlab-Token": "1"}) == "gitlab"
     assert sender({"X-Event-Key": "pr:merged", "X-Request-Id": "1"}) == "bitbucket_server"
     assert sender({"X-Event-Key": "repo:push", "X-Hook-UUID": "1"}) == "bitbucket"
     assert sender({}) is None
