@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,10 +17,7 @@ from release_mgmt.core.audience import Audience, view
 from release_mgmt.core.calendar import (
     KEEP_CANCELLED,
     CalendarEntry,
-    ChangeFact,
     FeedHead,
-    FreezeFact,
-    Kept,
     Shown,
     WindowFact,
     advance,
@@ -34,10 +31,10 @@ from release_mgmt.core.errors import TooLarge
 from release_mgmt.formats import aws, ical
 from release_mgmt.formats.ical.zones import vtimezone
 from release_mgmt.formats.words import Words
-from tests.unit.publishing.parsers import agree, by_icaljs, hour, raw_lines, span
+from tests.unit.publishing.events import NOW, change, freeze, kept, step, window
+from tests.unit.publishing.parsers import agree, by_icaljs, hour, raw_lines
 from tests.unit.publishing.samples import entry, record, section
 
-NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 HEAD = FeedHead("Pricing", "What is coming", NOW, "Europe/Berlin", "https://r.example/c", "https://r.example/c.ics")
 HOSTILE = [
     "a; b, c\\d",
@@ -51,43 +48,6 @@ HOSTILE = [
     "BEGIN:VEVENT",
     "\u202eright to left",
 ]
-
-
-def change(name: str = "c1", state: str = "announced", **more: object) -> ChangeFact:
-    values: dict[str, object] = {
-        "title": f"Change {name}",
-        "level": "minor",
-        "repository": "risk",
-        "teams": ("Fraud",),
-    } | more
-    return ChangeFact(id=name, state=state, **values)  # type: ignore[arg-type]
-
-
-def window(*changes: ChangeFact, start: str = "2026-11-24T17:00", hours: float = 4, **more: object) -> WindowFact:
-    first, last = span(start, hours)
-    return WindowFact(f"weekly@{start}", "pricing", first, last, changes, **more)  # type: ignore[arg-type]
-
-
-def freeze(**more: object) -> FreezeFact:
-    values: dict[str, object] = {
-        "start": date(2026, 12, 24),
-        "end": date(2027, 1, 2),
-        "hard": True,
-        "reason": "Closing",
-    } | more
-    return FreezeFact("year-end", "pricing", **values)  # type: ignore[arg-type]
-
-
-def step(
-    before: Kept | None, shown: Shown | None, now: datetime = NOW, audience: Audience = Audience.BUSINESS
-) -> Kept | None:
-    return advance(before, shown, uid_of("pricing", "w"), audience.value, now)
-
-
-def kept(shown: Shown, uid: str = "x@release-mgmt") -> Kept:
-    found = advance(None, shown, uid, "business", NOW)
-    assert found is not None
-    return found
 
 
 def entries(count: int) -> Iterator[CalendarEntry]:
