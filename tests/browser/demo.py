@@ -23,11 +23,11 @@ from release_mgmt.services import (
     forges,
     maturity_course,
     mirrored,
-    outcomes,
     people,
     publications,
     refresh,
     repositories,
+    requests,
     rollback_plans,
     signin,
     sync,
@@ -259,11 +259,11 @@ def _words(found: Demo) -> None:
         found.store, OPERATOR, found.now, change, language="en",
         text="Scores are there an hour earlier each day. Cases near the limit may change sides.",
     )  # fmt: skip
-    asked = outcomes.create(
+    asked = requests.create(
         found.store, OPERATOR, found.now, title="Fewer false alarms in fraud", metric="precision", owner="ana",
         expected_from="0.80", expected_to="0.90",
     )  # fmt: skip
-    outcomes.link(found.store, OPERATOR, found.now, asked.id, change)
+    requests.link(found.store, OPERATOR, found.now, asked.id, change)
     feeds.create(found.store, OPERATOR, found.now, name="For the notice board")
     rollback_plans.put(found.store, OPERATOR, found.now, change, how="Switch the flag `fraud_model` back to `forest`.")
 
@@ -291,7 +291,7 @@ def change_id(found: Demo, title: str) -> str:
 
 def request_id(found: Demo) -> str:
     """The id of the newest business request."""
-    return outcomes.search(found.store, OPERATOR).items[0].id
+    return requests.search(found.store, OPERATOR).items[0].id
 
 
 def feed_id(found: Demo) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import inspect, text
 
 from release_mgmt import clock
 from release_mgmt.core.errors import Conflict, InvalidInput
-from release_mgmt.services import outcomes, terms
+from release_mgmt.services import requests, terms
 from release_mgmt.store import migrate
 from release_mgmt.store.models import Base
 from release_mgmt.store.session import Store, TryAgain, make_engine
@@ -82,8 +82,8 @@ def test_every_step_goes_down_and_up_with_data_in_the_tables(store: Store, git_r
 def test_a_link_that_goes_back_has_the_author_of_its_request(store: Store, git_repo: GitRepo, tmp_path: Path) -> None:
     """The columns that nobody reads come back filled where an older version wants a value."""
     town = settle(store, git_repo, tmp_path / "data")
-    request = outcomes.create(store, OPERATOR, clock.now(), title="Fewer wrong prices").id
-    outcomes.link(store, OPERATOR, clock.now(), request, town.change)
+    request = requests.create(store, OPERATOR, clock.now(), title="Fewer wrong prices").id
+    requests.link(store, OPERATOR, clock.now(), request, town.change)
     terms.put_terms(store, OPERATOR, clock.now(), town.change, minutes=10)
     store.close()
     migrate.downgrade(store.url, "0018_forge_ids")
@@ -94,7 +94,7 @@ def test_a_link_that_goes_back_has_the_author_of_its_request(store: Store, git_r
     assert [bool(each) for each in emergencies] == [False]
     store.close()
     migrate.upgrade(store.url)
-    assert [one.change for one in outcomes.get(store, OPERATOR, request).steps] == [town.change]
+    assert [one.change for one in requests.get(store, OPERATOR, request).steps] == [town.change]
 
 
 @pytest.mark.slow

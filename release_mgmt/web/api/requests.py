@@ -9,7 +9,7 @@ from flask.views import MethodView
 from marshmallow import Schema, fields, validate
 
 from release_mgmt.core.permissions import Action
-from release_mgmt.services import outcomes
+from release_mgmt.services import requests
 from release_mgmt.web import etags
 from release_mgmt.web.answers import json_answer, page_answer
 from release_mgmt.web.api.common import Blueprint, Instant, PageQuery, instant, page_of
@@ -124,7 +124,7 @@ class Requests(MethodView):
     @blueprint.response(200, page_of(RequestSchema))
     def get(self, query: dict[str, Any]) -> Response:
         """Requests, the newest first."""
-        return page_answer(outcomes.search(context.store, context.actor, open_only=query.pop("open"), **query))
+        return page_answer(requests.search(context.store, context.actor, open_only=query.pop("open"), **query))
 
     @needs(Action.WRITE_REQUEST)
     @idempotent
@@ -132,7 +132,7 @@ class Requests(MethodView):
     @blueprint.response(201, RequestSchema)
     def post(self, body: dict[str, Any]) -> Response:
         """Write a request."""
-        found = outcomes.create(context.store, context.actor, context.now, **body)
+        found = requests.create(context.store, context.actor, context.now, **body)
         return json_answer(found, 201, etags.header(found.version))
 
 
@@ -144,7 +144,7 @@ class OneRequest(MethodView):
     @blueprint.response(200, JourneySchema)
     def get(self, request_id: str) -> Response:
         """With its changes on their way and what was measured."""
-        found = outcomes.get(context.store, context.actor, request_id)
+        found = requests.get(context.store, context.actor, request_id)
         return json_answer(found, headers=etags.header(found.request.version))
 
     @needs(Action.WRITE_REQUEST)
@@ -154,7 +154,7 @@ class OneRequest(MethodView):
     def patch(self, body: dict[str, Any], request_id: str) -> Response:
         """Edit, close or open it; ``If-Match`` refuses what somebody else changed meanwhile."""
         store, actor, now = context.store, context.actor, context.now
-        found = outcomes.edit(store, actor, now, request_id, version=etags.expected(), **body)
+        found = requests.edit(store, actor, now, request_id, version=etags.expected(), **body)
         return json_answer(found, headers=etags.header(found.version))
 
 
@@ -166,13 +166,13 @@ class RequestChange(MethodView):
     @blueprint.response(200, JourneySchema)
     def put(self, request_id: str, change: str) -> Response:
         """It does."""
-        return json_answer(outcomes.link(context.store, context.actor, context.now, request_id, change))
+        return json_answer(requests.link(context.store, context.actor, context.now, request_id, change))
 
     @needs(Action.WRITE_REQUEST)
     @blueprint.response(200, JourneySchema)
     def delete(self, request_id: str, change: str) -> Response:
         """It does not."""
-        return json_answer(outcomes.link(context.store, context.actor, context.now, request_id, change, linked=False))
+        return json_answer(requests.link(context.store, context.actor, context.now, request_id, change, linked=False))
 
 
 @blueprint.route("/<request_id>/observations/<observation>")
@@ -186,4 +186,4 @@ class Observation(MethodView):
         """Keep an observed value under the reporter's own id; the same again changes nothing."""
         body["at"] = body["at"] or context.now
         store, actor, now = context.store, context.actor, context.now
-        return json_answer(outcomes.observe(store, actor, now, request_id, observation, **body))
+        return json_answer(requests.observe(store, actor, now, request_id, observation, **body))

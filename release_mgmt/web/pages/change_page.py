@@ -12,9 +12,9 @@ from release_mgmt.core.permissions import Action, allows, may_somewhere
 from release_mgmt.services import (
     calendars,
     directory,
-    outcomes,
     publications,
     repositories,
+    requests,
     terms,
     windows,
 )
@@ -192,7 +192,7 @@ def change_page(detail: ChangeDetail, problem: Problem | None = None) -> ChangeP
 
 def _answers(change_id: str) -> tuple[tuple[str, str], ...]:
     """The business requests that the change answers: address and title."""
-    found = outcomes.answered_by(context.store, context.actor, change_id)
+    found = requests.answered_by(context.store, context.actor, change_id)
     return tuple((url_for("pages.request", key=one.id), one.title) for one in found)
 
 

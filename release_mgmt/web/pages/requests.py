@@ -10,8 +10,8 @@ from werkzeug.wrappers import Response
 
 from release_mgmt.core.errors import ReleaseMgmtError
 from release_mgmt.core.permissions import Action
-from release_mgmt.services import directory, outcomes, teams
-from release_mgmt.services.outcomes import Journey
+from release_mgmt.services import directory, requests, teams
+from release_mgmt.services.requests import Journey
 from release_mgmt.web.auth import needs
 from release_mgmt.web.context import context
 from release_mgmt.web.pages import addresses, forms
@@ -22,16 +22,16 @@ from release_mgmt.web.pages.site import blueprint, draw
 _FIELDS = ("title", "text", "link", "owner", "team", "metric", "expected_from", "expected_to")
 
 
-@blueprint.get("/requests")
+@blueprint.get("/requests", endpoint="requests")
 @needs(Action.READ_CHANGE)
-def requests() -> str:
+def every_request() -> str:
     """What the business asked for, newest first, and the form for a new one."""
     return _list()
 
 
 def _list(problem: Problem | None = None, error: ReleaseMgmtError | None = None) -> str:
     store, actor = context.store, context.actor
-    found = outcomes.search(store, actor, cursor=http.args.get("cursor"), change=http.args.get("change"))
+    found = requests.search(store, actor, cursor=http.args.get("cursor"), change=http.args.get("change"))
     names = directory.look_up(store, actor, [one.owner for one in found.items])
     number = len(found.items)
     sentence = many("{count} request.", "{count} requests.", number) if number else say("Nothing was asked for yet.")
@@ -58,7 +58,7 @@ def write_request() -> tuple[str, int] | Response:
     """A new request."""
     given = {name: value for name, value in _wanted().items() if value is not None or name == "title"}
     try:
-        made = outcomes.create(context.store, context.actor, context.now, **given)
+        made = requests.create(context.store, context.actor, context.now, **given)
     except ReleaseMgmtError as error:
         return _list(forms.problem_of(error), error), forms.status(error)
     return forms.done(say("The request is kept."), url_for("pages.request", key=made.id))
@@ -68,7 +68,7 @@ def write_request() -> tuple[str, int] | Response:
 @needs(Action.READ_CHANGE)
 def request(key: str) -> str:
     """One request: what was asked, its changes on their way, and what was measured."""
-    return _page(outcomes.get(context.store, context.actor, key))
+    return _page(requests.get(context.store, context.actor, key))
 
 
 def _page(journey: Journey, problem: Problem | None = None, error: ReleaseMgmtError | None = None) -> str:
@@ -105,11 +105,11 @@ def edit_request(key: str) -> tuple[str, int] | Response:
     try:
         if do in {"link", "unlink"}:
             change = forms.text("answer").rstrip("/").rpartition("/")[2]
-            outcomes.link(store, actor, now, key, change, linked=do == "link")
+            requests.link(store, actor, now, key, change, linked=do == "link")
         elif do in {"close", "open"}:
-            outcomes.edit(store, actor, now, key, closed=do == "close")
+            requests.edit(store, actor, now, key, closed=do == "close")
         else:
-            outcomes.edit(store, actor, now, key, version=forms.number("version"), **_wanted())
+            requests.edit(store, actor, now, key, version=forms.number("version"), **_wanted())
     except ReleaseMgmtError as error:
-        return _page(outcomes.get(store, actor, key), forms.problem_of(error), error), forms.status(error)
+        return _page(requests.get(store, actor, key), forms.problem_of(error), error), forms.status(error)
     return forms.done(say("Saved."), url_for("pages.request", key=key))

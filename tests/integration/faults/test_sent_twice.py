@@ -17,7 +17,7 @@ from release_mgmt import clock
 from release_mgmt.bootstrap import create_app
 from release_mgmt.core.errors import Conflict
 from release_mgmt.core.permissions import Role, Scope, Via, trusted
-from release_mgmt.services import idempotency, outcomes, people, tokens
+from release_mgmt.services import idempotency, people, requests, tokens
 from release_mgmt.settings import Settings
 from release_mgmt.store import migrate
 from release_mgmt.store.models.insight import RequestRow
@@ -53,7 +53,7 @@ def test_an_effect_is_not_had_again_though_its_answer_is_lost(store: Store) -> N
     claim = claimed(store)
     assert isinstance(claim, idempotency.Claim)
     with idempotency.marking(store, claim):
-        outcomes.create(store, OPERATOR, clock.now(), **BODY)
+        requests.create(store, OPERATOR, clock.now(), **BODY)
     idempotency.forget(store, claim)  # as after a commit that was done although the connection broke
     for after in (timedelta(seconds=30), timedelta(minutes=5), timedelta(hours=23)):
         with pytest.raises(Conflict, match="no answer yet"):
@@ -68,9 +68,9 @@ def test_a_request_that_lost_its_claim_has_no_effect(store: Store) -> None:
     assert isinstance(slow, idempotency.Claim)
     assert isinstance(quick, idempotency.Claim)
     with idempotency.marking(store, quick):
-        outcomes.create(store, OPERATOR, clock.now(), **BODY)
+        requests.create(store, OPERATOR, clock.now(), **BODY)
     with pytest.raises(Conflict, match="took so long"), idempotency.marking(store, slow):
-        outcomes.create(store, OPERATOR, clock.now(), **BODY)
+        requests.create(store, OPERATOR, clock.now(), **BODY)
     idempotency.forget(store, slow)
     idempotency.keep(store, slow, idempotency.Answer(201, b"slow"))
     idempotency.keep(store, quick, idempotency.Answer(201, b"quick", '"1"'))
