@@ -109,8 +109,22 @@ def test_promotion_waits_for_the_soak():
     assert where(made) == {"m1": W3}
     starts_at_its_end = make([change("m1", passed=early)], calendar, now=at("2026-11-30T12:00"))
     assert where(starts_at_its_end) == {"m1": W2}
+    within = (("staging", at("2026-11-30T17:01")),)
+    assert where(make([change("m1", passed=within)], calendar, now=at("2026-11-30T18:00"))) == {"m1": W3}
     waiting = make([change("m1")], calendar)
     assert [(each.code, each.ref) for each in waiting.deferrals[0].reasons] == [("not_ready", "staging")]
+
+
+@pytest.mark.acceptance("SCH-C7")
+def test_of_several_promotions_the_one_that_ends_last_decides():
+    """In whatever order they are written."""
+    rules = (Promotion("prod", "staging", timedelta(hours=24)), Promotion("prod", "lab", timedelta(days=8)))
+    passed = (("staging", at("2026-11-25T12:00")), ("lab", at("2026-11-25T12:00")))
+    for promotions in (rules, rules[::-1]):
+        calendar = replace(TUESDAYS, policy=replace(POLICY, promotions=promotions))
+        assert where(make([change("m1", passed=passed)], calendar, now=at("2026-11-25T12:00"))) == {"m1": W3}
+        waiting = make([change("m1", passed=passed[1:])], calendar, now=at("2026-11-25T12:00"))
+        assert [(each.code, each.ref) for each in waiting.deferrals[0].reasons] == [("not_ready", "staging")]
 
 
 @pytest.mark.acceptance("SCH-F2")
