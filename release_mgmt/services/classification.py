@@ -7,10 +7,11 @@ the judging of what it touches.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import islice
 
 from sqlalchemy import select, true
 from sqlalchemy.orm import Session
@@ -37,6 +38,8 @@ from release_mgmt.store.models.repositories import (
 
 RULES_SETTING = "classification_rules"
 """The key in a repository's settings that holds its own rules (TOML text)."""
+AT_ONCE = 500
+"""Changes whose verdicts are kept in one transaction: others write between two of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +92,9 @@ def classify_repository(
 ) -> Reclassified:
     """Judge every change of a repository whose content, rules or code are new, and keep the verdicts.
 
-    ``source`` is the repository on disk. Overrides stay as they are. With ``dry_run`` nothing is written,
-    with ``unreleased`` only what is not in a release yet is judged. What is ``known`` of libraries is told with the
-    changes that bring them, and told anew when it differs.
+    ``source`` is the repository on disk. Overrides stay as they are. Verdicts are kept in portions. With ``dry_run``
+    nothing is written, with ``unreleased`` only what is not in a release yet is judged. What is ``known`` of libraries
+    is told with the changes that bring them, and told anew when it differs.
     """
     require(actor, Action.SYNC_REPOSITORY)
     with store.read() as session:
@@ -104,34 +107,71 @@ def classify_repository(
     kept = DatabaseCache(store, now, dry_run=dry_run)
     observed = observe_revisions(source, shas, rules, kept, labels=labels, processes=processes, progress=progress)
     told = {sha: (_judged(facts, rules, known), frozenset(fact.fact for fact in facts)) for sha, facts in observed}
+    verdicts = {}
+    for change_id, one in wanted.items():
+        verdict = weightiest(told[sha][0] for sha in one.shas)
+        about = frozenset().union(*(told[sha][1] for sha in one.shas))
+        verdicts[change_id] = _Verdict(verdict, about, one.content, policy_of(rules, about, known))
     moved: list[Moved] = []
     retold = 0
-    with store.read() if dry_run else store.write() as session:
-        for change_id, one in wanted.items():
-            verdict = weightiest(told[sha][0] for sha in one.shas)
-            about = frozenset().union(*(told[sha][1] for sha in one.shas))
-            change = session.get(Change, change_id)
-            if change is None:
-                continue
-            before = session.get(ClassificationRow, change_id)
-            if before is None or before.level != verdict.level.value:
-                in_force = change.level if change.overridden and change.level else verdict.level.value
-                moved.append(
-                    Moved(change_id, change.title, before.level if before else None, verdict.level.value,
-                          verdict.kind, verdict.rule, in_force)
+    for start in range(0, len(verdicts), AT_ONCE):
+        portion = dict(islice(verdicts.items(), start, start + AT_ONCE))
+        with store.read() if dry_run else store.write() as session:
+            now_moved, now_retold = _keep(session, portion, None if dry_run else now)
+            again = [one for one in now_moved if one.before is not None]
+            if again and not dry_run:
+                audit.record(
+                    session, actor, now, action="change.reclassify", subject=f"repository:{repository_id}",
+                    before={one.change: one.before for one in again}, after={one.change: one.after for one in again},
                 )  # fmt: skip
-            elif (before.kind, before.needs_review) != (verdict.kind, verdict.needs_review):
-                retold += 1
-            if not dry_run:
-                policy = policy_of(rules, about, known)
-                keep_verdict(session, change, verdict, about, content=one.content, policy=policy, now=now)
-        again = [one for one in moved if one.before is not None]
-        if again and not dry_run:
-            audit.record(
-                session, actor, now, action="change.reclassify", subject=f"repository:{repository_id}",
-                before={one.change: one.before for one in again}, after={one.change: one.after for one in again},
-            )  # fmt: skip
+        moved += now_moved
+        retold += now_retold
     return Reclassified(len(wanted), len(wanted) - len(moved), retold, tuple(moved), dry_run)
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What the rules say of a change, of facts of which names, by which content and policy."""
+
+    said: Classification
+    about: frozenset[str]
+    content: str
+    policy: str
+
+
+def _keep(session: Session, verdicts: Mapping[str, _Verdict], now: datetime | None) -> tuple[list[Moved], int]:
+    """Compare verdicts with the stored ones, and store them unless ``now`` is None; what moved, and how many were
+    retold."""
+    rows = session.scalars(select(ClassificationRow).where(ClassificationRow.change_id.in_(verdicts)))
+    stored = {row.change_id: row for row in rows}
+    moved: list[Moved] = []
+    retold = 0
+    for change in session.scalars(select(Change).where(Change.id.in_(verdicts)).order_by(Change.id)):
+        verdict, before = verdicts[change.id], stored.get(change.id)
+        said, level = verdict.said, verdict.said.level.value
+        if before is None or before.level != level:
+            in_force = change.level if change.overridden and change.level else level
+            old = before.level if before else None
+            moved.append(Moved(change.id, change.title, old, level, said.kind, said.rule, in_force))
+        elif (before.kind, before.needs_review) != (said.kind, said.needs_review):
+            retold += 1
+        if now is not None:
+            _store(session, change, verdict, before or ClassificationRow(change_id=change.id), now)
+    return moved, retold
+
+
+def _store(session: Session, change: Change, verdict: _Verdict, row: ClassificationRow, now: datetime) -> None:
+    """Store what the rules say of a change; what is in force follows unless a person decided otherwise."""
+    said = verdict.said
+    shown = as_json("", said)
+    row.content, row.policy, row.about = verdict.content, verdict.policy, " ".join(sorted(verdict.about))
+    row.level, row.kind, row.needs_review = said.level.value, said.kind, said.needs_review
+    row.rule, row.new_libraries, row.evidence = said.rule, shown["new_libraries"], shown["evidence"]
+    row.classified_at = now
+    session.add(row)
+    change.kind = said.kind
+    if not change.overridden:
+        change.level, change.needs_review = said.level.value, said.needs_review
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,30 +250,6 @@ def judged(commits: Iterable[tuple[str, str]]) -> tuple[str, ...]:
 def weightiest(verdicts: Iterable[Classification]) -> Classification:
     """The verdict on several commits of one change: the first major one, else the first that wants a look."""
     return max(verdicts, key=lambda verdict: (verdict.level is Level.MAJOR, verdict.needs_review))
-
-
-def keep_verdict(
-    session: Session,
-    change: Change,
-    verdict: Classification,
-    about: frozenset[str],
-    *,
-    content: str,
-    policy: str,
-    now: datetime,
-) -> None:
-    """Store what the rules say of ``change``, made from facts of the names ``about`` under ``policy``; what is in force
-    follows unless a person decided otherwise."""
-    shown = as_json("", verdict)
-    row = session.get(ClassificationRow, change.id) or ClassificationRow(change_id=change.id)
-    row.content, row.policy, row.about = content, policy, " ".join(sorted(about))
-    row.level, row.kind, row.needs_review = verdict.level.value, verdict.kind, verdict.needs_review
-    row.rule, row.new_libraries, row.evidence = verdict.rule, shown["new_libraries"], shown["evidence"]
-    row.classified_at = now
-    session.add(row)
-    change.kind = verdict.kind
-    if not change.overridden:
-        change.level, change.needs_review = verdict.level.value, verdict.needs_review
 
 
 def _repository(session: Session, name: str) -> Repository:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from release_mgmt import clock
 from release_mgmt.core.classification import load_rules
@@ -101,6 +101,27 @@ def test_a_change_of_the_rules_shows_first_what_would_move(store: Store, git_rep
     with store.read() as session:
         (row,) = session.scalars(select(AuditRow).where(AuditRow.action == "change.reclassify"))
         assert '"c0":"minor"' in (row.after or "")
+
+
+def test_verdicts_of_many_changes_are_kept_in_portions(
+    store: Store, git_repo: GitRepo, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that others can write while a long history is judged; each portion has its row in the audit log."""
+    fill(store, git_repo, now)
+    judge(store, git_repo, now)
+    monkeypatch.setattr(classification, "AT_ONCE", 2)
+    asked: list[str] = []
+    event.listen(store.engine, "before_cursor_execute", lambda *given: asked.append(str(given[2])))
+    turned = ""
+    for fact in ("parameter", "logic"):
+        turned += f"[[rules]]\nname = '{fact}'\nfact = '{fact}'\nlevel = 'major'\nkind = 'code_logic'\n"
+    done = judge(store, git_repo, now, rules=default_rules(turned))
+    assert (done.judged, [one.after for one in done.moved]) == (3, ["major", "major"])
+    if store.sqlite:
+        assert asked.count("BEGIN IMMEDIATE") == 2
+    with store.read() as session:
+        rows = session.scalars(select(AuditRow.after).where(AuditRow.action == "change.reclassify")).all()
+    assert [json.loads(row or "") for row in rows] == [{"c1": "major"}, {"c2": "major"}]
 
 
 def test_a_change_of_the_rules_judges_only_what_it_touches_and_reads_nothing(
