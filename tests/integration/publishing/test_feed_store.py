@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from release_mgmt.core.errors import Forbidden, InvalidInput, NotFound
-from release_mgmt.core.permissions import Actor, Role, Via
+from release_mgmt.core.permissions import EVERYWHERE, Actor, Role, Via
 from release_mgmt.services import feeds
 from release_mgmt.services.feeds import Answer, Feeds, serving
 from release_mgmt.services.publications import set_internal, set_note
@@ -336,9 +336,9 @@ def test_a_feed_ends_when_its_owner_may_not_see_it_any_more(store: Store) -> Non
     assert made.token is not None
     served = Feeds(store, SITE)
     assert served.answer(made.token, "calendar.ics", 1, NOW) is not None
-    other = Actor("p_bob", "Bob", roles=frozenset({Role.ADMINISTRATOR}), via=Via.SESSION)
+    bob = Actor("p_bob", "Bob", frozenset({Role.RELEASE_MANAGER}), frozenset({EVERYWHERE}), via=Via.SESSION)
     with pytest.raises(NotFound):
-        feeds.revoke(store, other, NOW, made.id)
+        feeds.revoke(store, bob, NOW, made.id)
     rotated = feeds.rotate(store, ada, NOW, made.id)
     assert served.answer(made.token, "calendar.ics", 1, NOW) is None
     assert rotated.token is not None
