@@ -104,6 +104,7 @@ Handler = Callable[[Work], Mapping[str, Any]]
 # What this process remembers of the last job of each repository, so that the next one does only what is new.
 _READINGS = Readings()
 _MADE_OF: dict[str, str] = {}
+_JUDGED: dict[str, str] = {}
 
 
 def read(work: Work) -> Mapping[str, Any]:
@@ -136,26 +137,37 @@ def _count(work: Work) -> Callable[[int], None]:
     return add
 
 
-def coming(work: Work) -> Mapping[str, Any]:
-    """Judge and place what is not released yet, before all of history: that is what people wait for."""
+def _judge(work: Work, *, unreleased: bool = False) -> classification.Reclassified | None:
+    """Judge what is new; None where this process judged everything, and nothing that verdicts follow from changed."""
     name = repositories.name_of(work.store, work.subject)
+    basis = classification.basis(work.store, name, work.known)
+    if _JUDGED.get(work.subject) == basis:
+        return None
     source = mirrored.opened(work.sources, work.subject)
     found = classification.classify_repository(
-        work.store, ACTOR, clock.now(), name, source, progress=_count(work), unreleased=True, known=work.known
-    )
-    return {"judged": found.judged, **(plan(work) if found.judged else {})}
+        work.store, ACTOR, clock.now(), name, source,
+        progress=_count(work), unreleased=unreleased, known=work.known,
+    )  # fmt: skip
+    if not unreleased:
+        _JUDGED[work.subject] = basis
+    return found
+
+
+def coming(work: Work) -> Mapping[str, Any]:
+    """Judge and place what is not released yet, before all of history: that is what people wait for."""
+    found = _judge(work, unreleased=True)
+    judged = found.judged if found else 0
+    return {"judged": judged, **(plan(work) if judged else {})}
 
 
 def classify(work: Work) -> Mapping[str, Any]:
     """Judge the changes whose content or rules are new; find their Owners and the teams they affect."""
-    name = repositories.name_of(work.store, work.subject)
-    source = mirrored.opened(work.sources, work.subject)
-    found = classification.classify_repository(
-        work.store, ACTOR, clock.now(), name, source, progress=_count(work), known=work.known
-    )
+    found = _judge(work)
     labels = tags.settle(work.store, clock.now(), work.subject)
+    name, source = repositories.name_of(work.store, work.subject), mirrored.opened(work.sources, work.subject)
     assigned = ownership.assign(work.store, ACTOR, clock.now(), name, source)
-    return {"judged": found.judged, "moved": len(found.moved), "assigned": assigned, "labels": asdict(labels)}
+    judged, moved = (found.judged, len(found.moved)) if found else (0, 0)
+    return {"judged": judged, "moved": moved, "assigned": assigned, "labels": asdict(labels)}
 
 
 def plan(work: Work) -> Mapping[str, Any]:

@@ -25,6 +25,7 @@ from release_mgmt.services.advisories import Known
 from release_mgmt.services.classify import Progress, default_rules, observe_revisions
 from release_mgmt.services.evidence_cache import code_version
 from release_mgmt.services.evidence_rows import DatabaseCache
+from release_mgmt.services.stored_history import digest
 from release_mgmt.services.verdicts import as_json
 from release_mgmt.sources.git import Repository as GitRepository
 from release_mgmt.store.models.repositories import (
@@ -74,6 +75,14 @@ def rules_of(repository: Repository) -> Rules:
     """The rules in force for a repository: its own before ours."""
     own = (repository.settings or {}).get(RULES_SETTING)
     return default_rules(own if isinstance(own, str) else None)
+
+
+def basis(store: Store, name: str, known: Known | None = None) -> str:
+    """What the verdicts on a repository follow from, beside our own code: another one when any of them may differ."""
+    with store.read() as session:
+        repository = _repository(session, name)
+        own = (repository.settings or {}).get(RULES_SETTING)
+        return digest((repository.sync_cursor or {}).get("seen"), own, known.digest if known else None)
 
 
 def classify_repository(

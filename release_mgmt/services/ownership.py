@@ -57,6 +57,8 @@ def assign(store: Store, actor: Actor, now: datetime, repository: str, source: S
                 select(Change.id).where(Change.repository_id == row.id, Change.state.in_(OPEN)).order_by(Change.id)
             )
         )
+    if not changes:
+        return 0
     paths = _paths(source, [(change, sha) for change, sha in commits])
     lines = read_codeowners(source, row.head_sha)
     moved = 0

@@ -323,3 +323,30 @@ def test_texts_are_made_again_of_what_changed_and_of_nothing_else(
     assert publish() == (2, True)
     if store.sqlite:
         assert asked.count("BEGIN IMMEDIATE") == 3, "each text of more than a portion has a transaction of its own"
+
+
+def test_a_sync_that_finds_nothing_new_judges_nothing(store: Store, here: Settings, git_repo: GitRepo) -> None:
+    """What verdicts follow from is looked at, not every verdict; other rules or commits are a reason to."""
+    model(git_repo)
+    repository = add(store, git_repo)
+    asked: list[str] = []
+    event.listen(store.engine, "before_cursor_execute", lambda *given: asked.append(str(given[2])))
+
+    def judged() -> tuple[int, bool]:
+        """How many changes were judged, and whether stored verdicts were looked at."""
+        asked.clear()
+        result = refresh(store, here, repository).result
+        assert result is not None
+        return result["coming"]["judged"] + result["classify"]["judged"], any(
+            "classifications.about" in x for x in asked
+        )
+
+    assert judged() == (3, True)
+    assert judged() == (0, False)
+    with store.write() as session:
+        rules = {"classification_rules": "[policy]\nlibrary_new = 'minor'\n"}
+        session.execute(update(Repository).values(settings=rules))
+    assert judged() == (2, True), "of those that need a library, the rule about these is another one"
+    assert judged() == (0, False)
+    git_repo.commit("Tune again.", {"train.py": "import xgboost\nrate = 0.3\n"})
+    assert judged() == (1, True)
