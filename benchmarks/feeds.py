@@ -173,7 +173,7 @@ def peer(name: str, source: str, folder: Path, path: str, **values: str) -> Serv
 
 def product(folder: Path, path: str, url: str) -> Server:
     """What the project serves."""
-    chosen = {"data_dir": str(folder), "database_url": url, "secret_key": "benchmark"}
+    chosen = {"data_dir": str(folder), "database_url": url, "secret_key": "a key for this benchmark alone, and long"}
     return gunicorn("product", ROOT, "app:app", path, {f"RELEASE_MGMT_{name.upper()}": chosen[name] for name in chosen})
 
 
