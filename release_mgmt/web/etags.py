@@ -26,7 +26,7 @@ def expected() -> int | None:
     if "If-Match" not in request.headers or request.if_match.star_tag:
         return None
     tags = request.if_match.as_set()
-    versions = [int(tag) for tag in tags if tag.isascii() and tag.isdigit() and len(tag) <= 12]
+    versions = [int(tag) for tag in tags if tag and tag.isascii() and tag.isdigit() and len(tag) <= 12]
     if not versions:
         raise StaleVersion("If-Match names no version of this.", hint="Send the ETag that came with it.")
     return max(versions)

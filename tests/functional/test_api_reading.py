@@ -109,6 +109,8 @@ def test_a_filter_by_what_is_not_there_is_told(root: FlaskClient, path: str, det
         ('"2"', 412),
         ('"none of ours"', 412),
         ("", 412),
+        ('""', 412),
+        ('"", "1"', 200),
     ],
 )
 def test_an_edit_goes_when_one_of_its_strong_tags_is_the_stored_one(root: FlaskClient, tags: str, status: int) -> None:
