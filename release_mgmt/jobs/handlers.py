@@ -104,7 +104,7 @@ Handler = Callable[[Work], Mapping[str, Any]]
 # What this process remembers of the last job of each repository, so that the next one does only what is new.
 _READINGS = Readings()
 _MADE_OF: dict[str, str] = {}
-_JUDGED: dict[str, str] = {}
+_JUDGED: dict[str, tuple[str, int]] = {}
 
 
 def read(work: Work) -> Mapping[str, Any]:
@@ -141,7 +141,7 @@ def _judge(work: Work, *, unreleased: bool = False) -> classification.Reclassifi
     """Judge what is new; None where this process judged everything, and nothing that verdicts follow from changed."""
     name = repositories.name_of(work.store, work.subject)
     basis = classification.basis(work.store, name, work.known)
-    if _JUDGED.get(work.subject) == basis:
+    if _JUDGED.get(work.subject) == (basis, classification.stored(work.store, work.subject)):
         return None
     source = mirrored.opened(work.sources, work.subject)
     found = classification.classify_repository(
@@ -149,7 +149,7 @@ def _judge(work: Work, *, unreleased: bool = False) -> classification.Reclassifi
         progress=_count(work), unreleased=unreleased, known=work.known,
     )  # fmt: skip
     if not unreleased:
-        _JUDGED[work.subject] = basis
+        _JUDGED[work.subject] = basis, classification.stored(work.store, work.subject)
     return found
 
 

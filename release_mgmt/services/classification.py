@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cache
 from itertools import islice
 
-from sqlalchemy import select, true
+from sqlalchemy import func, select, true
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.classification import Classification, Fact, Level, Rules, judge
@@ -83,6 +83,14 @@ def basis(store: Store, name: str, known: Known | None = None) -> str:
         repository = _repository(session, name)
         own = (repository.settings or {}).get(RULES_SETTING)
         return digest((repository.sync_cursor or {}).get("seen"), own, known.digest if known else None)
+
+
+def stored(store: Store, repository_id: str) -> int:
+    """How many verdicts on a repository's changes are kept."""
+    with store.read() as session:
+        query = select(func.count()).select_from(ClassificationRow)
+        query = query.join(Change, Change.id == ClassificationRow.change_id)
+        return session.scalar(query.where(Change.repository_id == repository_id)) or 0
 
 
 def classify_repository(

@@ -344,6 +344,10 @@ def test_a_sync_that_finds_nothing_new_judges_nothing(store: Store, here: Settin
     assert judged() == (3, True)
     assert judged() == (0, False)
     with store.write() as session:
+        session.execute(delete(ClassificationRow))
+    assert judged() == (3, True), "as after a backup was restored below a worker"
+    assert judged() == (0, False)
+    with store.write() as session:
         rules = {"classification_rules": "[policy]\nlibrary_new = 'minor'\n"}
         session.execute(update(Repository).values(settings=rules))
     assert judged() == (2, True), "of those that need a library, the rule about these is another one"
