@@ -48,18 +48,15 @@ def assign(store: Store, actor: Actor, now: datetime, repository: str, source: S
         if row is None:
             raise NotFound("There is no such repository.")
         commits = session.execute(
-            select(ChangeCommit.change_id, ChangeCommit.sha)
-            .join(Change, Change.id == ChangeCommit.change_id)
+            select(Change.id, ChangeCommit.sha)
+            .outerjoin(ChangeCommit, ChangeCommit.change_id == Change.id)
             .where(Change.repository_id == row.id, Change.state.in_(OPEN))
+            .order_by(Change.id)
         ).all()
-        changes = list(
-            session.scalars(
-                select(Change.id).where(Change.repository_id == row.id, Change.state.in_(OPEN)).order_by(Change.id)
-            )
-        )
-    if not changes:
+    if not commits:
         return 0
-    paths = _paths(source, [(change, sha) for change, sha in commits])
+    changes = list(dict.fromkeys(change for change, _ in commits))
+    paths = _paths(source, [(change, sha) for change, sha in commits if sha])  # some have none
     lines = read_codeowners(source, row.head_sha)
     moved = 0
     for start in range(0, len(changes), AT_ONCE):
