@@ -3,9 +3,10 @@
 Usage, from the project's folder: ``PYTHONPATH=. python benchmarks/feeds.py [--seconds 3] [--rounds 5]``; needs ``wrk``,
 uses ``nginx`` when it is there.
 
-All Python servers run under gunicorn's sync worker, one process, and look up the same token in the same database for
-each request. Servers are measured in turn, round by round; printed are the medians of the requests a second and of the
-ratios within a round, beside what the project promises.
+All Python servers run under gunicorn's sync worker, one process, hang up as the product does (else the worker waits for
+its client, see ``web/hanging_up.py``) and look up the same token in the same database for each request. Servers are
+measured in turn, round by round; printed are the medians of the requests a second and of the ratios within a round,
+beside what the project promises.
 """
 
 from __future__ import annotations
@@ -43,7 +44,6 @@ OPERATOR = trusted("benchmark", Via.CLI)
 NOW = clock.now()
 
 BARE = """
-import sys; sys.path.insert(0, {root!r})
 from pathlib import Path
 from release_mgmt.services.feeds.lookup import look_up
 from release_mgmt.store.session import Store
@@ -65,7 +65,6 @@ def app(environ, start_response):
 """
 
 IDIOM = """
-import sys; sys.path.insert(0, {root!r})
 from pathlib import Path
 from flask import Flask, Response, abort, request
 from release_mgmt.services.feeds.lookup import look_up
@@ -129,7 +128,7 @@ class Server:
     ) -> None:
         self.name, self.url = name, f"http://127.0.0.1:{port}{path}"
         quiet = subprocess.DEVNULL
-        environment = {**os.environ, **(more or {})}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), **(more or {})}
         self.process = subprocess.Popen(command, cwd=folder, env=environment, stdout=quiet, stderr=quiet)
         self.tag, self.size = self._wait()
 
@@ -161,13 +160,13 @@ def gunicorn(name: str, folder: Path, app: str, path: str, environment: dict[str
     """A server of ``app`` (``module:name`` in a folder), as any operator would start it."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "-w", "1", "-k", "sync", "--chdir", str(folder)]
-    command += ["-b", f"127.0.0.1:{port}", app]
+    command += ["-c", "python:release_mgmt.web.hanging_up", "-b", f"127.0.0.1:{port}", app]
     return Server(name, command, port, path, folder, environment)
 
 
 def peer(name: str, source: str, folder: Path, path: str, **values: str) -> Server:
     """A server of a few lines, written for the purpose."""
-    (folder / f"{name}.py").write_text(source.format(root=str(ROOT), **values))
+    (folder / f"{name}.py").write_text(source.format(**values))
     return gunicorn(name, folder, f"{name}:app", path)
 
 

@@ -149,6 +149,7 @@ def make_server(settings: Settings) -> Any:
     from prometheus_client import multiprocess
 
     from release_mgmt import logs
+    from release_mgmt.web import hanging_up
 
     class Log(Logger):  # type: ignore[misc] # gunicorn has no types
         """gunicorn's own lines; what it tells of a request that failed names the whole address."""
@@ -174,6 +175,7 @@ def make_server(settings: Settings) -> Any:
                 "proc_name": "release-mgmt",
                 "max_requests": 1_000_000,  # a new process takes seconds of processor to start
                 "max_requests_jitter": 100_000,
+                "post_request": hanging_up.post_request,
                 "child_exit": lambda _, worker: multiprocess.mark_process_dead(worker.pid),  # type: ignore[no-untyped-call]
             }
             for name, value in options.items():

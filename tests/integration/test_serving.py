@@ -6,8 +6,9 @@ import os
 import re
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,38 @@ def test_a_request_that_cannot_be_read_tells_the_log_no_token(installation: Inst
     until(lambda: "Invalid request" in installation.log, installation)
     assert "/feeds/***/calendar.ics" in installation.log
     assert "q4w5e6r7" not in installation.log
+
+
+def test_a_client_that_does_not_hang_up_holds_nobody_up(installation: Installation) -> None:
+    """Clients that keep their end open once they have their answer: gunicorn waits two seconds for each of them."""
+    installation.serve("--no-worker")
+    asked = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with ExitStack() as open_ends:
+        began = time.monotonic()
+        for _ in range(40):  # with two processes forty seconds of waiting
+            connection = open_ends.enter_context(
+                socket.create_connection(("127.0.0.1", installation.port), waiting.LIMIT)
+            )
+            connection.sendall(asked)
+            assert read_whole(connection).startswith(b"HTTP/1.1 200 ")
+        assert time.monotonic() - began < 20
+
+
+def test_who_is_refused_while_still_sending_is_not_cut_off(installation: Installation) -> None:
+    """An answer before the body of its request came: a reset on the rest could cost the sender the answer."""
+    installation.serve("--no-worker")
+    with socket.create_connection(("127.0.0.1", installation.port), waiting.LIMIT) as connection:
+        connection.sendall(b"POST /no/such/page HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20000\r\n\r\n")
+        assert connection.recv(20, socket.MSG_PEEK).startswith(b"HTTP/1.1 4")
+        for _ in range(20):  # the first to a closed connection is taken by the system, those after it fail
+            connection.sendall(b"x" * 1_000)
+            time.sleep(0.01)
+        assert read_whole(connection).startswith(b"HTTP/1.1 4")
+
+
+def read_whole(connection: socket.socket) -> bytes:
+    """What comes until the other side is done."""
+    return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
 @pytest.mark.parametrize("command", [("serve", "--worker"), ("worker",)])
