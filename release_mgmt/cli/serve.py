@@ -176,6 +176,7 @@ def make_server(settings: Settings) -> Any:
                 "max_requests": 1_000_000,  # a new process takes seconds of processor to start
                 "max_requests_jitter": 100_000,
                 "post_request": hanging_up.post_request,
+                "control_socket_disable": True,  # a second way in, in the user's home, one for all instances
                 "child_exit": lambda _, worker: multiprocess.mark_process_dead(worker.pid),  # type: ignore[no-untyped-call]
             }
             for name, value in options.items():

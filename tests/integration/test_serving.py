@@ -111,6 +111,17 @@ def read_whole(connection: socket.socket) -> bytes:
     return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
+def test_serving_leaves_the_home_of_its_user_alone(installation: Installation, tmp_path: Path) -> None:
+    """Nothing is kept outside of the data folder, and no door is opened that was not asked for."""
+    home = tmp_path / "home"
+    home.mkdir()
+    installation.prefix = ("env", f"HOME={home}")
+    installation.serve("--no-worker")
+    until(lambda: len(web_processes(installation)) == 2, installation)
+    installation.stop()
+    assert list(home.iterdir()) == []
+
+
 @pytest.mark.parametrize("command", [("serve", "--worker"), ("worker",)])
 def test_all_leave_when_they_are_told(installation: Installation, command: tuple[str, ...]) -> None:
     """SIGTERM: idle processes end by themselves, none has to be killed."""
