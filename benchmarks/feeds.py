@@ -4,7 +4,7 @@ Usage, from the project's folder: ``PYTHONPATH=. python benchmarks/feeds.py [--s
 uses ``nginx`` when it is there.
 
 All Python servers run under gunicorn's sync worker, one process, hang up as the product does (else the worker waits for
-its client, see ``web/hanging_up.py``) and look up the same token in the same database for each request. Servers are
+its client, see ``web/connections.py``) and look up the same token in the same database for each request. Servers are
 measured in turn, round by round; printed are the medians of the requests a second and of the ratios within a round,
 beside what the project promises.
 """
@@ -160,7 +160,7 @@ def gunicorn(name: str, folder: Path, app: str, path: str, environment: dict[str
     """A server of ``app`` (``module:name`` in a folder), as any operator would start it."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "-w", "1", "-k", "sync", "--chdir", str(folder)]
-    command += ["-c", "python:release_mgmt.web.hanging_up", "-b", f"127.0.0.1:{port}", app]
+    command += ["-c", "python:release_mgmt.web.connections", "-b", f"127.0.0.1:{port}", app]
     return Server(name, command, port, path, folder, environment)
 
 

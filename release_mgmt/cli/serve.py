@@ -149,7 +149,7 @@ def make_server(settings: Settings) -> Any:
     from prometheus_client import multiprocess
 
     from release_mgmt import logs
-    from release_mgmt.web import hanging_up
+    from release_mgmt.web import connections
 
     class Log(Logger):  # type: ignore[misc] # gunicorn has no types
         """gunicorn's own lines; what it tells of a request that failed names the whole address."""
@@ -158,6 +158,12 @@ def make_server(settings: Settings) -> Any:
             super().setup(cfg)
             for handler in self.error_log.handlers:
                 handler.addFilter(logs.redact_record)
+
+        def exception(self, msg: object, *args: object, **kwargs: Any) -> None:
+            if isinstance(sys.exc_info()[1], BlockingIOError):  # a client fell silent: nothing to look for in our code
+                self.debug(msg, *args, **kwargs)
+            else:
+                super().exception(msg, *args, **kwargs)
 
     class Web(BaseApplication):  # type: ignore[misc] # gunicorn has no types
         """The application factory under gunicorn; each web process makes its own application and connections."""
@@ -175,7 +181,8 @@ def make_server(settings: Settings) -> Any:
                 "proc_name": "release-mgmt",
                 "max_requests": 1_000_000,  # a new process takes seconds of processor to start
                 "max_requests_jitter": 100_000,
-                "post_request": hanging_up.post_request,
+                "when_ready": connections.when_ready,
+                "post_request": connections.post_request,
                 "control_socket_disable": True,  # a second way in, in the user's home, one for all instances
                 "child_exit": lambda _, worker: multiprocess.mark_process_dead(worker.pid),  # type: ignore[no-untyped-call]
             }
