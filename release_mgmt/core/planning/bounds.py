@@ -49,9 +49,10 @@ class Bounds:
         if found is None:
             days = self.calendar.business_days
             local = to_local(window.start, self.zones(days.time_zone)).date()
-            found = days.cut_off_on(days.back(local - timedelta(days=1), max(rule.days - 1, 0)), self.zones)
             if rule.days == 0:
                 found = min(days.cut_off_on(local, self.zones), window.start)
+            else:
+                found = days.cut_off_on(days.back(local - timedelta(days=1), rule.days - 1), self.zones)
             self._cut_offs[window.key, rule] = found
         return found
 

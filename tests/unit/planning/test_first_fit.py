@@ -203,6 +203,34 @@ def test_the_cut_off_closes_the_content_of_a_window():
     assert [each.code for each in made.placements[1].reasons] == ["cut_off"]
 
 
+@pytest.mark.parametrize(
+    ("rule", "last"),
+    [
+        (None, "2026-11-24T17:00"),  # when the window starts
+        (Notice(0), "2026-11-24T15:00"),  # 16:00 in Berlin on its day
+        (Notice(1), "2026-11-23T15:00"),
+        (Notice(2), "2026-11-20T15:00"),  # over the weekend
+        (Notice(1, timedelta(hours=3)), "2026-11-24T14:00"),
+    ],
+)
+def test_a_change_is_ready_in_time_up_to_the_cut_off_itself(rule, last):
+    calendar = replace(TUESDAYS, policy=replace(POLICY, minor_notice=Notice(), content_cut_off=rule))
+    instant = at(last)
+    in_time = change("m1", ready_at=instant)
+    late = change("m2", ready_at=instant + timedelta(seconds=1))
+    assert where(make([in_time, late], calendar)) == {"m1": W1, "m2": W2}
+
+
+def test_the_content_of_a_morning_closes_with_its_start_at_the_latest():
+    morning = series("2026-11-24T10:00", "2026-11-24T12:00", "FREQ=WEEKLY;BYDAY=TU")
+    policy = replace(POLICY, minor_notice=Notice(), content_cut_off=Notice(0))
+    calendar = replace(TUESDAYS, policy=policy, series=(morning,))
+    made = make(
+        [change("m1", ready_at=at("2026-11-24T09:00")), change("m2", ready_at=at("2026-11-24T09:01"))], calendar
+    )
+    assert where(made) == {"m1": "w@2026-11-24T10:00", "m2": "w@2026-12-01T10:00"}
+
+
 def test_a_prerequisite_inherits_the_highest_priority_of_what_needs_it():
     full = [change(f"m{i}", i) for i in range(4)]
     made = make([*full, change("z", 9), change("urgent", 9, priority=10, depends_on=("z",))])
