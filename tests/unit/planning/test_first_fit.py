@@ -10,7 +10,7 @@ import pytest
 
 from release_mgmt.core.errors import InvalidInput
 from release_mgmt.core.planning import Request
-from release_mgmt.core.windows import Freeze, Notice, Promotion, Scope
+from release_mgmt.core.windows import Capacity, Freeze, Notice, Promotion, Scope
 from tests.unit.planning.builders import (
     NOW,
     POLICY,
@@ -229,6 +229,26 @@ def test_the_content_of_a_morning_closes_with_its_start_at_the_latest():
         [change("m1", ready_at=at("2026-11-24T09:00")), change("m2", ready_at=at("2026-11-24T09:01"))], calendar
     )
     assert where(made) == {"m1": "w@2026-11-24T10:00", "m2": "w@2026-12-01T10:00"}
+
+
+@pytest.mark.parametrize("notice", [0, 5])
+def test_a_window_that_fills_up_after_its_majors_were_taken_says_capacity_from_then_on(notice):
+    """Per window the first failing check is given, in the order capacity, most_major, as things stand by then."""
+    room = Capacity(points=10, minor=1, major=3, most_major=2)
+    policy = replace(POLICY, minor_notice=Notice(notice), major_notice=Notice(notice), capacity=room)
+    names = ["M1", "M2", "M3", "m1", "m2", "M4", "M5"]  # the minors leave the first window two points
+    made = make([change(name, number) for number, name in enumerate(names)], replace(TUESDAYS, policy=policy))
+    first, second, third = (W2, W3, W4) if notice else (W1, W2, W3)
+    assert where(made) == {
+        **dict.fromkeys(["M1", "M2", "m1", "m2"], first),
+        **dict.fromkeys(["M3", "M4"], second),
+        "M5": third,
+    }
+    reasons = {each.change: codes(each.reasons) for each in made.placements}
+    early = [("notice", W1, W1)] if notice else []
+    assert reasons["M3"] == [*early, ("most_major", first, first)]
+    assert reasons["M4"] == [*early, ("capacity", first, first)]
+    assert reasons["M5"] == [*early, ("capacity", first, first), ("most_major", second, second)]
 
 
 def test_a_prerequisite_inherits_the_highest_priority_of_what_needs_it():
