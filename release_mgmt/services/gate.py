@@ -16,7 +16,7 @@ from release_mgmt.core.gate import Decision, GateReason, Question, Subject, deci
 from release_mgmt.core.messages import Kind
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.windows import Policy, ReleaseCalendar, Target, around, matches
-from release_mgmt.services import Store, approvals, breakglass, calendar_rows, outbox, secret, visibility
+from release_mgmt.services import Store, approvals, breakglass, calendar_rows, outbox, ownership, secret, visibility
 from release_mgmt.services.candidates import DONE, GONE
 from release_mgmt.store.models.people import Team
 from release_mgmt.store.models.repositories import Change, ChangeCommit, Release, Repository
@@ -260,8 +260,10 @@ def _question(
     level = Level(change.level) if change is not None and change.level else asked.level
     if change is not None and level is None:
         level = Level.MAJOR  # nobody judged it yet: fail closed
-    teams = frozenset(change.affected_teams or ()) if change is not None else frozenset()
-    target = Target(asked.repository, asked.environment, teams, level)
+    teams, perhaps = frozenset(change.affected_teams or ()) if change is not None else frozenset(), frozenset[str]()
+    if change is None and any(each.freeze.scope.teams or each.freeze.scope.exceptions.teams for each in freezes):
+        teams, perhaps = ownership.concerned(session, repository)
+    target = Target(asked.repository, asked.environment, teams, level, perhaps)
     scheduled = any(
         asked.environment in each.environments and matches(each.repositories, asked.repository)
         for each in calendar.series

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.errors import Forbidden, InvalidInput, NotFound
@@ -15,7 +15,7 @@ from release_mgmt.services import audit, parties, people, proposals, teams
 from release_mgmt.sources.git import Repository as Source
 from release_mgmt.store.models.approvals import ChangePeopleRow
 from release_mgmt.store.models.people import Team
-from release_mgmt.store.models.repositories import Change, ChangeCommit, PullRequestRow, Repository
+from release_mgmt.store.models.repositories import Change, ChangeCommit, PullRequestRow, Release, Repository
 from release_mgmt.store.session import Store
 
 OPEN = ("draft", "announced", "approved")
@@ -24,6 +24,24 @@ MOST_PATHS = 5_000
 """Paths of one change that rules look at: enough for any change that people read."""
 AT_ONCE = 500
 """Changes that are looked at in one transaction: others write between two of them."""
+
+
+def concerned(session: Session, repository: Repository) -> tuple[frozenset[str], frozenset[str]]:
+    """The teams that every change of a repository affects (its own, and those of rules without a path and a label), and
+    those that its changes still to go affect."""
+    always = teams.affected_by(
+        session, repository=repository.name, owner_team=repository.owner_team, paths=(), labels=()
+    )
+    ahead = session.scalars(
+        select(Change.affected_teams)
+        .outerjoin(Release, Release.id == Change.release_id)
+        .where(
+            Change.repository_id == repository.id,
+            Change.state.in_(OPEN),
+            or_(Change.release_id.is_(None), Release.released_at > repository.adopted_at),
+        )
+    )
+    return frozenset(always), frozenset[str]().union(*ahead)
 
 
 def read_codeowners(source: Source, head: str | None) -> tuple[CodeOwners, ...]:

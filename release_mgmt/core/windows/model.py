@@ -180,12 +180,16 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is asked about: a change (or a scope without one) in one environment; None: not said."""
+    """What is asked about: a change (or a scope without one) in one environment; None: not said.
+
+    ``perhaps`` are teams that a scope without a change may affect, because some change of it does.
+    """
 
     repository: str | None = None
     environment: str | None = None
     teams: frozenset[str] = frozenset()
     level: Level | None = None
+    perhaps: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +205,7 @@ class Exceptions:
         """Whether the target is let through."""
         return (
             (target.repository is not None and matches(self.repositories, target.repository))
-            or (bool(target.teams) and bool(self.teams) and target.teams <= frozenset(self.teams))
+            or (bool(target.teams) and bool(self.teams) and target.teams | target.perhaps <= frozenset(self.teams))
             or (target.environment is not None and target.environment in self.environments)
             or (target.level is not None and target.level in self.levels)
         )
@@ -221,7 +225,7 @@ class Scope:
         """Whether the target is in the scope. What the target does not say counts as inside: a gate fails closed."""
         if self.repositories and target.repository is not None and not matches(self.repositories, target.repository):
             return False
-        if self.teams and not target.teams & frozenset(self.teams):
+        if self.teams and not (target.teams | target.perhaps) & frozenset(self.teams):
             return False
         if self.environments and target.environment is not None and target.environment not in self.environments:
             return False
