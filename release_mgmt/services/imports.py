@@ -30,7 +30,7 @@ BACK, AHEAD = timedelta(days=31), timedelta(days=731)
 class Imported:
     """What an import did, or (``dry_run``) would do; the names are ids of freezes (or dates of days off).
 
-    ``left_out`` are events of the file that no freeze can be made of, by their place.
+    ``left_out`` are the events of the file that no freeze can be made of, and rules that are not read, by their place.
     """
 
     source: str

@@ -19,6 +19,7 @@ MOST_A_DAY = 24
 _DAILY = {"HOURLY": 24, "MINUTELY": 1440, "SECONDLY": 86_400}
 _DAY = timedelta(days=1)
 _TWICE = "has the UID of another event"
+_RULE = "has a rule of exceptions (EXRULE), which is not read: it keeps all its times"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ def read_ics(
     content: bytes, since: datetime, until: datetime, zone_name: str
 ) -> tuple[list[ImportedEvent], tuple[FieldError, ...]]:
     """The occurrences that touch [since, until), cancelled ones left out, by start; and what else was left out, by its
-    place: events without length, that end before they begin, or with the UID of another.
+    place: events without length, that end before they begin, or with the UID of another, and rules of exceptions
+    (EXRULE, RFC 2445 section 4.8.5.2), whose events keep all their times.
 
     Times without a zone are wall time of ``zone_name``. Raises InvalidInput for what is no calendar, and for a zone
     that nobody knows, naming the event; TooLarge over the bounds.
@@ -79,6 +81,11 @@ def read_ics(
         FieldError(f"events[{index}]", f"the event “{_called(events[index], index)}” {fault}")
         for index, fault in sorted(faults.items())
         if not _is_cancelled(events[index])
+    ]
+    left_out += [
+        FieldError(f"events[{index}].EXRULE", f"the event “{_called(event, index)}” {_RULE}")
+        for index, event in enumerate(events)
+        if "EXRULE" in event and index not in faults and not _is_cancelled(event)
     ]
     return sorted(unique.values(), key=lambda each: (str(each.start or each.days), each.key)), tuple(left_out)
 

@@ -178,7 +178,7 @@ class CalendarImportSchema(Schema):
 
 
 class LeftOutSchema(Schema):
-    """An event that was left out: its place in the file, and why."""
+    """An event, or a rule of one, that was left out: its place in the file, and why."""
 
     path = text(null=False)
     message = text(null=False)

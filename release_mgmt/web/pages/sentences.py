@@ -99,6 +99,7 @@ FORMS = (
     mark("the event “{event}” ends before it begins"),
     mark("the event “{event}” has no length"),
     mark("the event “{event}” has the UID of another event"),
+    mark("the event “{event}” has a rule of exceptions (EXRULE), which is not read: it keeps all its times"),
     # forms
     mark("must not be empty"),
     mark("this is not a day"),

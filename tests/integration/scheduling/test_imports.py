@@ -122,6 +122,15 @@ def test_an_event_that_takes_no_time_is_left_out_and_told(part: str, why: str):
     assert left_out(f"UID:a\nSTATUS:CANCELLED\n{TIMES}{part}") == []
 
 
+def test_a_rule_of_exceptions_is_told_and_its_event_keeps_all_its_times():
+    """It was ignored without a word."""
+    events = (CLOSING, f"{WEEKLY}EXRULE:FREQ=WEEKLY;INTERVAL=2")
+    assert read(*events) == read(CLOSING, WEEKLY)
+    said = "has a rule of exceptions (EXRULE), which is not read: it keeps all its times"
+    assert left_out(*events) == [("events[1].EXRULE", f"the event “Backup” {said}")]
+    assert left_out(f"{WEEKLY}STATUS:CANCELLED\nEXRULE:FREQ=WEEKLY;INTERVAL=2") == []
+
+
 def test_an_occurrence_that_takes_no_time_is_left_out_and_its_series_stays():
     moved = MOVED.replace("DTEND;TZID=Europe/Berlin:20261215T070000", "DURATION:-PT2H")
     assert [each.start for each in read(WEEKLY, moved)] == [at("2026-11-30T00:00"), at("2026-12-21T00:00")]
