@@ -21,6 +21,7 @@ from release_mgmt.store.models.scheduling import (
     MoveRow,
     PlacementRow,
     StageRow,
+    WindowRow,
 )
 from tests.integration.test_approvals import DOCUMENT, KEY, NOW, START, Town, both
 
@@ -87,6 +88,30 @@ def test_dates_notice_and_moves(both: Town) -> None:
     assert found["deployment_frequency"].population == 2
     assert measured(both, calendar="pricing")["dates_kept"].population == 3
     assert measured(both, repository="pricing", team="fraud")["dates_kept"].population == 0
+
+
+def test_a_date_that_moved_and_came_back_is_kept_when_it_is_shipped_then(both: Town) -> None:
+    """What counts is the window announced first, wherever the change was meanwhile; one that opens later is another."""
+    week = 7 * DAY
+    for change in ("back", "elsewhere", "shifted"):
+        both.change(change)
+        announce(both, change, START - week)
+    with both.store.write() as session:
+        session.get_one(WindowRow, ("c1", KEY))  # its own time is START
+        hops = [("back", START, START + week), ("back", START + week, START)]
+        hops += [("elsewhere", START - week, START), ("shifted", START - HOUR, START)]
+        for number, (change, start, to) in enumerate(hops):
+            session.add(
+                MoveRow(
+                    id=f"mv{number}", calendar_id="c1", plan_version=number, change_id=change, from_window=KEY,
+                    from_start=start, to_window=KEY, to_start=to, actor="m1", at=START - 3 * DAY + number * HOUR,
+                    reasons=[],
+                )
+            )  # fmt: skip
+    for change in ("back", "elsewhere", "shifted"):
+        deployed(both, change, START + HOUR)
+    kept = measured(both)["dates_kept"]
+    assert (kept.counted, kept.population, kept.against) == (1, 3, ("elsewhere", "shifted"))
 
 
 def test_a_major_is_coordinated_when_it_had_its_notice_and_every_word(both: Town) -> None:

@@ -52,7 +52,8 @@ class IncidentFact:
 
 @dataclass(frozen=True, slots=True)
 class DateFact:
-    """A change's announced date. ``first_start`` is the date announced first, ``start`` and ``end`` are the last.
+    """A change's announced date. ``first_start`` is the date announced first, ``start`` and ``end`` are the last;
+    ``first_end`` is when the window announced first closes (None: it takes place at another time, or not at all).
 
     ``notice_from`` is the first instant that the calendar's notice allowed when that date was announced. ``agreed``:
     every approval and sign-off asked for was given before ``start`` (None: nothing was asked for). ``lane``: shipped
@@ -69,6 +70,7 @@ class DateFact:
     notice_from: datetime | None
     agreed: bool | None
     moved: bool = False
+    first_end: datetime | None = None
     lane: bool = False
     shipped_at: datetime | None = None
 

@@ -122,12 +122,11 @@ def dates_kept(facts: Facts, span: Span) -> Result:
     for one in facts.dates:
         if one.lane or not span.holds(one.first_start):
             continue
-        if one.moved:
-            bad.append(one.change)
-        elif one.shipped_at is None:
+        if one.shipped_at is None and not one.moved:
             unknown += 1
-        else:
-            (good if one.start <= one.shipped_at < one.end else bad).append(one.change)
+            continue
+        inside = one.shipped_at and one.first_end and one.first_start <= one.shipped_at < one.first_end
+        (good if inside else bad).append(one.change)
     return _share(good, bad, unknown)
 
 

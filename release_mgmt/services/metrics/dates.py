@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 
 from release_mgmt.core.approvals import Slot
 from release_mgmt.core.classification import Level
@@ -17,14 +17,14 @@ from release_mgmt.services import proposals
 from release_mgmt.services.metrics.scope import Scope
 from release_mgmt.services.plan_rows import LANE
 from release_mgmt.store.models.repositories import Change
-from release_mgmt.store.models.scheduling import CalendarRow, MoveRow, PlacementRow, StageRow
+from release_mgmt.store.models.scheduling import CalendarRow, MoveRow, PlacementRow, StageRow, WindowRow
 
 
 def load(scope: Scope, span: Span) -> Iterable[DateFact]:
     """The dates of changes of which the first or the last lies in the span or later."""
     session = scope.session
     first = _first_dates(scope)
-    late = {change for change, (start, _) in first.items() if start >= span.since}
+    late = {change for change, one in first.items() if one.start >= span.since}
     moved_late = select(MoveRow.change_id).where(MoveRow.from_start >= span.since)
     rows = session.execute(
         select(
@@ -52,32 +52,46 @@ def load(scope: Scope, span: Span) -> Iterable[DateFact]:
         level = Level(row.announced_level or row.level or Level.MAJOR.value)
         notice = calendar.policy_of(row.announced_window or "").notice(level)
         teams = calendar.business_days_of(frozenset(row.affected_teams or ()))
+        before = first.get(row.change_id)
         yield DateFact(
-            change=row.change_id, level=(row.level or level.value),
-            first_start=first[row.change_id][0] if row.change_id in first else start, start=start,
-            end=row.ends_at or start, announced_at=announced_at,
+            change=row.change_id, level=(row.level or level.value), first_start=before.start if before else start,
+            start=start, end=row.ends_at or start, announced_at=announced_at,
             notice_from=earliest(notice, announced_at, teams), agreed=agreed.get(row.change_id),
-            moved=row.change_id in first, lane=row.why == LANE,
+            moved=before is not None, first_end=before.end if before else row.ends_at, lane=row.why == LANE,
             shipped_at=shipped.get((row.change_id, row.environment)),
         )  # fmt: skip
     kept = {row.change_id for row in rows}
     for change_id in sorted(late - kept):
-        start, level_name = first[change_id]
-        yield DateFact(change_id, level_name, start, start, start, None, None, None, moved=True)
+        start = first[change_id].start
+        yield DateFact(change_id, first[change_id].level, start, start, start, None, None, None, moved=True)
 
 
-def _first_dates(scope: Scope) -> dict[str, tuple[datetime, str]]:
-    """Change that moved -> the date announced first, and its level."""
+class _First(NamedTuple):
+    """The date announced first of a change that moved; ``end`` is None when its window is not at that time any more."""
+
+    start: datetime
+    end: datetime | None
+    level: str
+
+
+def _first_dates(scope: Scope) -> dict[str, _First]:
+    """Change that moved -> the date announced first."""
+    window = and_(
+        WindowRow.calendar_id == MoveRow.calendar_id,
+        WindowRow.key == MoveRow.from_window,
+        WindowRow.starts_at == MoveRow.from_start,
+    )
     rows = scope.session.execute(
-        select(MoveRow.change_id, MoveRow.from_start, Change.level)
+        select(MoveRow.change_id, MoveRow.from_start, WindowRow.ends_at, Change.level)
         .join(Change, Change.id == MoveRow.change_id)
+        .outerjoin(WindowRow, window)
         .where(MoveRow.change_id.in_(scope.changes()), MoveRow.from_start.is_not(None))
         .order_by(MoveRow.at, MoveRow.plan_version)
     )
-    found: dict[str, tuple[datetime, str]] = {}
-    for change, start, level in rows:
+    found: dict[str, _First] = {}
+    for change, start, end, level in rows:
         if start is not None:
-            found.setdefault(change, (start, level or Level.MAJOR.value))
+            found.setdefault(change, _First(start, end, level or Level.MAJOR.value))
     return found
 
 

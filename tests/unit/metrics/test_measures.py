@@ -28,7 +28,9 @@ from release_mgmt.core.metrics import (
 SPAN = span(date(2026, 11, 2), date(2026, 11, 15), "Europe/Berlin")  # two weeks
 AT = datetime(2026, 11, 3, 17, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-DATE = DateFact("a", "major", AT, AT, AT + 4 * HOUR, AT - 7 * DAY, AT - DAY, True, shipped_at=AT + HOUR)
+DATE = DateFact(
+    "a", "major", AT, AT, AT + 4 * HOUR, AT - 7 * DAY, AT - DAY, True, first_end=AT + 4 * HOUR, shipped_at=AT + HOUR
+)
 
 
 def measure(identity: str, facts: Facts) -> Result:
@@ -103,8 +105,11 @@ def test_a_date_is_kept_only_in_the_window_announced_first() -> None:
     moved = replace(DATE, change="c", moved=True, start=AT + 7 * DAY, end=AT + 8 * DAY, shipped_at=AT + 7 * DAY)
     silent = replace(DATE, change="d", shipped_at=None)
     lane = replace(DATE, change="e", lane=True)
-    found = measure("dates_kept", Facts(dates=(DATE, late, moved, silent, lane)))
-    assert (found.counted, found.population, found.left_out, found.against) == (1, 3, 1, ("b", "c"))
+    back = replace(DATE, change="f", moved=True)
+    waiting, gone = replace(back, change="g", shipped_at=None), replace(back, change="h", first_end=None)
+    found = measure("dates_kept", Facts(dates=(DATE, late, moved, silent, lane, back, waiting, gone)))
+    assert (found.counted, found.population, found.left_out) == (2, 6, 1)
+    assert found.against == ("b", "c", "g", "h")
     assert found.value == pytest.approx(100 / 3)
 
 
