@@ -58,7 +58,8 @@ def swap(
         loaded = candidates.load(session, now, row, calendar)
         there = [placing.window_of(calendar, each.window or "", now) for each in reversed(pair)]
         found = [_candidate(loaded.candidates, key) for key in (change, other)]
-        checks = _checks(session, row, calendar, found, there, now)
+        against = _checks(session, row, calendar, found, there, now)
+        checks = tuple(dict.fromkeys(check for one in against for check in one))
         refused = [each for each in checks if not each.overridable or not override]
         if refused and not dry_run:
             raise placing.refusal(refused[0], checks)
@@ -71,16 +72,17 @@ def swap(
         if dry_run:
             session.rollback()
             return Swapped((change, other), keys, True, checks, told)
-        for each, window in zip(found, there, strict=True):
-            placing.request(session, actor, now, row, each, window, reason, [check.code for check in checks])
+        overridden = [[check.code for check in one] for one in against]
+        for each, window, broken in zip(found, there, overridden, strict=True):
+            placing.request(session, actor, now, row, each, window, reason, broken)
         session.flush()
         told = plans.make(session, actor, now, row, calendar, reason=reason)
-        for each, window, old in zip(found, there, reversed(there), strict=True):
+        for each, window, old, broken in zip(found, there, reversed(there), overridden, strict=True):
             audit.record(
                 session, actor, now, action=Action.MOVE_CHANGE, subject=f"change:{each.id}", reason=reason,
                 before={"window": old.key},
                 after={"window": window.key, "swapped_with": other if each.id == change else change,
-                       "overridden": [check.code for check in checks]},
+                       "overridden": broken},
             )  # fmt: skip
         return Swapped((change, other), keys, False, checks, told)
 
@@ -116,17 +118,18 @@ def _candidate(known: Sequence[Candidate], key: str) -> Candidate:
 def _checks(
     session: Session, row: CalendarRow, calendar: ReleaseCalendar, pair: Sequence[Candidate], there: Sequence[Window],
     now: datetime,
-) -> tuple[Check, ...]:  # fmt: skip
-    """What speaks against either place; the two are weighed against each other where they will be."""
-    found: list[Check] = []
+) -> list[list[Check]]:  # fmt: skip
+    """What speaks against each of the two places; they are weighed against each other where they will be."""
+    found: list[list[Check]] = []
     for index, (mine, window) in enumerate(zip(pair, there, strict=True)):
+        other = pair[1 - index]
         against = placing.objections(session, row, calendar, mine, window, now)
-        found += [each for each in against if each.code not in _ROOM and not _about(each, pair[1 - index])]
-        found += _room(session, row, mine, pair[1 - index], window)
-    for index, mine in enumerate(pair):
-        if pair[1 - index].id in mine.depends_on and there[1 - index].start > there[index].start:
-            found.append(Check("dependency", pair[1 - index].id, f"{pair[1 - index].id} must go before.", False))
-    return tuple(dict.fromkeys(found))
+        here = [each for each in against if each.code not in _ROOM and not _about(each, other)]
+        here += _room(session, row, mine, other, window)
+        if other.id in mine.depends_on and there[1 - index].start > window.start:
+            here.append(Check("dependency", other.id, f"{other.id} must go before.", False))
+        found.append(list(dict.fromkeys(here)))
+    return found
 
 
 def _about(check: Check, other: Candidate) -> bool:

@@ -179,6 +179,20 @@ def test_two_changes_swap_windows_with_one_reason_and_without_any_overbooking(ma
         swapping.swap(planned, actor, NOW, first, beside, reason="again")
 
 
+def test_a_swap_records_with_each_change_what_it_alone_overrides(manager: FlaskClient, planned: Store):
+    """M2 comes into a window that is too soon and too full for it; nothing stands in the way of m2."""
+    held = {one["id"]: one["window"] for one in _placed(manager)}
+    assert (held["m2"], held["M2"]) == (W1, "w@2026-12-08T18:00")
+    body = {"other": "M2", "reason": "Pricing asked first", "override": True}
+    answer = manager.post("/api/v1/changes/m2/swap", json=body)
+    assert [one["code"] for one in answer.json["checks"]] == ["notice", "capacity"], answer.text
+    told = manager.get("/api/v1/calendars/releases/moves").json["items"]
+    codes = {each["change"]: [one["code"] for one in each["reasons"]] for each in told}
+    assert (codes["m2"], codes["M2"]) == (["manager"], ["manager", "notice", "capacity"])
+    rows = {row.subject: json.loads(row.after)["overridden"] for row in _audit(planned, "change.move")[-2:]}
+    assert rows == {"change:m2": [], "change:M2": ["notice", "capacity"]}
+
+
 def test_a_swap_and_its_preview_over_rest(manager: FlaskClient, engineer: FlaskClient, planned: Store):
     held = {one["id"]: one["window"] for one in _placed(manager)}
     body = {"other": "m5", "reason": "Pricing asked first"}

@@ -83,7 +83,9 @@ def _told(done: Imported) -> str:
     )
     told = ", ".join(counts) + "."
     if done.left_out:
-        told += " " + many("{count} part of the file is left out:", "{count} parts of the file are left out:", len(done.left_out))
+        told += " " + many(
+            "{count} part of the file is left out:", "{count} parts of the file are left out:", len(done.left_out)
+        )
         told += " " + "; ".join(again(one.message) for one in done.left_out[:_MOST_LEFT_OUT]) + "."
     return told
 
