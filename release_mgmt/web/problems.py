@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from flask_wtf.csrf import CSRFError
 from marshmallow import Schema, ValidationError, fields
 from werkzeug.exceptions import HTTPException
@@ -101,12 +101,23 @@ def respond(app: Flask, problem: Mapping[str, Any], headers: Mapping[str, str] |
         response = Response(orjson.dumps(problem), mimetype="application/problem+json")
     response.status_code = problem["status"]
     response.headers.update(headers or {})
+    g.retry_after = response.headers.get("Retry-After")
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def register(app: Flask) -> None:
-    """Answer every error of ``app`` by the table."""
+    """Answer every error of ``app`` by the table. The limiter of rates must be registered later."""
+
+    @app.after_request
+    def own_pause(response: Response) -> Response:
+        # The limiter writes into every answer when its count begins anew, which is meant for its own refusal alone.
+        told = g.pop("retry_after", None)
+        if told is not None:
+            response.headers["Retry-After"] = told
+        elif response.status_code != 429:
+            response.headers.pop("Retry-After", None)
+        return response
 
     @app.errorhandler(errors.ReleaseMgmtError)
     def ours(error: errors.ReleaseMgmtError) -> Response:

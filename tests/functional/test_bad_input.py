@@ -14,11 +14,13 @@ from flask.testing import FlaskClient
 
 from release_mgmt.bootstrap import create_app
 from release_mgmt.core import pipeline
-from release_mgmt.core.permissions import Role, Via, trusted
+from release_mgmt.core.errors import Unavailable
+from release_mgmt.core.permissions import Action, Role, Via, trusted
 from release_mgmt.jobs.worker import run_here
 from release_mgmt.services import jobs, repositories
 from release_mgmt.settings import Settings
 from release_mgmt.store.session import Store
+from release_mgmt.web.auth import needs
 from tests.conftest import NOW, GitRepo
 from tests.functional.conftest import client_as
 from tests.support.waiting import LIMIT
@@ -137,4 +139,21 @@ def test_a_client_that_asks_too_much_is_told_when_to_come_back(settings: Setting
     assert [one.status_code for one in answers] == [200, 200, 200, 429, 429]
     assert answers[-1].content_type == "application/problem+json"
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+    assert "Retry-After" not in answers[0].headers
     assert {client.get("/healthz").status_code for _ in range(9)} == {200}
+
+
+@pytest.mark.parametrize(("told", "wanted"), [({}, "5"), ({"retry_after": 1}, "1")])
+def test_a_database_that_is_busy_says_itself_when_to_come_back(
+    settings: Settings, one_store: Store, told: dict[str, object], wanted: str
+) -> None:
+    """Who counts requests put the minute until its count begins anew in the place of what was asked for."""
+    made = create_app(replace(settings, rate_limit="30/minute"), one_store)
+
+    def view() -> str:
+        raise Unavailable("The database is busy.", details=told)
+
+    made.add_url_rule("/busy", "busy", needs(Action.READ_HEALTH)(view))
+    answer = made.test_client().get("/busy")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, wanted)
+    assert answer.headers["X-RateLimit-Remaining"] == "29"
