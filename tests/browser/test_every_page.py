@@ -24,13 +24,17 @@ def test_every_page_is_sound(visitor: Visit, site: Site, login: str | None, size
 
 @pytest.mark.parametrize("login", ["ana", "ben", "dora"])
 def test_no_page_is_wider_than_the_narrowest_window_whatever_its_titles(visitor: Visit, site: Site, login: str) -> None:
-    """320 px, as 1280 px at four times the size are, with a title that is one long word."""
+    """320 px, as 1280 px at four times the size are: titles, names and paths are one long word, times in two zones."""
     window, wide = visitor(login, size="narrow"), {}
+    window.context.add_cookies([{"name": "zone", "value": "Pacific/Auckland", "url": site.address}])
     for path in places(site.demo)[login]:
         page = window.visit(path)
         page.evaluate(
             """() => { for (const at of document.querySelectorAll("a[href^='/changes/']:not(.button), bdi"))
                  if (at.textContent.includes(" ")) at.textContent = "Donaudampfschifffahrtsgesellschaft".repeat(9);
+               for (const at of document.querySelectorAll(
+                 "main code:not(pre code), .delta del, .delta ins, .chip.team, .chip > span, .event .name"))
+                 at.textContent = "Donaudampfschifffahrtsgesellschaft".repeat(3);
                for (const at of document.querySelectorAll("details")) at.open = true; }"""
         )
         if over := page.evaluate("Math.max(0, document.documentElement.scrollWidth - window.innerWidth)"):
@@ -44,6 +48,50 @@ def test_a_page_that_is_not_there_says_what_to_do(visitor: Visit) -> None:
     assert window.page.inner_text("h1") == "There is nothing here"
     window.check("nothing-here")
     window.complaints.clear()  # the browser itself tells of the 404
+
+
+def test_what_is_current_is_seen_where_the_device_has_its_own_colours(visitor: Visit) -> None:
+    """With forced colours today, the page, the shape and a filter are not told by a tint, which is gone there."""
+    page = visitor("ana").visit("/calendar")
+    page.emulate_media(forced_colors="active")
+    colour = "(at, [name, of]) => getComputedStyle(document.querySelector(name))[of]"
+    for chosen, other in (
+        (".is-today .date", ".month td:not(.is-today) .date"),
+        (".tabs a[aria-current]", ".tabs a:not([aria-current])"),
+    ):
+        told, plain = (page.locator("body").evaluate(colour, [one, "backgroundColor"]) for one in (chosen, other))
+        assert told != plain, chosen
+    lines = [
+        page.locator("body").evaluate(colour, [f".nav > a{one}", "borderBottomColor"])
+        for one in ("[aria-current]", ":not([aria-current])")
+    ]
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert lines[0] != lines[1] == paper
+    page = visitor("ana").visit("/changes?level=major")
+    page.emulate_media(forced_colors="active")
+    told, plain = (
+        page.locator("body").evaluate(colour, [f".filters a{one}", "backgroundColor"])
+        for one in ("[aria-current]", ":not([aria-current])")
+    )
+    assert told != plain
+
+
+def test_what_has_the_focus_in_the_quarter_is_not_under_its_names(visitor: Visit) -> None:
+    """On a narrow window the column of names stays while the weeks move; each link is seen whole, and is 24 px high."""
+    page = visitor("ana", size="narrow").visit("/calendar?shape=quarter")
+    links = page.locator(".timeline td a").all()
+    assert len(links) > 3
+    page.locator(".timeline th a").first.focus()
+    for link in links:
+        page.keyboard.press("Tab")
+        hidden = link.evaluate(
+            """at => { const box = at.getBoundingClientRect();
+                 if (document.activeElement !== at) return "another has the focus";
+                 const seen = document.elementFromPoint(box.left + 2, box.top + box.height / 2);
+                 return at.contains(seen) ? "" : "hidden" }"""
+        )
+        assert hidden == "", link.inner_text()
+        assert (link.bounding_box() or {"height": 0})["height"] >= 24
 
 
 def test_titles_from_git_are_text_and_never_markup(visitor: Visit) -> None:
