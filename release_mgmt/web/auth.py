@@ -190,7 +190,11 @@ def _texts(place: Mapping[str, object], name: str) -> list[str]:
 
 def guard() -> WerkzeugResponse | None:
     """Before every request: recognise, refuse, and check the form."""
-    if request.endpoint is None or request.method == "OPTIONS":
+    if request.method == "OPTIONS":
+        return None
+    if request.endpoint is None:
+        if wants_html():  # the page that says so is the reader's own
+            _recognise_browser(request.cookies.get(cookie_name(context.settings)))
         return None
     action = declared(current_app, request.endpoint, request.method)
     if action is None:

@@ -50,6 +50,17 @@ def test_a_page_that_is_not_there_says_what_to_do(visitor: Visit) -> None:
     window.complaints.clear()  # the browser itself tells of the 404
 
 
+def test_a_page_that_is_not_there_is_the_readers_own(visitor: Visit) -> None:
+    """An address without any page behind it keeps the reader's navigation, and is told in their language."""
+    window = visitor("ana")
+    window.context.add_cookies([{"name": "language", "value": "de", "url": window.site.address}])
+    page = window.visit("/no/such/page", status=404)
+    assert page.get_by_role("link", name="Ihr Konto: Ana Keller").count() == 1
+    assert page.inner_text(".problem p").strip().startswith("Unter dieser Adresse gibt es keine Seite.")
+    window.check("no-such-page")
+    window.complaints.clear()  # the browser itself tells of the 404
+
+
 def test_what_is_current_is_seen_where_the_device_has_its_own_colours(visitor: Visit) -> None:
     """With forced colours today, the page, the shape and a filter are not told by a tint, which is gone there."""
     page = visitor("ana").visit("/calendar")

@@ -124,6 +124,13 @@ def test_a_full_window_is_read_page_by_page_and_nothing_is_missing(
     assert levels[: reader.held] == sorted(levels[: reader.held], key=("major", "minor").index), "the major ones first"
 
 
+def test_a_search_that_finds_more_than_it_shows_says_so_and_leads_to_the_rest(reader: Client) -> None:
+    html = reader.get("/search?q=model")
+    assert "more than 20 changes" in html
+    assert 'href="/changes?text=model"' in html
+    assert "more than" not in reader.get("/search?q=number+17+of")
+
+
 def test_style_and_script_stay_within_their_limits() -> None:
     """Script under 15 KB, style and script and icons together under 100 KB, before any compression."""
     sizes = {path.name: path.stat().st_size for path in STATIC.iterdir()}

@@ -5,6 +5,12 @@ from __future__ import annotations
 from release_mgmt.web.pages.language import mark
 
 FORMS = (
+    # addresses, in the words of the framework
+    mark(
+        "The requested URL was not found on the server. If you entered the URL manually please check your spelling and "
+        "try again."
+    ),
+    mark("The method is not allowed for the requested URL."),
     # permissions
     mark("It needs one of these roles: {roles} of that calendar."),
     mark("It needs one of these roles: {roles}."),

@@ -50,10 +50,11 @@ def search() -> str:
     asks_people = may_somewhere(actor, Action.READ_PEOPLE)
     known = tuple(people.search(store, actor, text=text, limit=MOST)[0]) if asks_people else ()
     coming = windows.search(store, actor, context.now, text, limit=MOST)
+    listed = plural(len(found.items), "change")
     told = [
         text
         for number, text in (
-            (len(found.items), plural(len(found.items), "change")),
+            (len(found.items), say("more than {found}", found=listed) if found.next else listed),
             (len(seen), plural(len(seen), "repository", "repositories")),
             (len(known), plural(len(known), "person", "people")),
             (len(coming), plural(len(coming), "window")),
