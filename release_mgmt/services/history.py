@@ -208,6 +208,7 @@ def to_history(
         request.forge or "unknown",
         tuple(diagnostics),
         reading.aliases,
+        reading.signed,
     )
 
 

@@ -95,6 +95,11 @@ class Reading:
         self.tips = ()
 
     @property
+    def signed(self) -> frozenset[tuple[str, str]]:
+        """The names and addresses of all authors."""
+        return frozenset(self._people.values())
+
+    @property
     def touched(self) -> dict[str, set[str]]:
         """Package -> shas of the commits that touch its paths."""
         return self._touching.shas if self._touching is not None else {}

@@ -34,7 +34,7 @@ from release_mgmt.sources.git.references import refreshed
 from release_mgmt.store.models.repositories import Commit, Repository
 from release_mgmt.store.session import Store
 
-RULES = 14
+RULES = 15
 """Counted up when the same references would give another changelog, so that every repository is read anew."""
 
 
@@ -154,7 +154,7 @@ class _Sync:
         fresh = Fresh(
             {sha: reading.parents[sha] for sha in self.fresh},
             {sha: reading.facts[sha] for sha in self.fresh},
-            {sha: reading.people[sha][0] for sha in self.fresh},
+            {sha: reading.people[sha] for sha in self.fresh},
             head,
             None if request.pulls is standing.request.pulls else request.pulls,
             frozenset(reading.named),

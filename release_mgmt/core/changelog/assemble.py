@@ -13,6 +13,7 @@ from release_mgmt.core.changes.groups import Change, ChangeBook
 from release_mgmt.core.changes.mailmap import Mailmap
 from release_mgmt.core.changes.messages import Facts
 from release_mgmt.core.changes.model import Provider, PullRequest
+from release_mgmt.core.changes.people import People, helped
 from release_mgmt.core.changes.reverts import Reverts, Settled
 from release_mgmt.core.changes.twins import Budget, Joiner, Patches, Twins
 from release_mgmt.core.errors import BrokenInvariant
@@ -23,7 +24,10 @@ from release_mgmt.core.versions import newest_first
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What was read of a repository. Lists go by commit number; ``tags_at`` names all tags of a commit's sha."""
+    """What was read of a repository. Lists go by commit number; ``tags_at`` names all tags of a commit's sha.
+
+    ``signed`` are the names and addresses of all authors, those of the mailmap.
+    """
 
     repository: str
     graph: Graph
@@ -35,6 +39,7 @@ class History:
     forge: Provider = "unknown"
     diagnostics: tuple[str, ...] = ()
     mailmap: Mailmap | None = None
+    signed: AbstractSet[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,10 @@ class Assembly:
             patches.learn_merges([self.graph.shas[merge] for merge in self.book.plain_merges()])
             self.book.adds_own = patches.adds_own
         self.diagnostics = [*history.diagnostics, *self.releases.diagnostics]
-        self.firsts = FirstTimers(self.graph, self.book.authors)
+        self.people = People(history.mailmap)
+        co_authored = helped(self.book.facts)
+        self.people.learn(history.signed, co_authored)
+        self.firsts = FirstTimers(self.graph, self.book.authors, co_authored, self.people)
         self.open: Open | None = None
         self.entries: dict[tuple[object, ...], Entry] = {}
         self.plain: tuple[dict[int, Entry], ...] = ({}, {})  # released or not, by change: the book keeps them all
@@ -364,7 +372,7 @@ class Assembly:
             first_in=first_in,
             pull_request=None if change.number is None else PullRequestRef(change.provider, change.number[1]),
             commits=tuple([shas[commit] for commit in change.commits]),
-            authors=change.authors,
+            authors=self.people.once(change.authors) if len(change.authors) > 1 else change.authors,
             also_in=self._versions(also) if also else (),
             reverts=reverts,
         )

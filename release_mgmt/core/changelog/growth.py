@@ -2,7 +2,7 @@
 
 With the tags as they were, new commits belong to no release, so that all other sections stand as they are, unless one
 of the few things happens that reach back: a cherry-pick, a title or number that a maintenance line has too, a co-author
-who now has a name. Then :func:`grow` gives nothing, and the changelog is made anew.
+who now has a name, two people who turn out to be one. Then :func:`grow` gives nothing, and the changelog is made anew.
 """
 
 from __future__ import annotations
@@ -15,21 +15,22 @@ from release_mgmt.core.changelog.assemble import Assembly, Part
 from release_mgmt.core.changelog.record import Section
 from release_mgmt.core.changes.messages import Facts
 from release_mgmt.core.changes.model import PullRequest
+from release_mgmt.core.changes.people import helped
 
 _SHORT = 7  # characters: the shortest form in which messages name commits
 
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """What is new: the parents of each new commit, what it says, who wrote it; the head; the forge's word of today,
-    None when that is the same as before.
+    """What is new: the parents of each new commit, what it says, the name and address of who wrote it; the head; the
+    forge's word of today, None when that is the same as before.
 
     ``named`` are the addresses whose name was not known before or is another now.
     """
 
     parents: Mapping[str, Sequence[str]]
     facts: Mapping[str, Facts]
-    authors: Mapping[str, str]
+    authors: Mapping[str, tuple[str, str]]
     head: str
     pulls: Iterable[PullRequest] | None = None
     named: AbstractSet[str] = frozenset()
@@ -60,12 +61,15 @@ class Growth:
         if fresh.parents if same else not graph.grow(fresh.parents, fresh.head):
             return None
         shas = graph.shas[first:]
-        told = book.grow([fresh.facts[sha] for sha in shas], [fresh.authors[sha] for sha in shas], fresh.pulls)
+        co_authored = helped([fresh.facts[sha] for sha in shas], first)
+        if not made.people.learn({*fresh.authors.values()}, co_authored):
+            return None
+        told = book.grow([fresh.facts[sha] for sha in shas], [fresh.authors[sha][0] for sha in shas], fresh.pulls)
         if told is None:
             return None
         if told:
             made.forget()
-        made.firsts.grow(first)
+        made.firsts.grow(first, co_authored)
         self._learn(fresh.facts.values())
         old = at.parts[-1]
         at.inside.extend([old.place] * len(shas))

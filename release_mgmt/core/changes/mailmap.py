@@ -24,15 +24,24 @@ class Mailmap:
 
     entries: Mapping[tuple[str, str | None], tuple[str | None, str | None]] = field(default_factory=dict)
 
+    def person(self, name: str, email: str) -> tuple[str, str]:
+        """The name and the address of somebody who signed so."""
+        proper, other = self._line(name, email)
+        return proper or name, (other or email).lower()
+
     def name(self, name: str, email: str, known: Mapping[str, str]) -> str:
         """What somebody is called who signed so; ``known`` are names by address, for those whom no line names."""
         address = email.lower()
-        proper, other = self.entries.get((address, name.lower())) or self.entries.get((address, None)) or (None, None)
+        proper, other = self._line(name, address)
         if proper is not None:
             return proper
         if not address:
             return name  # many people sign without one
         return known.get((other or address).lower()) or known.get(address) or name
+
+    def _line(self, name: str, email: str) -> tuple[str | None, str | None]:
+        address, entries = email.lower(), self.entries
+        return entries.get((address, name.lower())) or entries.get((address, None)) or (None, None)
 
 
 def read_mailmap(text: str) -> Mailmap:

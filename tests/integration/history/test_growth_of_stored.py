@@ -29,7 +29,11 @@ from release_mgmt.store.session import Store
 from tests.support.gitrepo import git
 
 ACTOR: Actor = trusted("jobs", Via.JOB)
-PEOPLE = ("Ann <ann@x>", "Bea <bea@x>", "Cy <cy@x>", "Ann Author <ann@x>")
+PEOPLE = (
+    "Ann <ann@x>", "Bea <bea@x>", "Cy <cy@x>", "Ann Author <ann@x>",
+    *[f"P{one} <p{one}@x>" for one in range(8)],
+    *[f"P{one} <p{one + 1}@x>" for one in range(0, 8, 3)],
+)  # fmt: skip
 
 
 class Living:
@@ -75,7 +79,8 @@ class Living:
         number = self.chance.randrange(1, 60)
         if kind < 4 or not tip:
             words = self.chance.choice(("Tune", "Fix it", "Fix it", f"Change {self.count}"))
-            helper = "\n\nCo-authored-by: C <cy@x>" if self.chance.random() < 0.2 else ""
+            named = self.chance.choice(("C <cy@x>", "Q1 <p1@x>", "Dee <dee@x>"))
+            helper = f"\n\nCo-authored-by: {named}" if self.chance.random() < 0.2 else ""
             self.main.append(self.commit(words + helper, *tip))
         elif kind < 7:
             self.main.append(self.commit(f"Pull {number} (#{number})\n\n* one\n* two", *tip))
