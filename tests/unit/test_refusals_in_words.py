@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from release_mgmt import resources
 from release_mgmt.core.errors import Forbidden
@@ -19,8 +20,9 @@ HERE = {Path(refusals.__file__), Path(troubles.__file__)}
 
 
 def said() -> set[str]:
-    """Every text of the program besides the forms themselves, with ``{}`` for what stands in it."""
-    found: set[str] = set()
+    """Every text of the program besides the forms themselves, with ``{}`` for what stands in it, and what the framework
+    says of addresses."""
+    found = {one.description or "" for one in (NotFound, MethodNotAllowed)}
     for file in ROOT.rglob("*.py"):
         if file in HERE:
             continue
