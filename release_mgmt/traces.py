@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from release_mgmt import __version__
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.trace import Span, Tracer
 
+_OFF = nullcontext()
 _tracer: Tracer | None = None
 
 
@@ -54,19 +55,22 @@ def stop() -> None:
     _tracer = None
 
 
-@contextmanager
 def span(
     name: str, attributes: Mapping[str, str | int], caller: Mapping[str, str] | None = None
-) -> Iterator[Span | None]:
+) -> AbstractContextManager[Span | None]:
     """A span while the block runs; None when traces are off. ``caller``: headers that may hold a ``traceparent``."""
-    if _tracer is None:
-        yield None
-        return
+    return _OFF if _tracer is None else _span(_tracer, name, attributes, caller)
+
+
+@contextmanager
+def _span(
+    tracer: Tracer, name: str, attributes: Mapping[str, str | int], caller: Mapping[str, str] | None
+) -> Iterator[Span]:
     from opentelemetry.trace import Status, StatusCode
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     context = TraceContextTextMapPropagator().extract(caller) if caller else None
-    with _tracer.start_as_current_span(
+    with tracer.start_as_current_span(
         name, context, attributes=dict(attributes), record_exception=False, set_status_on_exception=False
     ) as made:
         try:
