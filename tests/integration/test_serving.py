@@ -6,6 +6,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -14,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import waiting
-from tests.support.served import Installation
+from tests.support.ports import free_port
+from tests.support.served import ROOT, Installation
 
 
 @pytest.fixture
@@ -117,6 +120,38 @@ def test_clients_that_fall_silent_in_a_request_are_let_go(installation: Installa
         assert time.monotonic() - began < 50
     assert "Traceback" not in installation.log
     assert "TIMEOUT" not in installation.log
+
+
+def test_a_client_that_takes_nothing_of_its_answer_is_let_go(tmp_path: Path) -> None:
+    """Under gunicorn as ``docs/operations.md`` has it for who starts it another way, with an answer of 40 MB."""
+    (tmp_path / "large.py").write_text(
+        "def app(environ, start):\n"
+        "    body = b'x' * (40_000_000 if environ['PATH_INFO'] == '/large' else 2)\n"
+        "    start('200 OK', [('Content-Length', str(len(body)))])\n"
+        "    return [body]\n"
+    )
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "-k", "sync", "-t", str(waiting.LIMIT), "--chdir", str(tmp_path)]
+    command += ["-c", "python:release_mgmt.web.connections", "-b", f"127.0.0.1:{port}", "large:app"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT)}) as server:
+        try:
+            waiting.until(lambda: listens(port))
+            with socket.socket() as taking_nothing:
+                taking_nothing.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+                taking_nothing.connect(("127.0.0.1", port))
+                taking_nothing.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                taking_nothing.recv(1)
+                with socket.create_connection(("127.0.0.1", port), waiting.LIMIT / 2) as other:
+                    other.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    assert read_whole(other).endswith(b"xx")
+        finally:
+            server.terminate()
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes connections there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_who_is_refused_while_still_sending_is_not_cut_off(installation: Installation) -> None:
