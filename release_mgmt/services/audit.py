@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any, NoReturn, cast
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import Table, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.audit import AuditEntry, Checkpoint, Link, Verification, next_hash, verify
@@ -62,6 +63,11 @@ def _plain(value: object) -> object:
     raise BrokenInvariant(f"an audit row cannot hold a {type(value).__name__}")
 
 
+def _loaded(text: str | None) -> Mapping[str, object] | None:
+    loaded: Mapping[str, object] | None = None if text is None else json.loads(text)
+    return loaded
+
+
 def _entry(row: AuditRow) -> AuditEntry:
     return AuditEntry(
         number=row.number,
@@ -73,19 +79,29 @@ def _entry(row: AuditRow) -> AuditEntry:
         action=row.action,
         subject=row.subject,
         reason=row.reason,
-        before=json.loads(row.before) if row.before is not None else None,
-        after=json.loads(row.after) if row.after is not None else None,
+        before=_loaded(row.before),
+        after=_loaded(row.after),
     )
 
 
 def _head(session: Session, *, lock: bool) -> AuditHead:
     query = select(AuditHead).where(AuditHead.id == 1)
-    if lock:  # PostgreSQL: writers queue here until commit; SQLite's BEGIN IMMEDIATE has done it already
+    if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
-    head = session.scalar(query)
-    if head is None:
-        raise BrokenInvariant("The audit log has no head row; the database is not migrated.")
-    return head
+    return session.scalar(query) or _no_head()
+
+
+def _no_head() -> NoReturn:
+    raise BrokenInvariant("The audit log has no head row; the database is not migrated.")
+
+
+# Tables instead of mapped classes, and made once: every write of the product comes by here.
+_HEAD, _ROWS = (cast("Table", model.__table__) for model in (AuditHead, AuditRow))
+# PostgreSQL: writers queue here until commit; SQLite's BEGIN IMMEDIATE has done it already.
+_LAST = select(_HEAD.c.number, _HEAD.c.hash).where(_HEAD.c.id == 1).with_for_update()
+_ADVANCE = update(_HEAD).where(_HEAD.c.id == 1)
+_ADD = insert(_ROWS)
+_COLUMNS = [field.name for field in fields(AuditEntry)]
 
 
 def record(
@@ -105,9 +121,11 @@ def record(
     Call it last: on PostgreSQL other writers wait for this transaction from here on.
     """
     session.flush()
-    head = _head(session, lock=True)
-    row = AuditRow(
-        number=head.number + 1,
+    last: Any = session.execute(_LAST).one_or_none() or _no_head()
+    number: int = last.number + 1
+    texts = {"before": _json(before), "after": _json(after)}
+    entry = AuditEntry(
+        number=number,
         at=now,
         actor=actor.person,
         actor_name=None if actor.person else actor.name,
@@ -116,15 +134,13 @@ def record(
         action=str(action),
         subject=one_line(subject, 500),
         reason=clean(reason, LONGEST_REASON) if reason else None,
-        before=_json(before),
-        after=_json(after),
-        hash="",
+        before=_loaded(texts["before"]),
+        after=_loaded(texts["after"]),
     )
-    row.hash = next_hash(head.hash, _entry(row))
-    head.number, head.hash = row.number, row.hash
-    session.add(row)
-    session.flush()
-    return row.number
+    digest = next_hash(last.hash, entry)
+    session.execute(_ADVANCE, {"number": number, "hash": digest})
+    session.execute(_ADD, {name: getattr(entry, name) for name in _COLUMNS} | texts | {"hash": digest})
+    return number
 
 
 def _links(session: Session) -> Generator[Link, None, None]:
