@@ -160,11 +160,12 @@ def read_commits(
     diagnostics: list[str] | None = None,
     also: Callable[[Commit], None] | None = None,
     beyond: Sequence[str] | None = None,
+    begun: Iterator[Commit] | None = None,
 ) -> None:
     """Take everything that ``wanted`` (full shas) contain and ``reading`` does not know, streamed.
 
     Git leaves out what ``beyond`` contain, by default all that is known: it has to look at each of them, which takes
-    long with a thousand tags.
+    long with a thousand tags. ``begun`` is a log of just these, where one was begun before.
     """
     told = diagnostics if diagnostics is not None else []
     trees: dict[str, str] = {}
@@ -180,7 +181,7 @@ def read_commits(
             yield missing(fields[2::6])
 
     def take_one_by_one() -> Iterator[Work[set[str]]]:
-        stream = repository.log(
+        stream = begun or repository.log(
             asked,
             without,
             files=reading.with_files,

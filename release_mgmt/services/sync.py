@@ -7,6 +7,8 @@ nothing but ask git for the references.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -15,6 +17,7 @@ from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from release_mgmt.core.changelog.growth import Fresh
+from release_mgmt.core.changes import PullRequest
 from release_mgmt.core.errors import Conflict, NotFound
 from release_mgmt.core.history import Commit as GitCommit
 from release_mgmt.core.permissions import Action, Actor, require
@@ -30,7 +33,7 @@ from release_mgmt.sources.git import Refs
 from release_mgmt.sources.git import Repository as GitRepository
 from release_mgmt.sources.git.edits import Edits
 from release_mgmt.sources.git.objects import Objects, objects_of
-from release_mgmt.sources.git.references import refreshed
+from release_mgmt.sources.git.references import asked, head_in, refreshed
 from release_mgmt.store.models.repositories import Commit, Repository
 from release_mgmt.store.session import Store
 
@@ -99,32 +102,32 @@ class _Sync:
         self.source, self.objects = source, objects
         self.readings = readings
         self.fresh: dict[str, GitCommit] = {}
+        self.log: Iterator[GitCommit] | None = None  # of what is new on top of HEAD, where it was begun ahead
 
     def run(self, every: timedelta | None, progress: Progress | None) -> Synced:
         """Read the references, and more only when something differs from what was seen."""
         standing = self.readings.take(self.id) if self.readings else None
-        refs = refreshed(self.source, self.objects, standing.found.refs) if standing else self.source.refs()
         due = {"sync_due_at": self.now + every} if every else {}
-        with self.store.read() as session:
-            row, before = _seen(session, self.id)
-            asked = mirrored.request_of(row, ())
-            told = pull_requests.fingerprint(session, self.id)
-            seen = digest(RULES, _refs_data(refs), asked.name, asked.tag_pattern, plain(asked.paths or {}),
-                          asked.prereleases, asked.forge, told)  # fmt: skip
-            request = asked
-            if before != seen and standing is not None and standing.told == told:
-                request = replace(asked, pulls=standing.request.pulls)
-            elif before != seen:
-                request = replace(asked, pulls=pull_requests.known(session, self.id))
-        if before == seen:
-            self._due({"synced_at": self.now, "sync_error": None, **due})
-            if self.readings and standing:
-                self.readings.put(self.id, standing)
-            return Synced(changed=False)
-        written = None
-        if standing is not None and standing.allows(before, refs, request):
-            written = self._grown(standing, refs, request, seen, due)
-            standing.request, standing.told = request, told
+        with ExitStack() as ahead:
+            with asked(self.source) if standing else nullcontext() as answer:  # git looks while the database is asked
+                with self.store.read() as session:
+                    row, before = _seen(session, self.id)
+                    request = mirrored.request_of(row, ())
+                    told = pull_requests.fingerprint(session, self.id)
+                text = answer() if answer else ""
+            refs = self._looked_again(standing, text, ahead) if standing else self.source.refs()
+            seen = digest(RULES, _refs_data(refs), request.name, request.tag_pattern, plain(request.paths or {}),
+                          request.prereleases, request.forge, told)  # fmt: skip
+            if before == seen:
+                self._due({"synced_at": self.now, "sync_error": None, **due})
+                if self.readings and standing:
+                    self.readings.put(self.id, standing)
+                return Synced(changed=False)
+            request = replace(request, pulls=self._pulls(standing, told))
+            written = None
+            if standing is not None and standing.allows(before, refs, request):
+                written = self._grown(standing, refs, request, seen, due)
+                standing.request, standing.told = request, told
         if written is None:
             reading = standing.reading if standing is not None else Reading(request.paths)
             found, written = self._anew(reading, refs, request, seen, progress)
@@ -134,6 +137,22 @@ class _Sync:
         if self.readings is not None and standing is not None and not request.paths:
             self.readings.put(self.id, standing)
         return written
+
+    def _looked_again(self, standing: Standing, text: str, ahead: ExitStack) -> Refs:
+        """The references by git's words; of a HEAD that went on git begins to tell while they are looked at."""
+        known = standing.found.refs
+        if text != known.told:
+            head, reading = head_in(self.source, text), standing.reading
+            if head is not None and head not in reading.parents and known.head.sha is not None:
+                self.log = ahead.enter_context(closing(self.source.begun_log([head], [known.head.sha])))
+        return refreshed(self.source, self.objects, known, text)
+
+    def _pulls(self, standing: Standing | None, told: str) -> tuple[PullRequest, ...]:
+        """What the forge says of pull requests."""
+        if standing is not None and standing.told == told:
+            return standing.request.pulls
+        with self.store.read() as session:
+            return pull_requests.known(session, self.id)
 
     def _due(self, values: dict[str, Any]) -> None:
         with self.store.write() as session:
@@ -149,7 +168,7 @@ class _Sync:
         graph = made.graph
         known = [] if graph.head is None else [graph.shas[graph.head]]
         beside = [tip for tip in reading.tips if tip not in known]
-        read_commits(self.source, self.objects, [head], reading, also=self._keep, beyond=known)
+        read_commits(self.source, self.objects, [head], reading, also=self._keep, beyond=known, begun=self.log)
         reading.tips += tuple(beside)
         fresh = Fresh(
             {sha: reading.parents[sha] for sha in self.fresh},

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from release_mgmt.sources.git import open_repository
-from release_mgmt.sources.git.objects import objects_of
-from release_mgmt.sources.git.references import refreshed
+from release_mgmt.sources.git import Refs, Repository, open_repository
+from release_mgmt.sources.git.objects import Objects, objects_of
+from release_mgmt.sources.git.references import asked, head_in, refreshed
 from tests.support.gitrepo import Builder, git
 
 STEPS: dict[str, Callable[[Path, str], object]] = {
@@ -43,8 +43,16 @@ def test_what_is_read_again_equals_what_is_read_whole(tmp_path: Path, step: str)
             known = repository.refs()
             other = known.branches["refs/heads/side"]
             if again:
-                known = refreshed(repository, objects, known)
+                known = _read_again(repository, objects, known)
             STEPS[step](made.path, other)
             for _ in range(2):
-                known = refreshed(repository, objects, known)
+                known = _read_again(repository, objects, known)
                 assert known == repository.refs()
+
+
+def _read_again(repository: Repository, objects: Objects, known: Refs) -> Refs:
+    with asked(repository) as answer:
+        text = answer()
+    found = refreshed(repository, objects, known, text)
+    assert found.head.sha in {head_in(repository, text), None}
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import fcntl
 import os
 import re
@@ -196,7 +197,7 @@ def start(
             process.timed_out = True
             process.kill()
 
-    threading.Thread(target=watch, daemon=True).start()
+    _thread.start_new_thread(watch, ())  # which threading's start would wait for, while git starts on the same cores
     feeder = None
     if feed is not None and len(feed) <= _PIPE:
         _write_all(process.stdin, feed)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 from release_mgmt.sources.git.objects import Objects
-from release_mgmt.sources.git.process import run
+from release_mgmt.sources.git.process import start
 from release_mgmt.sources.git.repository import Refs, Repository, TagRef
 
 # Names alone: git then needs to look at no object, which takes a fraction of the time.
@@ -20,21 +21,28 @@ _NESTED = 10
 """Tags of tags that are followed; git's own tools make none."""
 
 
-def refreshed(repository: Repository, objects: Objects, known: Refs) -> Refs:
-    """The references of this moment, by one ``for-each-ref`` of names; ``objects`` is asked for tags that are new."""
-    out = run(
-        repository.git_dir,
-        ["for-each-ref", _FORMAT, "refs/tags", "refs/heads", "refs/remotes"],
-        repository.env,
-        time_limit=repository.time_limit,
-    )
-    text = out.decode("utf-8", "replace")
+@contextmanager
+def asked(repository: Repository) -> Iterator[Callable[[], str]]:
+    """The names of all references, by one ``for-each-ref``, which looks for them until the answer is called for."""
+    command = ["for-each-ref", _FORMAT, "refs/tags", "refs/heads", "refs/remotes"]
+    with start(repository.git_dir, command, repository.env, time_limit=repository.time_limit) as process:
+        yield lambda: process.stdout.read().decode("utf-8", "replace")
+
+
+def refreshed(repository: Repository, objects: Objects, known: Refs, text: str) -> Refs:
+    """The references of the moment at which git said ``text``; ``objects`` is asked for what is new."""
     if text == known.told:
         return replace(known, head=repository.head(known.branches))
     branches, tags = _branches(objects, text, known), known.tags
     if known.told is None or _of_tags(text) != _of_tags(known.told):
         tags = tuple(_tags(objects, text, known))
     return Refs(tags, branches, repository.head(branches), text)
+
+
+def head_in(repository: Repository, text: str) -> str | None:
+    """Where HEAD is by git's words, which nobody has looked at yet: what is there may be no commit."""
+    lines = text.removesuffix(_of_tags(text)).split("\n")[:-1]
+    return repository.head({name: sha for sha, _, name in (line.partition(" ") for line in lines)}).sha
 
 
 def _of_tags(text: str) -> str:

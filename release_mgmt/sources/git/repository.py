@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from release_mgmt.core.errors import NotFound, RepositoryRefused
 from release_mgmt.core.history import Commit
@@ -200,6 +200,19 @@ class Repository:
             yield from islice(self._log(wanted, [*options, *_RENAMES["exact"]]), given, None)
             if on_missing is not None:
                 on_missing(error.message)
+
+    def begun_log(self, include: Iterable[str], exclude: Iterable[str]) -> Generator[Commit, None, None]:
+        """As :meth:`log` without files, by a git that reads from now on; it is stopped when this is closed early."""
+
+        def stream() -> Generator[Any, None, None]:
+            wanted = [*_shas(include), *(f"^{sha}" for sha in _shas(exclude))]
+            with self._running_log(git_log.FORMAT, wanted, ()) as process:
+                yield
+                yield from git_log.parse(process.stdout, files=False)
+
+        found = stream()
+        next(found)
+        return found
 
     def brief_log(self, include: Iterable[str], exclude: Iterable[str] = ()) -> Iterator[list[str]]:
         """As :meth:`log` without files, times and committers, in large portions: for each commit its sha, parents,

@@ -20,6 +20,7 @@ from release_mgmt.services.mirrored import change_prefix, prefixed
 from release_mgmt.services.stored_history import changelog_of
 from release_mgmt.services.sync import Synced, store_history
 from release_mgmt.sources.git import open_repository
+from release_mgmt.sources.git.process import GitFailed
 from release_mgmt.store.models.people import AuditRow
 from release_mgmt.store.models.repositories import FLAG, Change, Commit, Release, Repository, Tag
 from release_mgmt.store.session import Store
@@ -287,3 +288,32 @@ def test_a_reported_flag_is_not_withdrawn_for_not_being_in_git(
     sync()
     with store.read() as session:
         assert session.scalars(select(Change.state).where(Change.kind == FLAG)).all() == ["draft"]
+
+
+def test_references_that_cannot_be_read_change_nothing(store: Store, sync: Sync, project: Builder) -> None:
+    """Git tells some and then fails: that is no history without the others. Mended, the next sync goes on."""
+    readings = Readings()
+    sync(readings)
+    before = _stored(store)
+    git(project.path, "pack-refs", "--all")
+    packed = project.path / "packed-refs"
+    whole = packed.read_bytes()
+    packed.write_bytes(whole + b"nothing that git knows\n")
+    with pytest.raises(GitFailed):
+        sync(readings)
+    assert _stored(store) == before
+    packed.write_bytes(whole)
+    assert not sync(readings).changed
+
+
+def test_a_branch_that_names_no_commit_is_no_branch(store: Store, sync: Sync, project: Builder) -> None:
+    """Written by hand, since git refuses to: while it is so nothing is unreleased, and then it is as before."""
+    readings = Readings()
+    tip, tree = (git(project.path, "rev-parse", name) for name in ("main", "main^{tree}"))
+    branch = project.path / "refs" / "heads" / "main"
+    sync(readings)
+    for sha in (tree, tip, tree, tip):
+        branch.write_text(f"{sha}\n")
+        assert sync(readings).changed
+        assert _comparable(_stored(store)) == _comparable(_by_command(project))
+        assert bool(_stored(store).unreleased.entries) == (sha == tip)
