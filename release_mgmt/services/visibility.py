@@ -27,7 +27,7 @@ KEPT = "teams_only"
 
 
 def _open(actor: Actor) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [~cast(Repository.settings, String).contains(f'"{KEPT}": true', autoescape=True)]
+    found: list[ColumnElement[bool]] = [~func.coalesce(Repository.settings[KEPT].as_boolean(), false())]
     if actor.teams:
         found.append(Repository.owner_team.in_(sorted(actor.teams)))
     if Role.RELEASE_MANAGER in actor.roles and actor.calendars:
