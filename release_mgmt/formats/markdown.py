@@ -72,7 +72,7 @@ def section_text(section: SectionView, say: Say, links: Links, *, heading: bool 
         out.append("")
     if section.left_out:
         out += [f"**{escape(say.many('and {count} more', 'and {count} more', section.left_out))}**", ""]
-    out += _appendix(section, say, mute=mute)
+    out += _appendix(section, say, links, mute=mute)
     return "\n".join(out).rstrip("\n") + "\n"
 
 
@@ -86,7 +86,7 @@ def _preamble(section: SectionView, say: Say, *, mute: bool) -> list[str]:
     return out
 
 
-def _appendix(section: SectionView, say: Say, *, mute: bool) -> list[str]:
+def _appendix(section: SectionView, say: Say, links: Links, *, mute: bool) -> list[str]:
     quote, out = _mute if mute else escape, []
     if section.libraries:
         out += [f"### {escape(say('Libraries'))}", ""]
@@ -94,7 +94,8 @@ def _appendix(section: SectionView, say: Say, *, mute: bool) -> list[str]:
         out.append("")
     if section.contributors:
         out += [f"### {escape(say('First-time contributors'))}", ""]
-        out += [f"- {quote(name)}" for name in section.contributors]
+        for one in section.contributors:
+            out.append(f"- {quote(one.name)}{_pull_request(one.first, links) if one.first else ''}")
         out.append("")
     return out
 
@@ -114,10 +115,7 @@ def entry_lines(entry: EntryView, say: Say, links: Links, *, mute: bool = False)
     """One change as a list item, what belongs to it below."""
     quote = _mute if mute else escape
     lead = "**Breaking:** " if entry.breaking else f"**{escape(entry.level_word)}:** " if entry.level == "major" else ""
-    title = f"{lead}{quote(entry.title)}"
-    if entry.pull_request:
-        url = links.pull_request(entry.number, entry.provider)
-        title += f" ([{escape(entry.pull_request)}]({url}))" if url else f" ({escape(entry.pull_request)})"
+    title = f"{lead}{quote(entry.title)}{_pull_request(entry, links)}"
     marks = [quote(mark) for mark in entry.marks]
     if entry.state != "released":
         marks.insert(0, quote(entry.state_word))
@@ -138,6 +136,13 @@ def entry_lines(entry: EntryView, say: Say, links: Links, *, mute: bool = False)
     if entry.authors:
         below.append(f"{escape(say('By'))} {', '.join(quote(name) for name in entry.authors)}")
     return lines + [f"  - {line}" for line in below if line]
+
+
+def _pull_request(entry: EntryView, links: Links) -> str:
+    if not entry.pull_request:
+        return ""
+    url = links.pull_request(entry.number, entry.provider)
+    return f" ([{escape(entry.pull_request)}]({url}))" if url else f" ({escape(entry.pull_request)})"
 
 
 def _move(move: Move, quote: Callable[[str], str]) -> str:
@@ -168,7 +173,7 @@ def release_text(
     """
     links = links or Links()
     head = "\n".join(_preamble(section, say, mute=True))
-    tail = "\n".join(_appendix(section, say, mute=True))
+    tail = "\n".join(_appendix(section, say, links, mute=True))
     blocks = ["\n".join(entry_lines(entry, say, links, mute=True)) for entry in section.entries]
     whole = "\n".join([head, *blocks, "", tail]).rstrip("\n") + "\n"
     if len(whole) <= limit:

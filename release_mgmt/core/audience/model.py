@@ -13,6 +13,7 @@ from release_mgmt.core.classification import Classification
 TITLE_LIMIT = 500
 TEXT_LIMIT = 20_000
 DETAIL_LIMIT = 2_000
+NAME_LIMIT = 120
 
 
 class Audience(StrEnum):
@@ -134,6 +135,17 @@ class EntryView:
 
 
 @dataclass(frozen=True, slots=True)
+class Newcomer:
+    """Somebody who contributes for the first time; ``first`` is their earliest change that has a pull request."""
+
+    name: str
+    first: EntryView | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.first.pull_request})" if self.first else self.name
+
+
+@dataclass(frozen=True, slots=True)
 class SectionView:
     """One release, or what is coming (``version`` None), as one audience reads it. ``date`` is ISO 8601 or None.
 
@@ -152,7 +164,7 @@ class SectionView:
     yanked: str | None
     summary: str
     entries: tuple[EntryView, ...]
-    contributors: tuple[str, ...] = ()
+    contributors: tuple[Newcomer, ...] = ()
     libraries: tuple[Move, ...] = ()
     cancelled: str | None = None
     audience: Audience = Audience.BUSINESS

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from release_mgmt.core.audience.findings import evidence_of, metrics_of, tweaks_of
 from release_mgmt.core.audience.isolation import OwnAnnotations, for_audience
 from release_mgmt.core.audience.model import (
     DETAIL_LIMIT,
+    NAME_LIMIT,
     TEXT_LIMIT,
     TITLE_LIMIT,
     Annotation,
@@ -16,6 +17,7 @@ from release_mgmt.core.audience.model import (
     ChangelogView,
     EntryView,
     Move,
+    Newcomer,
     Note,
     Promise,
     Say,
@@ -65,6 +67,13 @@ def _intro(audience: Audience, say: Say) -> str:
     }[audience]
 
 
+def _newcomers(section: Section, entries: Sequence[EntryView]) -> tuple[Newcomer, ...]:
+    """First-time contributors with the earliest of their pull requests; ``entries`` come newest first."""
+    first = {name: entry for entry in entries if entry.pull_request for name in entry.authors}
+    names = [one_line(name, NAME_LIMIT) for name in section.first_time_contributors]
+    return tuple(Newcomer(name, first.get(name)) for name in names)
+
+
 @dataclass(frozen=True, slots=True)
 class _Writer:
     """Writes the views of one changelog for one audience."""
@@ -80,8 +89,8 @@ class _Writer:
     def section(self, section: Section) -> SectionView:
         reason = self.yanked.get((section.package or "", section.version)) if section.version is not None else None
         say, business = self.say, self.audience is Audience.BUSINESS
-        version = one_line(section.version, 120) if section.version is not None else None
-        package = one_line(section.package, 120) if section.package else None
+        version = one_line(section.version, NAME_LIMIT) if section.version is not None else None
+        package = one_line(section.package, NAME_LIMIT) if section.package else None
         name = " ".join(part for part in (package, version) if part)
         entries = tuple(map(self.shared, section.entries))
         cancelled = len(section.cancelled)
@@ -101,9 +110,7 @@ class _Writer:
             yanked=clean(reason, 400) if reason is not None else None,
             summary=self.summary(entries),
             entries=entries,
-            contributors=()
-            if business or not self.contributors
-            else tuple(one_line(n, 120) for n in section.first_time_contributors),
+            contributors=() if business or not self.contributors else _newcomers(section, entries),
             libraries=() if business else self.libraries(section),
             audience=self.audience,
             cancelled=say.many(
@@ -170,11 +177,11 @@ class _Writer:
             else None,
             number=ref.number if ref and engineering else None,
             provider=ref.provider if ref and engineering else None,
-            authors=tuple(one_line(name, 120) for name in entry.authors) if engineering else (),
+            authors=tuple(one_line(name, NAME_LIMIT) for name in entry.authors) if engineering else (),
             commits=entry.commits if engineering else (),
             evidence=evidence if engineering else (),
             left_out=say.many("and {count} more", "and {count} more", left) if left else None,
-            teams=tuple(one_line(team, 120) for team in note.teams),
+            teams=tuple(one_line(team, NAME_LIMIT) for team in note.teams),
             window=note.window,
         )
 
@@ -224,12 +231,12 @@ class _Writer:
         elif level == "minor":
             lines.append(say("You need not do anything."))
         if note.owner:
-            lines.append(say("{owner} answers for it.", owner=one_line(note.owner, 120)))
+            lines.append(say("{owner} answers for it.", owner=one_line(note.owner, NAME_LIMIT)))
         return tuple(lines)
 
     def promised(self, promise: Promise) -> tuple[str, ...]:
         """What was promised, and what was measured since."""
-        say, metric = self.say, one_line(promise.metric, 120)
+        say, metric = self.say, one_line(promise.metric, NAME_LIMIT)
         old, new = (one_line(one or "?", 80) for one in (promise.old, promise.new))
         told = say("Promised by “{request}”: {metric} from {old} to {new}.", request=one_line(promise.request, 200),
                    metric=metric, old=old, new=new)  # fmt: skip
@@ -250,11 +257,11 @@ class _Writer:
         if kind:
             found.append((say("Kind"), one_line(kind, 80)))
         if verdict:
-            found.append((say("Rule"), one_line(verdict.rule, 120)))
+            found.append((say("Rule"), one_line(verdict.rule, NAME_LIMIT)))
             if verdict.needs_review:
                 found.append((say("Review"), say("A release manager should look at it")))
         if note.owner:
-            found.append((say("Owner"), one_line(note.owner, 120)))
+            found.append((say("Owner"), one_line(note.owner, NAME_LIMIT)))
         return tuple(found)
 
     def libraries(self, section: Section) -> tuple[Move, ...]:
@@ -269,7 +276,10 @@ class _Writer:
                 rows.setdefault(
                     key,
                     Move(
-                        one_line(library.name, 120), None, one_line(library.ecosystem, 40), one_line(library.path, 300)
+                        one_line(library.name, NAME_LIMIT),
+                        None,
+                        one_line(library.ecosystem, 40),
+                        one_line(library.path, 300),
                     ),
                 )
         return tuple(rows[key] for key in sorted(rows))

@@ -17,6 +17,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from release_mgmt.core.audience import Audience, ChangelogView, SectionView, view
+from release_mgmt.core.changelog import PullRequestRef
 from release_mgmt.core.errors import InvalidInput, TooLarge
 from release_mgmt.core.text import clean, one_line
 from release_mgmt.formats import atom, custom, html, markdown
@@ -344,9 +345,27 @@ def test_the_same_record_gives_the_same_bytes_under_any_hash_seed() -> None:
 @pytest.mark.acceptance("CHG-D10")
 def test_contributors_can_be_left_out_and_never_reach_the_business() -> None:
     engineering = view(record(), Audience.ENGINEERING, Words("en"), annotations())
-    assert engineering.sections[1].contributors == ("Ada Löwe",)
+    assert [one.name for one in engineering.sections[1].contributors] == ["Ada Löwe"]
     assert view(record(), Audience.ENGINEERING, Words("en"), contributors=False).sections[1].contributors == ()
     assert view(record(), Audience.BUSINESS, Words("en"), annotations()).sections[1].contributors == ()
+
+
+@pytest.mark.acceptance("CHG-D10")
+def test_each_first_time_contributor_is_named_with_the_earliest_pull_request() -> None:
+    """Of several the oldest, not a direct commit that was before it, and with an address where there is one."""
+    newest_first = (
+        entry("c4", "Later", authors=("Bea", "Ada"), pull_request=PullRequestRef("github", 9)),
+        entry("c3", "First by request", authors=("Ada",), pull_request=PullRequestRef("github", 7)),
+        entry("c2", "Others", authors=("Old Hand",), pull_request=PullRequestRef("github", 6)),
+        entry("c1", "Pushed", authors=("Ada", "Cy"), pull_request=None),
+    )
+    made = replace(record(), releases=(section("1.0", newest_first, first_time_contributors=("Ada", "Bea", "Cy")),))
+    shown = view(made, Audience.ENGINEERING, Words("en"))
+    assert [str(one) for one in shown.sections[-1].contributors] == ["Ada (#7)", "Bea (#9)", "Cy"]
+    there = "https://github.com/acme/risk-models/pull"
+    assert f"- Ada ([\\#7]({there}/7))\n- Bea ([\\#9]({there}/9))\n- Cy\n" in markdown.render(shown, Words("en"), LINKS)
+    page = html.page(shown, Words("en"), LINKS)
+    assert f'Ada (<a href="{there}/7">#7</a>), Bea (<a href="{there}/9">#9</a>), Cy</p>' in page
 
 
 def test_custom_templates_are_escaped_and_cannot_leave_the_sandbox() -> None:
