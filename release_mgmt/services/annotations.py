@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from release_mgmt.core.audience import Annotation, is_internal
 from release_mgmt.core.changelog import Changelog
 from release_mgmt.core.changes import PullRequest
-from release_mgmt.core.classification import Classification
+
+if TYPE_CHECKING:
+    from release_mgmt.core.classification import Classification
 
 
 def annotations_of(

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from release_mgmt.core.audience import Audience, SectionView, for_audience, view
 from release_mgmt.core.changelog import Changelog, Section
 from release_mgmt.core.changes import PullRequest
-from release_mgmt.core.classification import Classification
-from release_mgmt.formats import atom, audience_json, html, markdown
+from release_mgmt.formats import audience_json, markdown
 from release_mgmt.formats.links import Links
 from release_mgmt.formats.words import Words
 from release_mgmt.services.annotations import annotations_of
+
+if TYPE_CHECKING:
+    from release_mgmt.core.classification import Classification
 
 Format = Literal["markdown", "html", "json", "atom"]
 
@@ -52,9 +54,13 @@ def document(
         for piece in markdown.pieces(shown, say, links):
             yield piece.encode()
     elif style.form == "html":
+        from release_mgmt.formats import html  # takes a while to load, as Atom, which holds it
+
         for piece in html.page_pieces(shown, say, links):
             yield piece.encode()
     else:
+        from release_mgmt.formats import atom
+
         dates = {(section.package, section.version): _date(section) for section in record.releases}
         newest = max(dates.values(), default=_NEVER)
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from release_mgmt.core.classification import Classification
+if TYPE_CHECKING:  # only its name: what finds evidence takes longer to load than a changelog to write
+    from release_mgmt.core.classification import Classification
 
 TITLE_LIMIT = 500
 TEXT_LIMIT = 20_000
