@@ -40,11 +40,13 @@ repository = git.Repo(sys.argv[1])
 count = sum(len(commit.message) + len(commit.parents) for commit in repository.iter_commits("HEAD"))
 """
 CLIFF = """
-[changelog]
-body = "{% for commit in commits %}- {{ commit.message | split(pat='\\n') | first }}\\n{% endfor %}"
 [git]
 conventional_commits = false
 filter_unconventional = false
+"""
+TITLES = """
+[changelog]
+body = "{% for commit in commits %}- {{ commit.message | split(pat='\\n') | first }}\\n{% endfor %}"
 """
 
 
@@ -135,21 +137,30 @@ def reading(repository: Path, rounds: int) -> None:
     table("Full read: commits, messages, files with renames", "git log --raw -M", commands, rounds)
 
 
+def cliff(repository: Path, text: str) -> list[str]:
+    """git-cliff on a repository, with a configuration."""
+    config = Path(tempfile.mkdtemp()) / "cliff.toml"
+    config.write_text(text)
+    program = Path(sys.executable).parent / "git-cliff"
+    return [str(program), "--offline", "--config", str(config), "--repository", str(repository)]
+
+
 def changelog(repository: Path, rounds: int) -> None:
     """All releases."""
     ours = [sys.executable, "-m", "release_mgmt", "changelog", "--repo", str(repository), "--all", "--no-levels"]
-    config = Path(tempfile.mkdtemp()) / "cliff.toml"
-    config.write_text(CLIFF)
-    cliff = [str(Path(sys.executable).parent / "git-cliff"), "--offline", "--config", str(config)]
     commands = {
         "git log (metadata)": lambda: run(git(repository, *METADATA)),
-        "release-mgmt changelog --all": lambda: run([*ours, "--format", "json"]),
-        "git-cliff, all commits": lambda: run([*cliff, "--repository", str(repository)]),
+        "ours, JSON": lambda: run([*ours, "--format", "json"]),
+        "ours, Markdown": lambda: run([*ours, "--format", "markdown"]),
+        "git-cliff, JSON of all commits": lambda: run([*cliff(repository, CLIFF), "--context"]),
+        "git-cliff, its own template, all commits": lambda: run(cliff(repository, CLIFF)),
+        "git-cliff, titles alone, all commits": lambda: run(cliff(repository, TITLES + CLIFF)),
         "GitPython iter_commits, no files, no releases": lambda: run(
             [sys.executable, "-c", GITPYTHON, str(repository)]
         ),
     }
-    commands["release-mgmt changelog --all"]()
+    for form in ("JSON", "Markdown"):
+        commands[f"ours, {form}"]()  # compiles
     table("Changelog of all tags", "git log (metadata)", commands, rounds)
 
 
