@@ -52,15 +52,29 @@ def pieces(view: ChangelogView, say: Say, links: Links | None = None) -> Iterato
     links = links or Links()
     yield f"# {escape(view.title)}\n\n{escape(view.intro)}\n\n"
     yield f"{escape(say('The form follows'))} [Keep a Changelog 1.1](https://keepachangelog.com/en/1.1.0/).\n"
+    # Packages of one history share entries, hundreds of thousands of them.
+    made: dict[int, str] | None = {} if len({section.package for section in view.sections}) > 1 else None
     for section in view.sections:
-        yield "\n" + section_text(section, say, links)
+        yield "\n" + section_text(section, say, links, made=made)
     refs = [ref for section in view.sections if (ref := _compare(section, links, say))]
     if refs:
         yield "\n" + "\n".join(refs) + "\n"
 
 
-def section_text(section: SectionView, say: Say, links: Links, *, heading: bool = True, mute: bool = False) -> str:
-    """One release: heading, summary, entries, libraries and first-time contributors."""
+def section_text(
+    section: SectionView,
+    say: Say,
+    links: Links,
+    *,
+    heading: bool = True,
+    mute: bool = False,
+    made: dict[int, str] | None = None,
+) -> str:
+    """One release: heading, summary, entries, libraries and first-time contributors.
+
+    ``made`` keeps the texts of entries by their ``id()``, for those that stand in other sections too.
+    """
+    made = {} if made is None else made
     out: list[str] = []
     if heading:
         out += [_heading(section, say), ""]
@@ -68,7 +82,9 @@ def section_text(section: SectionView, say: Say, links: Links, *, heading: bool 
     if section.entries:
         out += [f"### {escape(say('Changed'))}", ""]
         for entry in section.entries:
-            out += entry_lines(entry, say, links, mute=mute)
+            if id(entry) not in made:
+                made[id(entry)] = "\n".join(entry_lines(entry, say, links, mute=mute))
+            out.append(made[id(entry)])
         out.append("")
     if section.left_out:
         out += [f"**{escape(say.many('and {count} more', 'and {count} more', section.left_out))}**", ""]
