@@ -80,7 +80,8 @@ def _view(row: RequestRow) -> RequestView:
     )  # fmt: skip
 
 
-def _cleaned(session: Session, given: dict[str, Any]) -> dict[str, Any]:
+def _cleaned(session: Session, given: dict[str, Any], owner: str | None = None) -> dict[str, Any]:
+    """What was given, as it is kept; ``owner`` is who answers for it so far, and may stay when gone from here."""
     found: dict[str, Any] = {}
     for name in ("title", "link", "owner", "team", "metric", "expected_from", "expected_to"):
         if name in given:
@@ -96,8 +97,11 @@ def _cleaned(session: Session, given: dict[str, Any]) -> dict[str, Any]:
         faults.append(FieldError("team", "is no team"))
     if faults:
         raise InvalidInput("This cannot be a request.", faults)
-    if found.get("owner"):
-        found["owner"] = people.find(session, found["owner"], active=True).id
+    if found.get("owner") and found["owner"] != owner:
+        try:
+            found["owner"] = people.find(session, found["owner"], active=True).id
+        except NotFound as error:
+            raise InvalidInput.at("owner", error.message, "a login, or the id of a person") from error
     return found
 
 
@@ -125,7 +129,7 @@ def edit(
         row = _mine(session, actor, key)
         if version is not None and version != row.version:
             raise StaleVersion("Somebody else changed this in the meantime.", hint="Load it again and repeat the edit.")
-        kept = _cleaned(session, given)
+        kept = _cleaned(session, given, row.owner)
         if closed is not None:
             kept["closed_at"] = (row.closed_at or now) if closed else None
         before = {name: getattr(row, name) for name in kept}

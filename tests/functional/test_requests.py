@@ -13,6 +13,7 @@ from release_mgmt.core.audience import Annotation, Promise
 from release_mgmt.core.permissions import Role, Via, trusted
 from release_mgmt.services import outcomes
 from release_mgmt.services.publications import stored
+from release_mgmt.store.models.people import Person
 from release_mgmt.store.models.repositories import Change, ClassificationRow, Repository
 from release_mgmt.store.models.scheduling import PlacementRow
 from release_mgmt.store.session import Store
@@ -178,7 +179,25 @@ def test_of_its_changes_one_sees_those_one_may_know_of(api: Api, app: Flask, one
 
 @pytest.mark.parametrize("wrong", [{"title": ""}, {"link": "javascript:x"}, {"team": "nobody"}, {"owner": "nobody"}])
 def test_a_wrong_request_is_refused(api: Api, wrong: dict[str, str]) -> None:
-    assert api.call("f1", "POST", "/requests", ASKED | wrong).status_code in {404, 422}
+    """And the field is named."""
+    answer = api.call("f1", "POST", "/requests", ASKED | wrong)
+    assert answer.status_code == 422
+    assert [one["path"] for one in answer.json["errors"]] == [*wrong]  # type: ignore[index]
+
+
+def test_who_answers_may_leave_and_the_request_is_edited_all_the_same(api: Api, app: Flask, one_store: Store) -> None:
+    """Nobody new who is gone is named; the form says whose id its field holds."""
+    key, author = asked(api, owner="author"), api.town.ids["author"]
+    page = client_as(app, one_store, Role.RELEASE_MANAGER).get(f"/requests/{key}", headers={"Accept": "text/html"}).text
+    with one_store.write() as session:
+        person = session.get_one(Person, author)
+        person.disabled_at, name = clock.now(), person.name
+    assert f"So far {name}. A login; empty: nobody." in page
+    kept = {"title": "Said better", "owner": author}
+    answer = api.call("f1", "PATCH", f"/requests/{key}", kept)
+    assert (answer.status_code, answer.json["owner"]) == (200, author)  # type: ignore[index]
+    api.call("f1", "PATCH", f"/requests/{key}", {"owner": "f1"})
+    assert api.call("f1", "PATCH", f"/requests/{key}", kept).status_code == 422
 
 
 def test_the_pages_of_a_request_and_its_change_lead_to_each_other(api: Api, app: Flask, one_store: Store) -> None:
