@@ -15,7 +15,7 @@ from release_mgmt.core.errors import Conflict, InvalidInput, NotFound
 from release_mgmt.core.permissions import Action, Actor, require
 from release_mgmt.core.planning import Bounds, Candidate, Request, hindrance
 from release_mgmt.core.text import clean
-from release_mgmt.core.windows import ReleaseCalendar, Window, expand, in_scope, periods, taken
+from release_mgmt.core.windows import ReleaseCalendar, Window, expand, in_scope, periods, taken, zone
 from release_mgmt.services import Store, audit, calendar_rows, candidates, plan_messages, plans, secret
 from release_mgmt.services.plans import Difference
 from release_mgmt.store.models.repositories import Change, Repository
@@ -134,7 +134,8 @@ def window_of(calendar: ReleaseCalendar, key: str, now: datetime) -> Window:
     until = now + timedelta(days=calendar.horizon_days)
     found = next((each for each in expand(calendar, now, until).windows if each.key == key), None)
     if found is None:
-        raise NotFound("There is no such window within the horizon.")
+        day = until.astimezone(zone(calendar.time_zone)).date()
+        raise NotFound("There is no such window within the horizon.", hint=f"Windows are planned until {day}.")
     if found.end <= now:
         raise Conflict("The window has passed.", code="outside_window")
     return found

@@ -155,6 +155,18 @@ def test_over_booking_needs_an_override_with_a_reason_and_is_shown(manager: Flas
     assert move["reasons"][0]["code"] == "manager"
 
 
+def test_a_window_too_far_ahead_is_refused_with_the_day_until_which_there_are_any(
+    manager: FlaskClient, monkeypatch: pytest.MonkeyPatch
+):  # fmt: skip
+    """Counted from today in days of the horizon."""
+    monkeypatch.setattr("release_mgmt.clock.now", lambda: at("2026-11-24T18:00"))
+    wanted = {"window": W1.replace("2026", "2031"), "reason": "promised"}
+    for days, last in ((182, "2027-05-25"), (30, "2026-12-24")):
+        assert manager.put("/api/v1/calendars/releases", json=document(horizon_days=days)).status_code == 200
+        refused = manager.put("/api/v1/changes/m6/placement", json=wanted)
+        assert (refused.status_code, refused.json["hint"]) == (404, f"Windows are planned until {last}.")
+
+
 def test_two_changes_swap_windows_with_one_reason_and_without_any_overbooking(manager: FlaskClient, planned: Store):
     """Both windows are full, yet there is room: each leaves what the other needs. A preview writes nothing."""
 

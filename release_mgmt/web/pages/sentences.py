@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -80,6 +80,7 @@ FORMS = (
     mark("{other} must go before."),
     mark("A release manager may override this with a reason."),
     mark("There is no such window within the horizon."),
+    mark("Windows are planned until {day}."),
     mark("The window has passed."),
     mark("This change is not planned any more."),
     mark("No calendar plans this change."),
@@ -164,6 +165,8 @@ def patterns_of(forms: Sequence[str]) -> tuple[tuple[str, Pattern], ...]:
 
 
 def _value(name: str, value: str, names: Directory | None) -> str:
+    if name == "day":
+        return words().short_day(date.fromisoformat(value), year=True)
     if name == "team":
         return (names or _names()).team(value)
     if name in {"role", "level"}:
