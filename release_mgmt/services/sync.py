@@ -37,7 +37,7 @@ from release_mgmt.sources.git.references import asked, head_in, refreshed
 from release_mgmt.store.models.repositories import Commit, Repository
 from release_mgmt.store.session import Store
 
-RULES = 15
+RULES = 16
 """Counted up when the same references would give another changelog, so that every repository is read anew."""
 
 

@@ -27,7 +27,7 @@ BOTS = frozenset({
 def is_bot(name: str) -> bool:
     """Whether a name is that of a program, by its form or by the list."""
     lowered = name.lower()
-    return lowered.endswith("[bot]") or lowered.replace(" ", "-") in BOTS or lowered in BOTS
+    return lowered.endswith(("[bot]", "-bot")) or lowered.replace(" ", "-") in BOTS or lowered in BOTS
 
 
 class Change(NamedTuple):

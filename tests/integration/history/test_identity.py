@@ -463,9 +463,10 @@ def test_people_are_named_once_and_newcomers_by_reachability(made: Builder, read
     one = made.commit("one", base, author="nn <old@x>")
     two = made.commit("two (#3)\n\nCo-authored-by: zz <zoe@x>\nCo-authored-by: Bot <x@y>", one, author="z <z@x>")
     three = made.commit("bump", two, author="dependabot[bot] <d@x>")
+    three = made.commit("lint", three, author="acme-core-bot <core@x>")
     made.tag("v2.0", made.commit("four", three, author="Sid <s@x>", branch="main"))
     section = by_version(read(made))["2.0"]
-    assert [entry["authors"] for entry in section["entries"]] == [["Sid"], [], ["Zoe", "Bot"], ["Ann Author"]]
+    assert [entry["authors"] for entry in section["entries"]] == [["Sid"], [], [], ["Zoe", "Bot"], ["Ann Author"]]
     assert section["first_time_contributors"] == ["Bot", "Sid", "Zoe"]
 
 
