@@ -185,6 +185,19 @@ def test_a_wrong_request_is_refused(api: Api, wrong: dict[str, str]) -> None:
     assert [one["path"] for one in answer.json["errors"]] == [*wrong]  # type: ignore[index]
 
 
+def test_an_edit_that_is_refused_keeps_what_was_typed_in_the_open_form(api: Api, app: Flask, one_store: Store) -> None:
+    key = asked(api)
+    manager = client_as(app, one_store, Role.RELEASE_MANAGER)
+    typed = {"title": "Far fewer false alarms", "owner": "nobody", "version": "1"}
+    answer = manager.post(f"/requests/{key}", data=typed, headers={"Accept": "text/html"})
+    assert answer.status_code == 422
+    edited = answer.text.partition("<details open>")[2]
+    assert 'value="Far fewer false alarms"' in edited
+    assert 'value="nobody"' in edited
+    linked = manager.post(f"/requests/{key}", data={"do": "link", "answer": "none"}, headers={"Accept": "text/html"})
+    assert (linked.status_code, "<details open>" in linked.text) == (404, False)
+
+
 def test_who_answers_may_leave_and_the_request_is_edited_all_the_same(api: Api, app: Flask, one_store: Store) -> None:
     """Nobody new who is gone is named; the form says whose id its field holds."""
     key, author = asked(api, owner="author"), api.town.ids["author"]

@@ -8,7 +8,7 @@ from flask import request as http
 from flask import url_for
 from werkzeug.wrappers import Response
 
-from release_mgmt.core.errors import ReleaseMgmtError
+from release_mgmt.core.errors import InvalidInput, ReleaseMgmtError
 from release_mgmt.core.permissions import Action
 from release_mgmt.services import directory, requests, teams
 from release_mgmt.services.requests import Journey
@@ -60,7 +60,7 @@ def write_request() -> tuple[str, int] | Response:
     try:
         made = requests.create(context.store, context.actor, context.now, **given)
     except ReleaseMgmtError as error:
-        return _list(forms.problem_of(error), error), forms.status(error)
+        return _list(forms.problem_of(error, refilled=True), error), forms.status(error)
     return forms.done(say("The request is kept."), url_for("pages.request", key=made.id))
 
 
@@ -79,8 +79,13 @@ def _page(journey: Journey, problem: Problem | None = None, error: ReleaseMgmtEr
         "request", asked=asked, steps=journey.steps, effects=journey.effects, sentence=_sentence(journey),
         owner=Person(owner) if owner else None, by=names.person(asked.made_by) or asked.made_by, problem=problem,
         teams=[(one.slug, one.name) for one in teams.every(context.store, context.actor)],
-        errors=forms.errors_of(error),
+        typed=_given() if _refills(error) else None, errors=forms.errors_of(error),
     )  # fmt: skip
+
+
+def _refills(error: ReleaseMgmtError | None) -> bool:
+    """Whether the form of an edit is shown as it was typed: not over what somebody else saved in the meantime."""
+    return isinstance(error, InvalidInput) and not forms.text("do")
 
 
 def _sentence(journey: Journey) -> str:
@@ -111,5 +116,6 @@ def edit_request(key: str) -> tuple[str, int] | Response:
         else:
             requests.edit(store, actor, now, key, version=forms.number("version"), **_wanted())
     except ReleaseMgmtError as error:
-        return _page(requests.get(store, actor, key), forms.problem_of(error), error), forms.status(error)
+        problem = forms.problem_of(error, refilled=_refills(error))
+        return _page(requests.get(store, actor, key), problem, error), forms.status(error)
     return forms.done(say("Saved."), url_for("pages.request", key=key))
