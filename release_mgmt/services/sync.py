@@ -102,7 +102,7 @@ class _Sync:
         self.source, self.objects = source, objects
         self.readings = readings
         self.fresh: dict[str, GitCommit] = {}
-        self.log: Iterator[GitCommit] | None = None  # of what is new on top of HEAD, where it was begun ahead
+        self.begun: dict[str, Iterator[GitCommit]] = {}  # by the head that it is of, the log that was begun ahead
 
     def run(self, every: timedelta | None, progress: Progress | None) -> Synced:
         """Read the references, and more only when something differs from what was seen."""
@@ -144,7 +144,7 @@ class _Sync:
         if text != known.told:
             head, reading = head_in(self.source, text), standing.reading
             if head is not None and head not in reading.parents and known.head.sha is not None:
-                self.log = ahead.enter_context(closing(self.source.begun_log([head], [known.head.sha])))
+                self.begun[head] = ahead.enter_context(closing(self.source.begun_log([head], [known.head.sha])))
         return refreshed(self.source, self.objects, known, text)
 
     def _pulls(self, standing: Standing | None, told: str) -> tuple[PullRequest, ...]:
@@ -168,7 +168,8 @@ class _Sync:
         graph = made.graph
         known = [] if graph.head is None else [graph.shas[graph.head]]
         beside = [tip for tip in reading.tips if tip not in known]
-        read_commits(self.source, self.objects, [head], reading, also=self._keep, beyond=known, begun=self.log)
+        begun = self.begun.get(head)
+        read_commits(self.source, self.objects, [head], reading, also=self._keep, beyond=known, begun=begun)
         reading.tips += tuple(beside)
         fresh = Fresh(
             {sha: reading.parents[sha] for sha in self.fresh},

@@ -317,3 +317,18 @@ def test_a_branch_that_names_no_commit_is_no_branch(store: Store, sync: Sync, pr
         assert sync(readings).changed
         assert _comparable(_stored(store)) == _comparable(_by_command(project))
         assert bool(_stored(store).unreleased.entries) == (sha == tip)
+
+
+def test_a_head_that_changes_while_it_is_looked_at_is_read_for_itself(
+    store: Store, sync: Sync, project: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git had begun to tell of another head by then: nothing of that is taken for this one's."""
+    readings = Readings()
+    sync(readings)
+    tip, tree = (git(project.path, "rev-parse", name) for name in ("main", "main^{tree}"))
+    near = git(project.path, "commit-tree", tree, "-p", tip, "-m", "Near")
+    far = git(project.path, "commit-tree", tree, "-p", near, "-m", "Far")
+    git(project.path, "update-ref", "refs/heads/main", near)
+    monkeypatch.setattr("release_mgmt.services.sync.head_in", lambda *_: far)
+    assert sync(readings).commits == 1
+    assert _comparable(_stored(store)) == _comparable(_by_command(project))
