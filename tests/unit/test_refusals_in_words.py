@@ -58,3 +58,11 @@ def test_who_lacks_a_role_is_told_so_in_german_with_the_roles_by_name(action: Ac
     with Flask(__name__).test_request_context("/", headers={"Accept-Language": "de"}):
         assert sentences.again(caught.value.message) == "Ihre Rolle erlaubt das nicht."
         assert sentences.again(caught.value.hint or "").endswith(ends)
+
+
+def test_a_day_is_told_as_the_reader_writes_days_and_other_words_stay():
+    with Flask(__name__).test_request_context("/", headers={"Accept-Language": "de"}):
+        assert (
+            sentences.again("Windows are planned until 2027-05-25.") == "Fenster werden bis Di., 25. Mai 2027 geplant."
+        )
+        assert sentences.again("Windows are planned until Ada is back.") == "Fenster werden bis Ada is back geplant."

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -166,7 +167,8 @@ def patterns_of(forms: Sequence[str]) -> tuple[tuple[str, Pattern], ...]:
 
 def _value(name: str, value: str, names: Directory | None) -> str:
     if name == "day":
-        return words().short_day(date.fromisoformat(value), year=True)
+        with suppress(ValueError):  # somebody's own words, which only look like ours
+            return words().short_day(date.fromisoformat(value), year=True)
     if name == "team":
         return (names or _names()).team(value)
     if name in {"role", "level"}:
