@@ -289,6 +289,18 @@ def test_azures_lists_tell_the_name_of_a_project_whose_old_one_still_works(url: 
     assert forge("azure").home(told) == Home("7", name)
 
 
+@pytest.mark.parametrize(
+    ("number", "kind"), [(7, "comment"), (2**63 - 1, "comment"), (2**63, "other"), (10**40, "other")]
+)
+def test_a_comment_on_a_number_that_no_database_holds_gives_no_command(number: int, kind: str) -> None:
+    """It would be looked for, and the driver of SQLite fails for more than 64 bits."""
+    payload = {
+        "object_kind": "note", "merge_request": {"iid": number}, "user": {"username": "noor"},
+        "object_attributes": {"note": "/release-mgmt minor because it is safe", "action": "create"},
+    }  # fmt: skip
+    assert forge("gitlab").event({}, payload).kind == kind
+
+
 def test_a_comment_that_is_edited_at_gitlab_gives_no_command() -> None:
     """A maintainer may edit what others wrote, and the delivery names the maintainer."""
     note = {"note": "/release-mgmt minor because it is safe", "created_at": "2026-11-20 08:00:00 UTC"}

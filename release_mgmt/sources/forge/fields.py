@@ -77,9 +77,9 @@ def body(node: object, *path: str) -> str | None:
 
 
 def whole(node: object, *path: str) -> int | None:
-    """The whole number at ``path``."""
+    """The whole number at ``path``; one that no database holds (64 bits, signed) is none."""
     found = get(node, *path)
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+    return found if isinstance(found, int) and not isinstance(found, bool) and -(2**63) <= found < 2**63 else None
 
 
 def key(node: object, *path: str) -> str | None:
