@@ -37,6 +37,8 @@ T = TypeVar("T")
 # SQLSTATEs of PostgreSQL after which the same transaction, run again, may succeed:
 # serialization_failure, deadlock_detected, lock_not_available.
 _AGAIN = {"40001", "40P01", "55P03"}
+# numeric_value_out_of_range: more than the column holds. SQLite's driver raises an OverflowError of Python's instead.
+_TOO_LARGE = "22003"
 # read_only_sql_transaction: what a standby answers.
 _READ_ONLY = "25006"
 # SQLAlchemy's code of the refusal to go on with a connection that was lost.
@@ -141,6 +143,8 @@ def translated(error: Exception) -> Exception:
     state = getattr(cause, "sqlstate", None)
     if state in _AGAIN or "database is locked" in said:
         return TryAgain("The database is busy.", hint="Ask again in a moment.", details={"retry_after": 1})
+    if state == _TOO_LARGE:
+        return _too_large()
     if "readonly database" in said or "attempt to write a readonly" in said:
         return Unavailable(
             "The database cannot be written.", hint="Check the owner and the permissions of the file and its folder."
@@ -165,6 +169,10 @@ def translated(error: Exception) -> Exception:
     return error
 
 
+def _too_large() -> InvalidInput:
+    return InvalidInput("A number is larger than any that is kept here.")
+
+
 def _away() -> Unavailable:
     return Unavailable(
         "The database cannot be reached.",
@@ -179,6 +187,10 @@ def told(engine: Engine) -> Iterator[None]:
     begin and end, and of getting a connection and giving it back. So it goes around all of these."""
     try:
         yield
+    except OverflowError as error:
+        if "SQLite" not in str(error):
+            raise
+        raise _too_large() from error
     except (SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:
         ours = translated(error)
         if ours is error:

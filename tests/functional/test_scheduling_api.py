@@ -403,3 +403,18 @@ def test_the_page_of_a_change_tells_that_what_it_needs_was_withdrawn(manager: Fl
     assert "was withdrawn" in page
     other = manager.get("/changes/m1", headers={"Accept": "text/html"}).get_data(as_text=True)
     assert "A release manager must decide" not in other
+
+
+@pytest.mark.parametrize("number", [2**31, 2**63, 10**30])
+def test_a_number_that_no_column_holds_is_no_fault_of_ours(manager: FlaskClient, number: int):
+    """The drivers fail for it, each in its way: PostgreSQL's from 32 bits on, SQLite's from 64."""
+    page = {"Accept": "text/html"}
+    found = [
+        manager.post(f"/api/v1/calendars/releases/versions/{number}/reversal", json={"reason": "x"}),
+        manager.get(f"/calendars/releases/versions/{number}/revert", headers=page),
+        manager.get(f"/admin/audit?before={number}", headers=page),
+        manager.get(f"/api/v1/audit?before={number}"),
+        manager.get(f"/plans?with={number}", headers=page),
+    ]
+    assert {answer.status_code for answer in found} <= {200, 404, 422}
+    assert number == 2**31 or "A number is larger than any that is kept here." in found[0].text

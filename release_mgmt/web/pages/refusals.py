@@ -32,6 +32,7 @@ FORMS = (
     mark("Ask an administrator to give you one."),
     mark("Your address belongs to another account here."),
     mark("Ask an administrator to unlink the address from that account."),
+    mark("A number is larger than any that is kept here."),
     mark("There is no such session."),
     mark("There is no such token."),
     mark("A token cannot make a token that may do more."),
