@@ -41,8 +41,7 @@ def refreshed(repository: Repository, objects: Objects, known: Refs, text: str) 
 
 def head_in(repository: Repository, text: str) -> str | None:
     """Where HEAD is by git's words, which nobody has looked at yet: what is there may be no commit."""
-    lines = text.removesuffix(_of_tags(text)).split("\n")[:-1]
-    return repository.head({name: sha for sha, _, name in (line.partition(" ") for line in lines)}).sha
+    return repository.head(dict(_of_branches(text))).sha
 
 
 def _of_tags(text: str) -> str:
@@ -51,12 +50,18 @@ def _of_tags(text: str) -> str:
     return text[text.rfind("\n", 0, at) + 1 :] if at >= 0 else ""
 
 
+def _of_branches(text: str) -> Iterator[tuple[str, str]]:
+    """The name of each branch, and the object that it names."""
+    for line in text.removesuffix(_of_tags(text)).split("\n")[:-1]:
+        sha, _, name = line.partition(" ")
+        yield name, sha
+
+
 def _branches(objects: Objects, text: str, known: Refs) -> dict[str, str]:
     """The branches of all that git said; what no branch was on before is looked at."""
     commits = set(known.branches.values())
     branches: dict[str, str] = {}
-    for line in text.removesuffix(_of_tags(text)).split("\n")[:-1]:
-        sha, _, name = line.partition(" ")
+    for name, sha in _of_branches(text):
         if sha in commits or _is_commit(objects, sha):
             branches[name] = sha
             commits.add(sha)
